@@ -1,0 +1,51 @@
+//! How much the input may make a reader hold.
+//!
+//! Nothing is allocated by a size read from the input before that size has been
+//! compared with one of these limits. The defaults admit every image that a
+//! Xen/ia64 host could have written, with room to spare.
+
+/// Upper bounds on every count and size that a stream can name (spec 14.1).
+///
+/// ```
+/// use ia64save_codec::Limits;
+/// let strict = Limits { memmap_pages: 1, ..Limits::default() };
+/// assert!(strict.memmap_pages < Limits::default().memmap_pages);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Pages of the memory map (spec 4.1). Every Xen wrote exactly 1.
+    pub memmap_pages: u32,
+    /// `max_virt_cpus` (spec 8.1). Every Xen wrote 64.
+    pub max_virt_cpus: u64,
+    /// Bytes of the HVM context blob (spec 10.3): 608 + 65656 for each of up to 64 vcpus is
+    /// 4 202 592.
+    pub hvm_context_bytes: u64,
+    /// Page records of all checkpoints together; also the bound of the page index (at most 24
+    /// bytes each).
+    pub page_records: u64,
+    /// Ranges of consecutive pfns that the unallocated lists may fall into (16 bytes each in
+    /// memory). The count of pfns is not limited: the list is read in pieces.
+    pub unallocated_ranges: usize,
+    /// Checkpoints of one image (Remus rounds, spec 11.1).
+    pub checkpoints: usize,
+    /// Bytes of small sections (memory map, contexts, pages of vcpus, HVM blobs) that a reader of a
+    /// stream that cannot be mapped may keep. A mapped image borrows them and is not bound by this.
+    pub retained_bytes: usize,
+    /// Bytes of the configuration text of an envelope (spec 13.1, 13.2).
+    pub config_bytes: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            memmap_pages: 16,
+            max_virt_cpus: 4096,
+            hvm_context_bytes: 8 << 20,
+            page_records: u32::MAX as u64,
+            unallocated_ranges: 1 << 20,
+            checkpoints: 1 << 14,
+            retained_bytes: 40 << 20,
+            config_bytes: 1 << 20,
+        }
+    }
+}

@@ -78,6 +78,7 @@ codes! {
     Truncated = "truncated", Error, "2.1", "the input ends inside the stream";
     LimitExceeded = "limit-exceeded", Error, "14.1", "a size in the input exceeds what the reader was told to hold";
     OutOfOrder = "out-of-order", Error, "2.1", "a part of the stream was given out of its order";
+    PartSize = "part-size", Error, "2.1", "a part of the stream was given in another size than its place asks for";
     VersionUnknown = "version-unknown", Error, "3.2", "the version word is not 1, 2 or 3";
     DialectNone = "dialect-none", Error, "12.2", "no dialect of this version explains the stream";
     DialectAmbiguous = "dialect-ambiguous", Note, "12.2", "several dialects explain the stream equally well";

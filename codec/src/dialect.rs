@@ -451,7 +451,9 @@ impl Dialect {
 
     /// The dialects that share a version word, oldest first.
     pub fn of_version(version: Version) -> impl Iterator<Item = Dialect> {
-        Self::ALL.into_iter().filter(move |d| d.spec().version == version)
+        Self::ALL
+            .into_iter()
+            .filter(move |d| d.spec().version == version)
     }
 
     /// Whether a domain of this kind could be saved in this dialect.

@@ -8,10 +8,16 @@ extern crate alloc;
 extern crate std;
 
 pub mod code;
+pub mod decode;
+pub mod detect;
 pub mod dialect;
+pub mod encode;
 pub mod envelope;
 pub mod error;
+pub mod grammar;
+pub mod image;
 pub mod limits;
+pub mod ram;
 pub mod wire;
 
 pub use code::{Code, Severity};

@@ -1,0 +1,110 @@
+//! A reader's buffer: what a pipe or socket has given and the decoder has not consumed.
+
+use bytes::{Buf, BytesMut};
+
+use super::{Decoder, Step};
+use crate::error::Error;
+
+/// Space to read into, and events out of what was read.
+///
+/// ```
+/// use ia64save_codec::decode::{Buffer, Decoder, Step};
+/// let mut source: &[u8] = &[0; 40]; // stands for a socket
+/// let mut buffer = Buffer::new(Decoder::new(), 4096);
+/// let error = loop {
+///     match buffer.next() {
+///         Ok(Step::NeedMore(_)) => {
+///             let space = buffer.space();
+///             let read = space.len().min(source.len());
+///             space[..read].copy_from_slice(&source[..read]);
+///             source = &source[read..];
+///             buffer.filled(read); // 0 says that the input has ended
+///         }
+///         Ok(_) => {}
+///         Err(error) => break error,
+///     }
+/// };
+/// assert_eq!(error.code.name(), "version-unknown");
+/// ```
+///
+/// It grows to what one part of the stream needs (bounded by [`crate::Limits`]) and no further.
+/// Pages are never copied but for the one record that a read cut in two.
+#[derive(Debug)]
+pub struct Buffer {
+    decoder: Decoder,
+    bytes: BytesMut,
+    /// Bytes at the front that the last event borrowed.
+    consumed: usize,
+    /// Bytes of `bytes` that hold input; the rest is space.
+    filled: usize,
+    wanted: usize,
+    capacity: usize,
+    end: bool,
+}
+
+impl Buffer {
+    /// A buffer of `capacity` bytes around a decoder.
+    pub fn new(decoder: Decoder, capacity: usize) -> Self {
+        Buffer {
+            decoder,
+            bytes: BytesMut::new(),
+            consumed: 0,
+            filled: 0,
+            wanted: 1,
+            capacity: capacity.max(1),
+            end: false,
+        }
+    }
+
+    /// The decoder.
+    pub fn decoder(&self) -> &Decoder {
+        &self.decoder
+    }
+
+    /// Space to read into; never empty.
+    pub fn space(&mut self) -> &mut [u8] {
+        self.discard();
+        let size = self.capacity.max(self.wanted);
+        if self.bytes.len() < size {
+            self.bytes.resize(size, 0);
+        }
+        &mut self.bytes[self.filled..]
+    }
+
+    /// Says how much of the space was filled; 0 means that the input has ended.
+    pub fn filled(&mut self, count: usize) {
+        self.filled += count;
+        self.end |= count == 0;
+    }
+
+    /// The next event, or [`Step::NeedMore`] until the space has been filled further.
+    #[allow(clippy::should_implement_trait)] // it lends, and it fails
+    pub fn next(&mut self) -> Result<Step<'_>, Error> {
+        let from = self.consumed;
+        let step = self
+            .decoder
+            .decode(&self.bytes[from..self.filled], self.end)?;
+        match &step {
+            Step::Event { consumed, .. } => self.consumed += consumed,
+            Step::NeedMore(wanted) => self.wanted = *wanted,
+            Step::Done => {}
+        }
+        Ok(step)
+    }
+
+    /// Moves what is left to the front. Little is: less than one record when pages stream by.
+    fn discard(&mut self) {
+        if self.consumed == 0 {
+            return;
+        }
+        let left = self.filled - self.consumed;
+        if left == 0 || self.consumed >= left {
+            self.bytes.copy_within(self.consumed..self.filled, 0);
+        } else {
+            // More is kept than dropped: hand the front back instead of moving the rest.
+            self.bytes.advance(self.consumed);
+        }
+        self.filled = left;
+        self.consumed = 0;
+    }
+}

@@ -1,0 +1,122 @@
+//! Ranking the candidates.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use crate::dialect::{Dialect, Guest};
+
+/// Something in the stream that speaks for a dialect, or against it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Evidence {
+    /// Whether it speaks for the dialect.
+    pub speaks_for: bool,
+    /// How much: 1 is what chance could do, 3 is what a saver alone does.
+    pub weight: u32,
+    /// What was seen, for people: `"vcpu[0].num_phys_stacked is 96"`.
+    pub text: String,
+    /// Says again of a further vcpu what was said of the first.
+    pub repeats: bool,
+}
+
+/// The answer of a detection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Detection {
+    /// The kind of guest.
+    pub guest: Guest,
+    /// The dialect, or `None` where several fit equally well.
+    pub dialect: Option<Dialect>,
+    /// All that fit equally well, released ones first, then newest first; never empty.
+    pub candidates: Vec<Dialect>,
+    /// What decided, for people.
+    pub evidence: Vec<String>,
+    /// The user named the dialect.
+    pub given: bool,
+}
+
+impl Detection {
+    /// The dialect to read on with: the one found, or the first of those that fit. Where several fit
+    /// a whole tail equally well, their bytes are laid out alike and only meanings differ.
+    pub fn best(&self) -> Dialect {
+        self.dialect.unwrap_or(self.candidates[0])
+    }
+
+    /// What the user said instead of a detection.
+    pub(crate) fn given(dialect: Dialect, guest: Guest) -> Self {
+        Detection {
+            guest,
+            dialect: Some(dialect),
+            candidates: alloc::vec![dialect],
+            evidence: alloc::vec![String::from("named by the user")],
+            given: true,
+        }
+    }
+}
+
+/// How one candidate fared.
+#[derive(Clone, Debug)]
+pub(super) struct Score {
+    pub(super) dialect: Dialect,
+    /// Every part of the tail was there.
+    pub(super) whole: bool,
+    /// The stream, or a device-model record, is known to end or begin where the tail ends.
+    pub(super) exact: bool,
+    pub(super) evidence: Vec<Evidence>,
+}
+
+impl Score {
+    /// What speaks for it less what speaks against it.
+    fn balance(&self) -> i64 {
+        self.evidence
+            .iter()
+            .map(|e| {
+                if e.speaks_for {
+                    i64::from(e.weight)
+                } else {
+                    -i64::from(e.weight)
+                }
+            })
+            .sum()
+    }
+
+    fn key(&self) -> (bool, bool, i64) {
+        (self.whole, self.exact, self.balance())
+    }
+
+    /// More speaks against it than for it: the bytes are not what the grammar takes them for.
+    fn is_absurd(&self) -> bool {
+        !self.exact && self.balance() < 0
+    }
+}
+
+/// The best of the candidates, or `None` where every one of them is absurd.
+pub(super) fn rank(
+    mut scores: Vec<Score>,
+    guest: Guest,
+    mut evidence: Vec<String>,
+) -> Option<Detection> {
+    scores.retain(|score| !score.is_absurd());
+    let best = scores.iter().map(Score::key).max()?;
+    let winners: Vec<&Score> = scores.iter().filter(|score| score.key() == best).collect();
+    let candidates: Vec<Dialect> = winners.iter().map(|score| score.dialect).collect();
+    let dialect = (candidates.len() == 1).then(|| candidates[0]);
+    let worth = |e: &&Evidence| !(e.repeats && e.speaks_for);
+    let mut seen: Vec<&Evidence> = winners[0].evidence.iter().filter(worth).collect();
+    seen.sort_by_key(|e| core::cmp::Reverse(e.weight));
+    evidence.extend(seen.into_iter().map(|e| {
+        let but = if e.speaks_for { "" } else { "although " };
+        alloc::format!("{but}{}", e.text)
+    }));
+    if dialect.is_none() {
+        evidence.push(alloc::format!(
+            "nothing in the stream tells {} apart",
+            super::names(&candidates)
+        ));
+    }
+    Some(Detection {
+        guest,
+        dialect,
+        candidates,
+        evidence,
+        given: false,
+    })
+}

@@ -1,0 +1,279 @@
+//! Walking a candidate's grammar over the tail, and looking past a checkpoint's end.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::rank::{Detection, Score, rank};
+use super::signs::{self, Signs};
+use super::{Head, names};
+use crate::code::Code;
+use crate::dialect::Dialect;
+use crate::envelope;
+use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
+use crate::limits::Limits;
+
+/// Vcpus that a detection looks at; more change nothing.
+const VCPUS: usize = 64;
+
+/// Looks at the tail. `Err` holds the bytes of tail that have to be there first, unless the input
+/// ends before; then `Ok(None)` says that no candidate makes sense of it.
+pub(crate) fn detect(
+    head: &Head,
+    limits: &Limits,
+    tail: &[u8],
+    end: bool,
+) -> Result<Option<Detection>, usize> {
+    let candidates = head.candidates();
+    let mut window = 0;
+    for dialect in &candidates {
+        window = window.max(extent(head, limits, *dialect, tail, end)?);
+    }
+    // One more byte than the longest candidate and a signature take tells whether the input ends
+    // with one of them.
+    window += envelope::SIGNATURE_LENGTH + 1;
+    if tail.len() < window && !end {
+        return Err(window);
+    }
+    let ends = tail.len() < window;
+    let tail = &tail[..tail.len().min(window)];
+    let scores = candidates
+        .iter()
+        .map(|dialect| score(head, limits, *dialect, tail, ends))
+        .collect();
+    let evidence = alloc::vec![
+        alloc::format!("the version word is {}", head.version as u64),
+        alloc::format!(
+            "arch_setup.flags is {}: {}",
+            head.flags,
+            match head.guest {
+                crate::Guest::Pv => "paravirtual",
+                crate::Guest::Hvm => "fully virtualised",
+            }
+        ),
+    ];
+    Ok(rank(scores, head.guest, evidence))
+}
+
+/// Bytes of tail that the candidate is judged by; `Err` where it takes more to compute that.
+fn extent(
+    head: &Head,
+    limits: &Limits,
+    dialect: Dialect,
+    tail: &[u8],
+    end: bool,
+) -> Result<usize, usize> {
+    let spec = dialect.spec();
+    let shape = Shape {
+        dialect,
+        guest: head.guest,
+    };
+    let page = head.page_size;
+    let before_map = if shape.tail() == Part::SharedInfo {
+        page
+    } else {
+        0
+    };
+    if !dialect.has_vcpumap(head.guest) {
+        return Ok(spec.context.size() + 2 * page);
+    }
+    let Some(after) = tail.get(before_map..) else {
+        return if end {
+            Ok(before_map + 8)
+        } else {
+            Err(before_map + 8)
+        };
+    };
+    let (map, vcpus) = match grammar::vcpumap(spec.vcpumap, limits)(after) {
+        Ok((_, map)) => (8 + map.bytes.len(), map.online().take(VCPUS).count()),
+        Err(nom::Err::Incomplete(nom::Needed::Size(more))) if !end => {
+            return Err(tail.len() + more.get());
+        }
+        Err(_) => return Ok(before_map + 8),
+    };
+    Ok(match head.guest {
+        crate::Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
+        // As far as the magic number of the blob's HEADER.
+        crate::Guest::Hvm => {
+            before_map + map + vcpus * spec.context.size() + spec.magic_pfns.len() * 8 + 24
+        }
+    })
+}
+
+fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool) -> Score {
+    let mut signs = Signs::default();
+    signs::head(&mut signs, head, dialect);
+    let rest = walk(&mut signs, head, limits, dialect, tail);
+    let whole = rest.is_some();
+    let exact = match rest {
+        // An HVM tail is looked at up to its blob, which says its own size.
+        Some(_) if head.guest == crate::Guest::Hvm => false,
+        Some(rest) => (ends && rest.is_empty()) || envelope::is_signature(rest),
+        None => false,
+    };
+    if exact {
+        let text = alloc::format!(
+            "the stream ends where a context of {} bytes puts its end",
+            dialect.spec().context.size()
+        );
+        signs.note(true, 3, text);
+    }
+    Score {
+        dialect,
+        whole,
+        exact,
+        evidence: signs.all,
+    }
+}
+
+/// Follows the candidate's order through the tail; `None` where bytes are missing.
+fn walk<'a>(
+    signs: &mut Signs,
+    head: &Head,
+    limits: &Limits,
+    dialect: Dialect,
+    mut rest: &'a [u8],
+) -> Option<&'a [u8]> {
+    let spec = dialect.spec();
+    let shape = Shape {
+        dialect,
+        guest: head.guest,
+    };
+    let mut online: Vec<u32> = alloc::vec![0];
+    let mut vcpu = 0;
+    let mut part = shape.tail();
+    loop {
+        let size = match part {
+            Part::Context => spec.context.size(),
+            Part::Privregs | Part::SharedInfo => head.page_size,
+            Part::MagicPfns => spec.magic_pfns.len() * 8,
+            Part::HvmContext => 24,
+            Part::Vcpumap => {
+                let (after, map) = grammar::vcpumap(spec.vcpumap, limits)(rest).ok()?;
+                online = map.online().take(VCPUS).collect();
+                // An empty map fits anything; no saver wrote one.
+                if online.is_empty() || map.bytes.get(8).is_some_and(|byte| *byte != 0) {
+                    let text = String::from("the vcpumap has no vcpu, or bits above its last");
+                    signs.note(false, 2, text);
+                }
+                part = shape.after_vcpu(part, !online.is_empty());
+                rest = after;
+                continue;
+            }
+            _ => return Some(rest),
+        };
+        if rest.len() < size {
+            return None;
+        }
+        let (bytes, after) = rest.split_at(size);
+        rest = after;
+        part = match part {
+            Part::Context => {
+                signs.repeats = vcpu > 0;
+                signs::context(signs, head, dialect, online[vcpu], bytes);
+                let more = vcpu + 1 < online.len();
+                let next = shape.after_vcpu(part, more);
+                if next != Part::Privregs {
+                    vcpu += 1;
+                }
+                next
+            }
+            Part::Privregs => {
+                signs::privregs(signs, head, online[vcpu], bytes);
+                vcpu += 1;
+                shape.after_vcpu(part, vcpu < online.len())
+            }
+            Part::SharedInfo => {
+                signs.repeats = false;
+                signs::shared_info(signs, head, bytes);
+                shape.after_shared_info()
+            }
+            Part::MagicPfns => {
+                signs.repeats = false;
+                signs::magic_pfns(signs, spec.magic_pfns, bytes);
+                Part::HvmContext
+            }
+            _ => {
+                let size = u64_at(bytes, 0).unwrap_or(0);
+                signs::hvm_context(signs, dialect, online.len() as u64, size, &bytes[8..]);
+                return Some(rest);
+            }
+        };
+    }
+}
+
+/// What stands behind a whole checkpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Follow {
+    /// Nothing.
+    End,
+    /// Pages of a further checkpoint (Remus).
+    Checkpoint,
+    /// A device-model record, or bytes that belong to nobody.
+    Trailing,
+}
+
+/// Looks past a whole checkpoint (spec 11.1, 11.2). `Err` holds the bytes that have to be there
+/// first.
+///
+/// A Remus round has no mark. It is told by its first two page records: their pfns are RAM and
+/// ascend, as the pages of one pass do; or by a terminator that comes at once. Zeros, such as the
+/// padding of a block device, do not ascend.
+pub(crate) fn follows(
+    head: &Head,
+    dialect: Dialect,
+    rest: &[u8],
+    end: bool,
+) -> Result<Follow, usize> {
+    let want = |n: usize| {
+        if rest.len() < n && !end {
+            Err(n)
+        } else {
+            Ok(())
+        }
+    };
+    want(1)?;
+    if rest.is_empty() {
+        return Ok(Follow::End);
+    }
+    want(envelope::SIGNATURE_LENGTH)?;
+    if envelope::is_signature(rest) || !dialect.spec().checkpoints {
+        return Ok(Follow::Trailing);
+    }
+    let first = u64_at(rest, 0);
+    if first == Some(PAGES_END) {
+        return Ok(Follow::Checkpoint);
+    }
+    if !first.is_some_and(|pfn| head.ram.contains(pfn)) {
+        return Ok(Follow::Trailing);
+    }
+    want(16 + head.page_size)?;
+    let second = u64_at(rest, 8 + head.page_size);
+    let ascends = match (first, second) {
+        (_, Some(PAGES_END)) => true,
+        (Some(first), Some(second)) => head.ram.rank(first) < head.ram.rank(second),
+        // The input ends inside the first record of what may have been a round.
+        _ => first != Some(0),
+    };
+    Ok(if ascends {
+        Follow::Checkpoint
+    } else {
+        Follow::Trailing
+    })
+}
+
+/// The complaint that no candidate makes sense of the tail.
+pub(crate) fn none(head: &Head, offset: u64) -> crate::Error {
+    let candidates = head.candidates();
+    let error = crate::Error::new(Code::DialectNone, offset, "tail");
+    if candidates.is_empty() {
+        return crate::Error::new(Code::GuestUnsupported, 16, "arch_setup.flags")
+            .expected(alloc::format!(
+                "a paravirtual guest in version {}",
+                head.version as u64
+            ))
+            .found(alloc::format!("flags {:#x}", head.flags));
+    }
+    error
+        .expected(alloc::format!("the tail of {}", names(&candidates)))
+        .found("contexts, privregs and shared_info where none of them has them")
+}

@@ -1,0 +1,194 @@
+//! One restorable state of the domain.
+
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use core::ops::RangeInclusive;
+
+use bytes::Bytes;
+
+use super::index::PageIndex;
+use super::section::Section;
+use crate::dialect::{ContextLayout, MagicPfn};
+use crate::grammar::{self, u64_at};
+
+/// The pages and the tail of the stream proper, or of a Remus round (spec 11.1).
+///
+/// What a broken stream did not get to is absent.
+#[derive(Clone, Debug, Default)]
+pub struct Checkpoint {
+    /// The page records. A round holds only the pages that changed since the checkpoint before.
+    pub pages: PageIndex,
+    /// The unallocated list.
+    pub unallocated: Option<Unallocated>,
+    /// The vcpumap, where the dialect has one.
+    pub vcpumap: Option<Vcpumap>,
+    /// The vcpus, ascending by id.
+    pub vcpus: Vec<Vcpu>,
+    /// The shared_info page.
+    pub shared_info: Option<Section>,
+    /// The magic pfns (HVM).
+    pub magic_pfns: Option<MagicPfns>,
+    /// The HVM context.
+    pub hvm_context: Option<HvmContext>,
+    /// Nothing of it is missing.
+    pub complete: bool,
+    /// Pages that stand in for those of the stream, by record number: an edit.
+    pub replaced: BTreeMap<usize, Bytes>,
+    /// Pages kept while streaming: those that look like start_info.
+    pub(super) kept: Vec<(usize, Bytes)>,
+}
+
+impl Checkpoint {
+    /// `shared_info.arch.start_info_pfn`.
+    pub fn start_info_pfn(&self) -> Option<u64> {
+        u64_at(&self.shared_info.as_ref()?.bytes, 4112)
+    }
+}
+
+/// Pfns that were RAM but had no page (spec 6).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unallocated {
+    /// Where the count is.
+    pub count_offset: u64,
+    /// The count. The list may hold fewer, where the stream ended in it.
+    pub count: u32,
+    /// Where the list begins.
+    pub offset: u64,
+    /// The pfns in the list's order, neighbours joined.
+    pub ranges: Vec<RangeInclusive<u64>>,
+}
+
+impl Unallocated {
+    /// Pfns in the list.
+    pub fn len(&self) -> u64 {
+        self.ranges
+            .iter()
+            .map(|range| range.end() - range.start() + 1)
+            .sum()
+    }
+
+    /// Whether the list holds none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// The pfns in the list's order.
+    pub fn pfns(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ranges.iter().cloned().flatten()
+    }
+
+    /// The ranges, ascending; a pfn that is listed twice stands in two of them.
+    pub fn sorted(&self) -> Vec<RangeInclusive<u64>> {
+        let mut sorted = self.ranges.clone();
+        sorted.sort_by_key(|range| *range.start());
+        sorted
+    }
+
+    pub(super) fn push(&mut self, pfn: u64) {
+        match self.ranges.last_mut() {
+            Some(last) if last.end().checked_add(1) == Some(pfn) => *last = *last.start()..=pfn,
+            _ => self.ranges.push(pfn..=pfn),
+        }
+    }
+}
+
+/// Which vcpus follow (spec 8.1, 8.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vcpumap {
+    /// Where `max_virt_cpus` is.
+    pub max_virt_cpus_offset: u64,
+    /// `max_virt_cpus`.
+    pub max_virt_cpus: u64,
+    /// The bitmap.
+    pub bitmap: Section,
+}
+
+impl Vcpumap {
+    /// Ids of the vcpus that follow, ascending.
+    pub fn online(&self) -> impl Iterator<Item = u32> + '_ {
+        let (max_virt_cpus, bytes) = (self.max_virt_cpus, &self.bitmap.bytes[..]);
+        grammar::Vcpumap {
+            max_virt_cpus,
+            bytes,
+        }
+        .online()
+    }
+}
+
+/// A vcpu (spec 8.3, 8.10).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vcpu {
+    /// Its id.
+    pub id: u32,
+    /// The layout of its context.
+    pub layout: ContextLayout,
+    /// Its context.
+    pub context: Section,
+    /// Its privregs page (PV).
+    pub privregs: Option<Section>,
+}
+
+/// The magic pfns (spec 10.2).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MagicPfns {
+    /// Which they are, in their order.
+    pub order: &'static [MagicPfn],
+    /// 8 bytes each.
+    pub section: Section,
+}
+
+impl MagicPfns {
+    /// Each with its pfn and the offset of it in the file.
+    pub fn iter(&self) -> impl Iterator<Item = (MagicPfn, u64, u64)> + '_ {
+        self.order.iter().enumerate().filter_map(|(index, magic)| {
+            let pfn = u64_at(&self.section.bytes, index * 8)?;
+            Some((*magic, pfn, self.section.offset + index as u64 * 8))
+        })
+    }
+
+    /// The pfn of one of them.
+    pub fn get(&self, magic: MagicPfn) -> Option<u64> {
+        self.iter()
+            .find(|(found, _, _)| *found == magic)
+            .map(|(_, pfn, _)| pfn)
+    }
+}
+
+/// The HVM context (spec 10.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HvmContext {
+    /// Where its size is.
+    pub size_offset: u64,
+    /// The blob.
+    pub blob: Section,
+}
+
+impl HvmContext {
+    /// The records up to END, or up to the first that the blob does not hold whole, each with its
+    /// offset in the file.
+    pub fn records(&self) -> impl Iterator<Item = (u64, grammar::HvmRecord<'_>)> {
+        let mut rest = &self.blob.bytes[..];
+        let mut ended = false;
+        core::iter::from_fn(move || {
+            if ended {
+                return None;
+            }
+            let offset = self.blob.end() - rest.len() as u64;
+            let (after, record) = grammar::hvm_record(rest).ok()?;
+            rest = after;
+            ended = record.typecode == 0;
+            Some((offset, record))
+        })
+    }
+}
+
+/// Bytes behind the last checkpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trailing {
+    /// Where they begin.
+    pub offset: u64,
+    /// How many there are.
+    pub size: u64,
+    /// The first of them.
+    pub first: Bytes,
+}

@@ -1,0 +1,157 @@
+//! A whole image: sections borrowed from a mapping (or kept from a stream), and an index of pages.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `section` | [`Section`]: bytes with their offset in the file |
+//! | `index` | [`PageIndex`]: which record holds which pfn; last copies, earlier copies, passes |
+//! | `checkpoint` | [`Checkpoint`] and what it is made of |
+//! | `build` | [`Builder`]: an image out of a decoder's events |
+//! | `replay` | the way back: an image's events, for an encoder |
+//!
+//! ```
+//! use bytes::Bytes;
+//! use ia64save_codec::image::{Image, Options};
+//! let image = Image::parse(&Bytes::from_static(b"not an image"), &Options::default());
+//! assert_eq!(image.error.unwrap().code.name(), "truncated");
+//! ```
+//!
+//! A broken stream gives an image all the same: what could be read, and the error that ended it.
+
+mod build;
+mod checkpoint;
+mod index;
+mod replay;
+mod section;
+
+use bytes::Bytes;
+
+pub use build::{Builder, Options};
+pub use checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+pub use index::{PageIndex, Pass};
+pub use section::Section;
+
+use crate::detect::{Detection, Head};
+use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::error::Error;
+use crate::grammar::Prologue;
+use crate::ram::RamMap;
+
+/// An image, or as much of one as could be read.
+///
+/// Sections are values: replacing one's bytes edits the image, and [`Image::events`] gives the
+/// stream that results.
+#[derive(Clone, Debug)]
+pub struct Image {
+    /// Bytes of a page.
+    pub page_size: usize,
+    /// Where the stream begins in the file.
+    pub stream_offset: u64,
+    /// Where reading ended: the end of the stream and what trails it, or the error.
+    pub end: u64,
+    /// `p2m_size` and `version`.
+    pub prologue: Option<Prologue>,
+    /// What the head says, digested.
+    pub head: Option<Head>,
+    /// The domain setup record.
+    pub arch_setup: Option<Section>,
+    /// The pages of the memory map, without the count in front of them (version 2 and 3).
+    pub memmap: Option<Section>,
+    /// Which dialect, and why.
+    pub detection: Option<Detection>,
+    /// The stream proper, then Remus rounds. Never empty once the head has been read.
+    pub checkpoints: Vec<Checkpoint>,
+    /// Bytes behind the last checkpoint.
+    pub trailing: Option<Trailing>,
+    /// What ended the reading early.
+    pub error: Option<Error>,
+    /// The whole file, where it is in memory or mapped.
+    pub data: Option<Bytes>,
+}
+
+use alloc::vec::Vec;
+
+impl Image {
+    /// Reads a bare stream that is in memory or mapped. Nothing is copied.
+    pub fn parse(data: &Bytes, options: &Options) -> Image {
+        Builder::parse(data, 0, options)
+    }
+
+    /// The version, where the word is one.
+    pub fn version(&self) -> Option<Version> {
+        Version::from_word(self.prologue?.version)
+    }
+
+    /// The kind of guest.
+    pub fn guest(&self) -> Option<Guest> {
+        self.head.as_ref().map(|head| head.guest)
+    }
+
+    /// The dialect; `None` where it is ambiguous or was never settled.
+    pub fn dialect(&self) -> Option<Dialect> {
+        self.detection.as_ref()?.dialect
+    }
+
+    /// The dialect that the tail was read by: the one found, or the newest of several.
+    pub fn read_as(&self) -> Option<Dialect> {
+        self.detection.as_ref().map(Detection::best)
+    }
+
+    /// The layout of the setup record.
+    pub fn arch_setup_layout(&self) -> Option<ArchSetupLayout> {
+        match self.read_as() {
+            Some(dialect) => Some(dialect.spec().arch_setup),
+            None => self.head.as_ref().map(|head| head.setup),
+        }
+    }
+
+    /// RAM by the memory map, or by `p2m_size` in version 1.
+    pub fn ram(&self) -> Option<&RamMap> {
+        self.head.as_ref().map(|head| &head.ram)
+    }
+
+    /// What the original restore reads: the first checkpoint.
+    pub fn first(&self) -> Option<&Checkpoint> {
+        self.checkpoints.first()
+    }
+
+    /// A page of a checkpoint by record number. `None` where the image's pages are not at hand or
+    /// there is no such record.
+    pub fn page<'a>(&'a self, checkpoint: &'a Checkpoint, record: usize) -> Option<&'a [u8]> {
+        if let Some(page) = checkpoint.replaced.get(&record) {
+            return Some(page);
+        }
+        if record >= checkpoint.pages.len() {
+            return None;
+        }
+        if let Some((_, page)) = checkpoint.kept.iter().find(|(kept, _)| *kept == record) {
+            return Some(page);
+        }
+        let offset = usize::try_from(checkpoint.pages.record_offset(record)).ok()? + 8;
+        self.data
+            .as_ref()?
+            .get(offset..offset.checked_add(self.page_size)?)
+    }
+
+    /// A pfn's page as of a checkpoint: its last copy in this one or an earlier one, with the
+    /// file offset of its record.
+    pub fn page_of(&self, checkpoint: usize, pfn: u64) -> Option<(u64, &[u8])> {
+        self.checkpoints
+            .get(..=checkpoint)?
+            .iter()
+            .rev()
+            .find_map(|checkpoint| {
+                let record = checkpoint.pages.last(pfn)?;
+                Some((
+                    checkpoint.pages.record_offset(record),
+                    self.page(checkpoint, record)?,
+                ))
+            })
+    }
+
+    /// The start_info page of a checkpoint (PV): file offset of the page, and the page.
+    pub fn start_info(&self, checkpoint: usize) -> Option<(u64, &[u8])> {
+        let pfn = self.checkpoints.get(checkpoint)?.start_info_pfn()?;
+        let (record, page) = self.page_of(checkpoint, pfn)?;
+        Some((record + 8, page))
+    }
+}

@@ -65,8 +65,13 @@ impl SaveFile {
     /// Puts together what was read piece by piece. `prefix` holds at least what is in front of the
     /// stream; `size` is that of the whole file.
     pub fn new(envelope: Envelope, prefix: &Bytes, image: Image, size: u64) -> SaveFile {
-        let config_text = envelope.config.clone().and_then(|range| slice(prefix, &range));
-        let config = config_text.as_ref().map(|text| Config::parse(envelope.kind, text));
+        let config_text = envelope
+            .config
+            .clone()
+            .and_then(|range| slice(prefix, &range));
+        let config = config_text
+            .as_ref()
+            .map(|text| Config::parse(envelope.kind, text));
         let device_model = image.trailing.as_ref().and_then(|trailing| {
             // What trails is kept as far as a record's own header goes.
             match envelope::parse_tail(&trailing.first, true, trailing.offset) {
@@ -75,7 +80,14 @@ impl SaveFile {
                 Err(error) => Some(Err(error)),
             }
         });
-        SaveFile { envelope, config_text, config, image, device_model, size }
+        SaveFile {
+            envelope,
+            config_text,
+            config,
+            image,
+            device_model,
+            size,
+        }
     }
 
     /// Bytes behind the stream and its device-model record that belong to nobody: where they begin,
@@ -114,6 +126,9 @@ pub fn probe_slice(data: &[u8], limits: &Limits) -> Result<Envelope, NotAnImage>
 }
 
 fn slice(bytes: &Bytes, range: &Range<u64>) -> Option<Bytes> {
-    let (start, end) = (usize::try_from(range.start).ok()?, usize::try_from(range.end).ok()?);
+    let (start, end) = (
+        usize::try_from(range.start).ok()?,
+        usize::try_from(range.end).ok()?,
+    );
     (end <= bytes.len()).then(|| bytes.slice(start..end))
 }

@@ -33,6 +33,11 @@ impl ZeroPages {
         record < self.len && self.words[record / 64] >> (record % 64) & 1 == 1
     }
 
+    /// The bits, 64 a word.
+    pub fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
     /// How many pages are all zero.
     pub fn count(&self) -> u64 {
         self.words

@@ -14,6 +14,7 @@ pub mod dialect;
 pub mod encode;
 pub mod envelope;
 pub mod error;
+pub mod fields;
 pub mod file;
 pub mod grammar;
 pub mod image;

@@ -112,8 +112,14 @@ fn stream(image: &Image) -> Block {
         match detection.dialect {
             Some(dialect) => {
                 let spec = dialect.spec();
-                let releases = format!("{} ({}; written by {})", spec.name, spec.id, spec.releases);
-                block.row("dialect", releases);
+                let by = match spec.releases.strip_prefix("none") {
+                    Some(_) => String::from("a development tree"),
+                    None => format!("Xen {}", spec.releases),
+                };
+                block.row(
+                    "dialect",
+                    format!("{} ({}, written by {by})", spec.name, spec.id),
+                );
             }
             None => {
                 let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();

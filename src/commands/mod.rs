@@ -1,6 +1,8 @@
 //! One file a command.
 
+mod dump;
 mod info;
+mod map;
 
 use std::io::{self, Write};
 
@@ -14,6 +16,8 @@ use crate::output::style;
 pub fn run(cli: &Cli) -> Outcome {
     let done = match &cli.command {
         Command::Info(args) => info::run(args),
+        Command::Dump(args) => dump::run(args),
+        Command::Map(args) => map::run(args),
         _ => Ok(Outcome::Fine),
     };
     done.unwrap_or_else(|failure| report(&failure))

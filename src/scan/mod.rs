@@ -203,7 +203,7 @@ impl<'a> Scanner<'a> {
                 .clamp(self.tuning.first_phase, self.tuning.last_phase)
                 .min(capacity - done);
             if phase >= self.tuning.parallel && readers.len() < self.threads {
-                readers.resize_with(self.threads, reader);
+                readers.resize_with(self.threads, || reader().apart());
                 // Untouched memory costs nothing, copying what has grown does. Where this much
                 // cannot be had, growing step by step may still do.
                 let _ = gmfns.try_reserve_exact(capacity - done);

@@ -2,7 +2,7 @@
 
 use ia64save_codec::image::{Image, Options};
 use ia64save_codec::{Dialect, Guest};
-use ia64save_corpus::{GeneratedImage, Params, Trailing, generate, strategy};
+use ia64save_corpus::{GeneratedImage, Params, Trailing, generate, kinds, strategy};
 use proptest::prelude::*;
 
 fn options(image: &GeneratedImage) -> Options {
@@ -11,14 +11,6 @@ fn options(image: &GeneratedImage) -> Options {
         dialect: Some(image.dialect),
         ..Options::default()
     }
-}
-
-/// Every dialect with every kind of guest that it has.
-fn kinds() -> impl Iterator<Item = (Dialect, Guest)> {
-    let guests = [Guest::Pv, Guest::Hvm];
-    let all = Dialect::ALL.into_iter();
-    all.flat_map(move |dialect| guests.map(|guest| (dialect, guest)))
-        .filter(|(dialect, guest)| dialect.supports(*guest))
 }
 
 fn reads_back(made: &GeneratedImage) {

@@ -22,4 +22,4 @@ pub mod read;
 pub mod strategy;
 
 pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile};
-pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate};
+pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate, kinds};

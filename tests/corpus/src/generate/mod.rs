@@ -27,7 +27,7 @@ use ia64save_codec::encode::Encoder;
 use ia64save_codec::grammar::{Memmap, PageRun, PfnRun, Prologue, Vcpumap};
 use ia64save_codec::{Dialect, Guest};
 
-pub use params::{Params, Trailing};
+pub use params::{Params, Trailing, kinds};
 pub use plan::{Plan, Round, Section};
 pub(crate) use random::Random;
 
@@ -84,6 +84,8 @@ struct Writer<'a> {
     encoder: Encoder,
     bytes: Vec<u8>,
     plan: Plan,
+    /// Page records of the checkpoint at hand.
+    records: u64,
 }
 
 impl<'a> Writer<'a> {
@@ -91,6 +93,7 @@ impl<'a> Writer<'a> {
         Writer {
             encoder: Encoder::new(params.dialect, params.guest).page_size(params.page_size),
             bytes: Vec::new(),
+            records: 0,
             plan: Plan {
                 p2m_size: memory.end,
                 ram: memory.ram.clone(),
@@ -121,6 +124,7 @@ impl<'a> Writer<'a> {
                 checkpoint: self.plan.rounds.len() as u32,
                 offset,
                 size: *size as u64,
+                records: self.records,
             };
             offset = section.end();
             self.plan.sections.push(section);
@@ -166,7 +170,9 @@ impl<'a> Writer<'a> {
             records.extend(parts::page(self.params, self.memory, *pfn, &mut random));
         }
         let run = PageRun::new(&records, self.params.page_size);
+        self.records = 0;
         self.put(&Event::Pages(run), &[("page_records", records.len())]);
+        self.records = pages.len() as u64;
         self.put(&Event::PagesEnd, &[("page_terminator", 8)]);
         let unallocated = self.memory.unallocated();
         let count = unallocated.len() as u32;

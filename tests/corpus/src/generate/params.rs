@@ -4,6 +4,14 @@ use ia64save_codec::{Dialect, Guest};
 
 use super::random::Random;
 
+/// Every dialect with every kind of guest that it has.
+pub fn kinds() -> impl Iterator<Item = (Dialect, Guest)> {
+    let guests = [Guest::Pv, Guest::Hvm];
+    let all = Dialect::ALL.into_iter();
+    all.flat_map(move |dialect| guests.map(|guest| (dialect, guest)))
+        .filter(|(dialect, guest)| dialect.supports(*guest))
+}
+
 /// What stands behind the stream.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Trailing {

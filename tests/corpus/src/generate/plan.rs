@@ -49,6 +49,8 @@ pub struct Section {
     pub offset: u64,
     /// Bytes.
     pub size: u64,
+    /// Page records of its checkpoint that stand before it.
+    pub records: u64,
 }
 
 impl Section {
@@ -67,6 +69,7 @@ impl Section {
                 let field = if into % stride < 8 { "gmfn" } else { "page" };
                 format!("pages[{}].{field}", into / stride)
             }
+            "page_terminator" => format!("pages[{}].gmfn", self.records),
             "unallocated_count" => "unallocated.count".into(),
             "unallocated_list" => format!("unallocated[{}]", into / 8),
             "max_virt_cpus" => "vcpumap.max_virt_cpus".into(),

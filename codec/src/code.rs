@@ -85,6 +85,19 @@ codes! {
     DialectMismatch = "dialect-mismatch", Warning, "12.2", "the stream fits another dialect better than the one asked for";
     GuestUnsupported = "guest-unsupported", Error, "2.3", "this dialect cannot hold this kind of guest";
     VcpumapSize = "vcpumap-size", Error, "8.1", "the size of the vcpumap cannot be computed";
+
+    // Envelopes.
+    EnvelopeTruncated = "envelope-truncated", Error, "13", "the input ends inside the envelope";
+    EnvelopeConfigLength = "envelope-config-length", Error, "13.1", "the length of the configuration is not possible";
+    EnvelopeConfigSyntax = "envelope-config-syntax", Warning, "13", "the configuration cannot be read";
+    EnvelopeMagic = "envelope-magic", Error, "13.2", "the magic of the xl header is damaged";
+    EnvelopeByteorder = "envelope-byteorder", Error, "13.2", "the byte order of the xl header is neither little nor big";
+    EnvelopeXlFlags = "envelope-xl-flags", Error, "13.2", "the xl header asks for features that nobody can honour";
+    EnvelopeOptionalData = "envelope-optional-data", Error, "13.2", "the optional data of the xl header does not hold what it says";
+    ForeignFormat = "foreign-format", Error, "13.6", "the input is of another format";
+    DeviceModelTruncated = "device-model-truncated", Error, "13.4", "the input ends inside the device-model record";
+    DeviceModelLength = "device-model-length", Error, "13.4", "the record cannot say a length of this size";
+    DeviceModelMagic = "device-model-magic", Warning, "13.4", "the device-model record does not hold a qemu image";
 }
 
 impl fmt::Display for Code {

@@ -178,6 +178,7 @@ pub enum P2mSizeMeaning {
 /// Everything that sets a dialect apart.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
+#[allow(clippy::struct_excessive_bools)] // a row of a table, not a state
 pub struct Spec {
     /// Short name of the dialect's row in spec 12.1: `"D11"`.
     pub id: &'static str,

@@ -14,6 +14,7 @@ pub mod dialect;
 pub mod encode;
 pub mod envelope;
 pub mod error;
+pub mod file;
 pub mod grammar;
 pub mod image;
 pub mod limits;
@@ -23,6 +24,7 @@ pub mod wire;
 pub use code::{Code, Severity};
 pub use dialect::{Dialect, Guest, Version};
 pub use error::{Error, Finding};
+pub use file::SaveFile;
 pub use limits::Limits;
 
 /// Bytes of an ia64 page as Xen used it.

@@ -41,7 +41,7 @@ impl Default for Limits {
             memmap_pages: 16,
             max_virt_cpus: 4096,
             hvm_context_bytes: 8 << 20,
-            page_records: u32::MAX as u64,
+            page_records: u64::from(u32::MAX),
             unallocated_ranges: 1 << 20,
             checkpoints: 1 << 14,
             retained_bytes: 40 << 20,

@@ -80,16 +80,19 @@ impl Buffer {
     /// The next event, or [`Step::NeedMore`] until the space has been filled further.
     #[allow(clippy::should_implement_trait)] // it lends, and it fails
     pub fn next(&mut self) -> Result<Step<'_>, Error> {
-        let from = self.consumed;
-        let step = self
-            .decoder
-            .decode(&self.bytes[from..self.filled], self.end)?;
+        self.step().1
+    }
+
+    /// As [`Buffer::next`], with the decoder beside the event.
+    pub fn step(&mut self) -> (&Decoder, Result<Step<'_>, Error>) {
+        let input = &self.bytes[self.consumed..self.filled];
+        let step = self.decoder.decode(input, self.end);
         match &step {
-            Step::Event { consumed, .. } => self.consumed += consumed,
-            Step::NeedMore(wanted) => self.wanted = *wanted,
-            Step::Done => {}
+            Ok(Step::Event { consumed, .. }) => self.consumed += consumed,
+            Ok(Step::NeedMore(wanted)) => self.wanted = *wanted,
+            Ok(Step::Done) | Err(_) => {}
         }
-        Ok(step)
+        (&self.decoder, step)
     }
 
     /// Moves what is left to the front. Little is: less than one record when pages stream by.

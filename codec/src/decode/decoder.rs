@@ -1,7 +1,6 @@
 //! The state machine.
 
 use alloc::format;
-use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
 use super::Event;
@@ -9,7 +8,7 @@ use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
 use crate::error::Error;
-use crate::grammar::{self, Fault, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
+use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
 use crate::limits::Limits;
 use crate::ram::RamMap;
 
@@ -39,29 +38,29 @@ pub enum Step<'a> {
 /// Reads one stream. See the [module](super) for how to feed it.
 #[derive(Clone, Debug)]
 pub struct Decoder {
-    page_size: usize,
-    limits: Limits,
-    dialect: Option<Dialect>,
-    guest: Option<Guest>,
+    pub(super) page_size: usize,
+    pub(super) limits: Limits,
+    pub(super) dialect: Option<Dialect>,
+    pub(super) guest: Option<Guest>,
     /// Offset of the next byte.
-    offset: u64,
-    part: Part,
-    prologue: Prologue,
-    head: Option<Head>,
-    detection: Option<Detection>,
-    checkpoint: u32,
+    pub(super) offset: u64,
+    pub(super) part: Part,
+    pub(super) prologue: Prologue,
+    pub(super) head: Option<Head>,
+    pub(super) detection: Option<Detection>,
+    pub(super) checkpoint: u32,
     /// The end of the checkpoint has been reported.
-    reported: bool,
+    pub(super) reported: bool,
     /// Page records so far, and in this checkpoint.
-    records: u64,
-    records_here: u64,
+    pub(super) records: u64,
+    pub(super) records_here: u64,
     /// Unallocated pfns that are still to come, and how many there were.
-    unallocated_left: u32,
-    unallocated_count: u32,
-    online: Vec<u32>,
+    pub(super) unallocated_left: u32,
+    pub(super) unallocated_count: u32,
+    pub(super) online: Vec<u32>,
     /// Index into `online` of the vcpu at hand.
-    vcpu: usize,
-    failed: Option<Error>,
+    pub(super) vcpu: usize,
+    pub(super) failed: Option<Error>,
 }
 
 impl Default for Decoder {
@@ -507,89 +506,5 @@ impl Decoder {
             }
         }
         self.step(input, end)
-    }
-
-    /// The path of the part at hand, with the checkpoint in front where it is not the first.
-    fn path(&self) -> String {
-        let vcpu = self.online.get(self.vcpu).copied().unwrap_or(0);
-        let path = match self.part {
-            Part::Prologue => "p2m_size".to_string(),
-            Part::Pages | Part::PagesEnd => format!("pages[{}]", self.records_here),
-            Part::Unallocated => {
-                format!(
-                    "unallocated[{}]",
-                    self.unallocated_count - self.unallocated_left
-                )
-            }
-            Part::Context => format!("vcpu[{vcpu}]"),
-            Part::Privregs => format!("privregs[{vcpu}]"),
-            part => part.name().to_string(),
-        };
-        if self.checkpoint > 0 {
-            format!("checkpoint[{}].{path}", self.checkpoint)
-        } else {
-            path
-        }
-    }
-
-    fn truncated(&self, have: usize, whole: usize) -> Error {
-        let mut path = self.path();
-        let field = match self.part {
-            Part::Prologue if have >= 8 => return self.cut("version".into(), have - 8, 8, 8),
-            Part::Prologue => return self.cut(path, have, 8, 0),
-            Part::Pages if have < 8 => ".gmfn",
-            Part::Pages => ".page",
-            Part::Memmap if have < 4 => ".num_pages",
-            Part::Vcpumap if have < 8 => ".max_virt_cpus",
-            Part::HvmContext if have < 8 => ".size",
-            _ => "",
-        };
-        path.push_str(field);
-        self.cut(path, have, whole, 0)
-    }
-
-    fn cut(&self, path: String, have: usize, whole: usize, before: u64) -> Error {
-        let begins = self.offset + before;
-        let found = match have {
-            0 => format!("the end of the input at byte {begins}"),
-            _ => format!("{have} of them from byte {begins}, then the end of the input"),
-        };
-        Error::new(Code::Truncated, begins + have as u64, path)
-            .expected(format!("{whole} bytes"))
-            .found(found)
-    }
-
-    fn fault(&self, fault: Fault) -> Error {
-        let mut path = self.path();
-        if !fault.field.is_empty() {
-            path.push('.');
-            path.push_str(fault.field);
-        }
-        Error::new(fault.code, self.offset + fault.at as u64, path)
-            .length(fault.length)
-            .expected(fault.expected)
-            .found(fault.found)
-    }
-
-    fn unsupported(&self, head: &Head) -> Error {
-        let error = match self.dialect {
-            Some(dialect) if dialect.spec().version != head.version => {
-                Error::new(Code::DialectMismatch, self.offset - 8, "version")
-                    .severity(crate::Severity::Error)
-                    .length(8)
-                    .expected(format!("{} for {dialect}", dialect.spec().version as u64))
-                    .found(format!("{}", head.version as u64))
-            }
-            Some(dialect) => Error::new(Code::GuestUnsupported, self.offset, "arch_setup.flags")
-                .length(8)
-                .expected(format!("a paravirtual guest in {dialect}")),
-            None => return detect::none(head, self.offset),
-        };
-        error
-    }
-
-    /// A state that no input leads to.
-    fn impossible(&self) -> Error {
-        Error::new(Code::OutOfOrder, self.offset, self.part.name())
     }
 }

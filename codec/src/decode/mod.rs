@@ -32,6 +32,7 @@
 mod buffer;
 mod decoder;
 mod event;
+mod fault;
 
 pub use buffer::Buffer;
 pub use decoder::{Decoder, Step};

@@ -75,10 +75,10 @@ pub(super) fn head(signs: &mut Signs, head: &Head, dialect: Dialect) {
         match (spec.p2m_size, head.maxmem) {
             (P2mSizeMeaning::MaxMem, 0) => signs.note(true, 3, "arch_setup.maxmem is 0".into()),
             (P2mSizeMeaning::MaxMem, _) => {
-                signs.note(false, 3, "arch_setup.maxmem is not 0".into())
+                signs.note(false, 3, "arch_setup.maxmem is not 0".into());
             }
             (P2mSizeMeaning::MaximumGpfn, 0) => {
-                signs.note(false, 3, "arch_setup.maxmem is 0".into())
+                signs.note(false, 3, "arch_setup.maxmem is 0".into());
             }
             (P2mSizeMeaning::MaximumGpfn, bytes) => {
                 let agree = bytes.div_ceil(head.page_size as u64) == head.p2m_size;

@@ -30,7 +30,7 @@ pub(crate) fn detect(
     }
     // One more byte than the longest candidate and a signature take tells whether the input ends
     // with one of them.
-    window += envelope::SIGNATURE_LENGTH + 1;
+    window += envelope::SIGNATURE_SIZE + 1;
     if tail.len() < window && !end {
         return Err(window);
     }
@@ -107,7 +107,7 @@ fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool
     let exact = match rest {
         // An HVM tail is looked at up to its blob, which says its own size.
         Some(_) if head.guest == crate::Guest::Hvm => false,
-        Some(rest) => (ends && rest.is_empty()) || envelope::is_signature(rest),
+        Some(rest) => (ends && rest.is_empty()) || envelope::DeviceModelKind::of(rest).is_some(),
         None => false,
     };
     if exact {
@@ -235,8 +235,8 @@ pub(crate) fn follows(
     if rest.is_empty() {
         return Ok(Follow::End);
     }
-    want(envelope::SIGNATURE_LENGTH)?;
-    if envelope::is_signature(rest) || !dialect.spec().checkpoints {
+    want(envelope::SIGNATURE_SIZE)?;
+    if envelope::DeviceModelKind::of(rest).is_some() || !dialect.spec().checkpoints {
         return Ok(Follow::Trailing);
     }
     let first = u64_at(rest, 0);

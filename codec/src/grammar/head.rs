@@ -36,7 +36,7 @@ pub fn arch_setup_layout(input: &[u8], version: Version) -> Parsed<'_, ArchSetup
     let (_, looked_at) = take(16usize)(input)?;
     let first = u64_at(looked_at, 0).unwrap_or(0);
     let second = u64_at(looked_at, 8).unwrap_or(0);
-    let dom0_op = first & 0xffff == 0 && matches!(second, 2 | 3);
+    let dom0_op = first as u16 == 0 && matches!(second, 2 | 3);
     let layout = if dom0_op {
         ArchSetupLayout::Dom0Op
     } else {

@@ -326,7 +326,7 @@ impl Builder {
 }
 
 /// Whether a page holds nothing but zeros.
-pub(crate) fn is_zero(page: &[u8]) -> bool {
+pub fn is_zero(page: &[u8]) -> bool {
     // Blocks let the compiler use wide registers; the early exit keeps full pages cheap.
     page.chunks(1024)
         .all(|block| block.iter().fold(0, |all, byte| all | byte) == 0)

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `section` | [`Section`]: bytes with their offset in the file |
 //! | `index` | [`PageIndex`]: which record holds which pfn; last copies, earlier copies, passes |
+//! | `map` | [`Extent`]: what every pfn is, as ranges |
 //! | `checkpoint` | [`Checkpoint`] and what it is made of |
 //! | `build` | [`Builder`]: an image out of a decoder's events |
 //! | `replay` | the way back: an image's events, for an encoder |
@@ -20,14 +21,17 @@
 mod build;
 mod checkpoint;
 mod index;
+mod map;
 mod replay;
 mod section;
 
 use bytes::Bytes;
 
+pub use build::is_zero;
 pub use build::{Builder, Options};
 pub use checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
 pub use index::{PageIndex, Pass};
+pub use map::{Extent, State};
 pub use section::Section;
 
 use crate::detect::{Detection, Head};

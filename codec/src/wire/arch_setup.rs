@@ -1,6 +1,7 @@
 //! The domain setup record, third in every stream (spec 3.3).
 
-use super::layout::{eras, layout};
+use super::eras::eras;
+use super::layout::layout;
 use crate::dialect::ArchSetupLayout;
 
 /// `flags`: the domain is fully virtualised.

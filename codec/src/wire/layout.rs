@@ -1,14 +1,15 @@
 //! What a structure looks like in memory, as data, and the macro that declares it.
 //!
-//! [`layout!`] turns one declaration into a typed struct and into a [`Layout`]. The struct serves
+//! `layout!` turns one declaration into a typed struct and into a [`Layout`]. The struct serves
 //! code that knows which field it wants; the [`Layout`] serves code that is given a path by a user
 //! (`regs.tr.itrs[3].pte`) or that shows every field of raw bytes.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
+
+use super::value::Entry;
 
 /// A structure of fixed size: its fields in order, without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,72 +116,6 @@ impl Located {
     }
 }
 
-/// One leaf field of raw bytes, as [`Layout::walk`] shows it.
-#[derive(Clone, Copy, Debug)]
-pub struct Entry<'a> {
-    /// The path from the outermost structure: `regs.tr.itrs[0].pte`.
-    pub path: &'a str,
-    /// Bytes from the start of the outermost structure.
-    pub offset: usize,
-    /// Bytes of all elements.
-    pub size: usize,
-    /// Type of one element; never [`Kind::Struct`].
-    pub kind: Kind,
-    /// Elements; an array of scalars is one entry.
-    pub count: usize,
-    /// How a person reads it.
-    pub style: Style,
-    /// What it is for, in plain words.
-    pub meaning: &'static str,
-    /// The bytes of the field.
-    pub bytes: &'a [u8],
-}
-
-/// The decoded content of an [`Entry`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value<'a> {
-    /// One unsigned number.
-    Unsigned(u64),
-    /// One signed number.
-    Signed(i64),
-    /// An array of unsigned numbers. (No structure has an array of signed ones.)
-    List(Vec<u64>),
-    /// Text up to the first NUL; bytes that are no UTF-8 are replaced.
-    Text(Cow<'a, str>),
-    /// Bytes as they stand.
-    Bytes(&'a [u8]),
-}
-
-impl<'a> Entry<'a> {
-    /// Decodes the bytes.
-    pub fn value(&self) -> Value<'a> {
-        match (self.style, self.kind, self.count) {
-            (Style::Bytes | Style::Pad, ..) => Value::Bytes(self.bytes),
-            (Style::Text, ..) => {
-                let text = self.bytes.split(|&byte| byte == 0).next().unwrap_or(&[]);
-                Value::Text(String::from_utf8_lossy(text))
-            }
-            (_, Kind::I8 | Kind::I32, 1) => Value::Signed(signed(self.bytes)),
-            (.., 1) => Value::Unsigned(unsigned(self.bytes)),
-            _ => Value::List(self.bytes.chunks(self.kind.size()).map(unsigned).collect()),
-        }
-    }
-}
-
-/// A little-endian number of up to 8 bytes.
-fn unsigned(bytes: &[u8]) -> u64 {
-    bytes
-        .iter()
-        .rev()
-        .fold(0, |value, &byte| value << 8 | u64::from(byte))
-}
-
-/// A little-endian number in two's complement of 1 to 8 bytes.
-fn signed(bytes: &[u8]) -> i64 {
-    let unused = 64 - 8 * bytes.len() as u32;
-    (unsigned(bytes) << unused) as i64 >> unused
-}
-
 impl Layout {
     /// Finds a field by its path: `regs.cfm`, `regs.r[5]`, `regs.tr.itrs[3].pte`, or by an alias
     /// such as `regs.cr.cr[20]`.
@@ -274,7 +209,7 @@ impl Layout {
     }
 
     /// Whether the fields follow each other without gap or overlap up to `size`, and whether no
-    /// alias reaches beyond it. [`layout!`] asserts this when it is compiled.
+    /// alias reaches beyond it. `layout!` asserts this when it is compiled.
     pub const fn is_sound(&self) -> bool {
         let mut end = 0;
         let mut i = 0;
@@ -452,73 +387,12 @@ macro_rules! layout {
     };
 }
 
-/// Declares the enum over all the layouts that one structure had in its history.
-///
-/// `by` names the enum of [`crate::dialect`] that tells them apart; variants have its names.
-macro_rules! eras {
-    (
-        $(#[$meta:meta])*
-        pub enum $name:ident by $key:ident {
-            $( $variant:ident($ty:ty), $doc:literal; )*
-        }
-    ) => {
-        $(#[$meta])*
-        #[derive(Clone, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $( #[doc = $doc] $variant($ty), )*
-        }
-
-        impl $name {
-            /// Reads the first bytes of `bytes` by that layout; `None` if there are too few.
-            pub fn parse(layout: $key, bytes: &[u8]) -> Option<Self> {
-                use $crate::wire::Wire as _;
-                match layout {
-                    $( $key::$variant => <$ty>::parse(bytes).map($name::$variant), )*
-                }
-            }
-
-            /// The layout by which this was read and will be written.
-            pub fn layout(&self) -> $key {
-                match self {
-                    $( $name::$variant(_) => $key::$variant, )*
-                }
-            }
-
-            /// The fields, as data.
-            pub fn fields(&self) -> &'static $crate::wire::Layout {
-                layout_of(self.layout())
-            }
-
-            /// Appends the bytes that this was read from.
-            pub fn write_to(&self, out: &mut alloc::vec::Vec<u8>) {
-                use $crate::wire::Wire as _;
-                match self {
-                    $( $name::$variant(inner) => inner.write_to(out), )*
-                }
-            }
-
-            /// The bytes that this was read from.
-            pub fn to_bytes(&self) -> alloc::vec::Vec<u8> {
-                let mut out = alloc::vec::Vec::with_capacity(self.fields().size);
-                self.write_to(&mut out);
-                out
-            }
-        }
-
-        /// The fields of each layout, as data.
-        pub fn layout_of(layout: $key) -> &'static $crate::wire::Layout {
-            match layout {
-                $( $key::$variant => <$ty as $crate::wire::Wire>::layout(), )*
-            }
-        }
-    };
-}
-
-pub(crate) use {eras, layout};
+pub(crate) use layout;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::value::Value;
     use alloc::string::ToString;
 
     layout! {

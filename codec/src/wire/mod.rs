@@ -12,7 +12,7 @@
 //! | [`hvm`] | records of an HVM domain | 1, but VPD: M4, M5 |
 //! | [`nvram`] | address of an HVM guest's variables | 1 |
 //!
-//! [`layout`](mod@layout) has the machinery. Each structure comes in two forms:
+//! [`layout`](mod@layout), [`value`] and [`words`] have the machinery. Each structure comes in two forms:
 //!
 //! - a struct with public fields, read and written by [`Wire`]. Padding is a field too, so writing
 //!   gives back every byte that was read;
@@ -52,6 +52,7 @@
 
 pub mod arch_setup;
 pub mod boot_param;
+mod eras;
 pub mod hvm;
 pub mod layout;
 pub mod memmap;
@@ -61,12 +62,14 @@ pub mod shared_info;
 pub mod start_info;
 #[cfg(test)]
 mod tests;
+pub mod value;
 pub mod vcpu_context;
 pub mod words;
 
 pub use arch_setup::{ArchSetup, layout_of as layout_of_arch_setup};
-pub use layout::{Entry, Field, Kind, Layout, Located, Shape, Style, Value, Wire};
+pub use layout::{Field, Kind, Layout, Located, Shape, Style, Wire};
 pub use privregs::{MappedRegs, layout_of as layout_of_mapped_regs};
 pub use shared_info::{SharedInfo, layout_of as layout_of_shared_info};
 pub use start_info::{StartInfo, layout_of as layout_of_start_info};
+pub use value::{Entry, Value};
 pub use vcpu_context::{Context, layout_of as layout_of_context};

@@ -3,7 +3,8 @@
 
 use alloc::boxed::Box;
 
-use super::layout::{eras, layout};
+use super::eras::eras;
+use super::layout::layout;
 use crate::dialect::MappedRegsLayout;
 
 /// Declares one layout. All five agree up to byte 3108 and between 3144 and 3280.

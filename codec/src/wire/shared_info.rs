@@ -3,7 +3,8 @@
 
 use alloc::boxed::Box;
 
-use super::layout::{eras, layout};
+use super::eras::eras;
+use super::layout::layout;
 use crate::dialect::SharedInfoLayout;
 
 layout! {

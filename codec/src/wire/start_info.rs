@@ -2,7 +2,8 @@
 
 use alloc::boxed::Box;
 
-use super::layout::{eras, layout};
+use super::eras::eras;
+use super::layout::layout;
 use crate::dialect::StartInfoLayout;
 
 /// Declares one layout: all three agree but for the console and the end.

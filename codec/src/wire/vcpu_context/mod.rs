@@ -6,7 +6,7 @@
 
 use alloc::boxed::Box;
 
-use super::layout::eras;
+use super::eras::eras;
 use crate::dialect::ContextLayout;
 
 pub mod ar;

@@ -121,7 +121,7 @@ context! {
         @5480 excp_iipa: u64, Hex, "state of a debug exception; never filled, 0";
         @5488 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
         @5496 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
-        @5500 rbs_voff: u32, Dec, "place of rbs[0] within 512 aligned bytes of backing store, in words: 0 to 63";
+        @5500 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5504 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @21888 rbs_nat: u64, Hex, "never used";
         @21896 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection";
@@ -144,7 +144,7 @@ context! {
         @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled, 0";
         @5752 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
         @5760 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
-        @5764 rbs_voff: u32, Dec, "place of rbs[0] within 512 aligned bytes of backing store, in words: 0 to 63";
+        @5764 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5768 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @22152 rbs_nat: u64, Hex, "never used";
         @22160 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection";
@@ -168,7 +168,7 @@ context! {
         @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled, 0";
         @5752 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
         @5760 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
-        @5764 rbs_voff: u32, Dec, "place of rbs[0] within 512 aligned bytes of backing store, in words: 0 to 63";
+        @5764 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5768 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @22152 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection";
         @22160 num_phys_stacked: u64, Dec, "stacked registers of the saving processor; 0 unknown, else the restoring one must have as many";

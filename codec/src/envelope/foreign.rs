@@ -1,0 +1,466 @@
+//! Files that are something else, recognised so that the user learns what they are (spec 13.6).
+//!
+//! A damaged ia64 stream must reach the decoder, which knows more about it. So the marks of an ia64
+//! stream are looked for first, and another format is named on strong evidence only.
+
+use core::fmt;
+
+use nom::bytes::complete::tag;
+use nom::number::complete::{be_u16, be_u32};
+use nom::{IResult, Parser};
+
+use super::header::{ByteOrder, Kind, XEND_MAGIC};
+use super::relocation;
+use crate::code::Code;
+use crate::error::Error;
+
+/// How programs pack a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Compression {
+    /// RFC 1952.
+    Gzip,
+    /// RFC 8878.
+    Zstd,
+    /// The container of xz.
+    Xz,
+}
+
+impl Compression {
+    /// `"gzip"`, `"zstd"` or `"xz"`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Compression::Gzip => "gzip",
+            Compression::Zstd => "zstd",
+            Compression::Xz => "xz",
+        }
+    }
+}
+
+/// A format that is not ours. Its `Display` is one sentence for the user.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// The libxc stream of an x86 host before Xen 4.6.
+    X86Legacy {
+        /// Bits of a word of the tools that wrote it: 32 or 64.
+        bits: u8,
+        /// What the stream is in.
+        inside: Kind,
+    },
+    /// The libxc stream of Xen 4.6 and later.
+    LibxcV2 {
+        /// Its version, 2 or 3; none where the input ends before it.
+        version: Option<u32>,
+        /// The byte order of its records; none where the input ends before it.
+        byteorder: Option<ByteOrder>,
+        /// What the stream is in.
+        inside: Kind,
+    },
+    /// The libxl stream of Xen 4.6 and later.
+    LibxlV2 {
+        /// Its version, 2; none where the input does not reach it.
+        version: Option<u32>,
+        /// What the stream is in.
+        inside: Kind,
+    },
+    /// An ELF file, such as `xm dump-core` writes.
+    Elf {
+        /// Bits of an address: 32 or 64.
+        bits: u8,
+        /// Whether it is a core.
+        core: bool,
+        /// The number of the machine; 50 is ia64.
+        machine: u16,
+    },
+    /// A packed file.
+    Compressed(Compression),
+    /// The recorded bytes of a relocation: the image follows the request.
+    Relocation {
+        /// Bytes of the request.
+        image_offset: u64,
+    },
+    /// Text.
+    Text,
+    /// A file of no bytes.
+    Empty,
+}
+
+impl Foreign {
+    /// The complaint of a reader that can only take an ia64 save image. An empty file is no other
+    /// format but an image cut short.
+    pub fn to_error(self) -> Error {
+        if self == Foreign::Empty {
+            return Error::new(Code::Truncated, 0, "p2m_size")
+                .expected("an ia64 save image")
+                .found("an empty file");
+        }
+        Error::new(Code::ForeignFormat, 0, "envelope")
+            .expected("an ia64 save image")
+            .found(alloc::format!("{self}"))
+    }
+}
+
+struct Inside(Kind);
+
+impl fmt::Display for Inside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Kind::Bare => Ok(()),
+            kind => write!(f, " in an {kind} file"),
+        }
+    }
+}
+
+impl fmt::Display for Foreign {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Foreign::X86Legacy { bits, inside } => write!(
+                f,
+                "this is a legacy libxc stream of a {bits}-bit x86 host{}, not of an ia64 one",
+                Inside(inside)
+            ),
+            Foreign::LibxcV2 {
+                version,
+                byteorder,
+                inside,
+            } => {
+                f.write_str("this is a libxc stream ")?;
+                if let Some(version) = version {
+                    write!(f, "of version {version} ")?;
+                }
+                if let Some(byteorder) = byteorder {
+                    write!(f, "({byteorder}-endian) ")?;
+                }
+                write!(f, "from Xen 4.6 or later{}", Inside(inside))?;
+                f.write_str(", which no ia64 host wrote")
+            }
+            Foreign::LibxlV2 { version, inside } => {
+                f.write_str("this is a libxl stream ")?;
+                if let Some(version) = version {
+                    write!(f, "of version {version} ")?;
+                }
+                write!(f, "from Xen 4.6 or later{}", Inside(inside))?;
+                f.write_str(", which no ia64 host wrote")
+            }
+            Foreign::Elf {
+                bits,
+                core,
+                machine,
+            } => {
+                let what = if core { "core dump" } else { "file" };
+                write!(f, "this is a {bits}-bit ELF {what} of machine {machine}")?;
+                match machine {
+                    3 => f.write_str(" (x86)")?,
+                    50 => f.write_str(" (ia64)")?,
+                    62 => f.write_str(" (x86-64)")?,
+                    _ => {}
+                }
+                f.write_str(", not a save image")
+            }
+            Foreign::Compressed(compression) => write!(
+                f,
+                "this is a file compressed with {}: decompress it first",
+                compression.name()
+            ),
+            Foreign::Relocation { image_offset } => write!(
+                f,
+                "this is a recorded relocation: the image begins after {image_offset} bytes of request"
+            ),
+            Foreign::Text => f.write_str("this is text, not a save image"),
+            Foreign::Empty => f.write_str("this file is empty"),
+        }
+    }
+}
+
+/// Looks at the first bytes of a stream. `inside` says what the stream is in.
+pub(super) fn recognise_stream(window: &[u8], inside: Kind) -> Option<Foreign> {
+    if let Ok((_, found)) = libxc_v2(window, inside) {
+        return Some(found);
+    }
+    if let Ok((_, found)) = libxl_v2(window, inside) {
+        return Some(found);
+    }
+    if looks_like_ia64(window) {
+        return None;
+    }
+    x86_bits(window).map(|bits| Foreign::X86Legacy { bits, inside })
+}
+
+/// Looks at the first bytes of a file that has no envelope.
+pub(super) fn recognise_file(window: &[u8]) -> Option<Foreign> {
+    if window.is_empty() {
+        return Some(Foreign::Empty);
+    }
+    if let Some(found) = recognise_stream(window, Kind::Bare) {
+        return Some(found);
+    }
+    if looks_like_ia64(window) {
+        return None;
+    }
+    if let Some(found) = elf(window) {
+        return Some(found);
+    }
+    for (magic, compression) in [
+        (&b"\x1f\x8b\x08"[..], Compression::Gzip),
+        (b"\x28\xb5\x2f\xfd", Compression::Zstd),
+        (b"\xfd7zXZ\0", Compression::Xz),
+    ] {
+        if window.starts_with(magic) {
+            return Some(Foreign::Compressed(compression));
+        }
+    }
+    for request in [relocation::REQUEST, relocation::SSL_REQUEST] {
+        if let Some(rest) = window.strip_prefix(request)
+            && rest.starts_with(XEND_MAGIC)
+        {
+            return Some(Foreign::Relocation {
+                image_offset: request.len() as u64,
+            });
+        }
+    }
+    // Eight letters cannot be a p2m_size; fewer could be what is left of one.
+    let text = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\t' | b'\r' | b'\n');
+    (window.len() >= 8 && window.iter().all(text)).then_some(Foreign::Text)
+}
+
+fn word16(window: &[u8], at: usize) -> Option<u16> {
+    let bytes = window.get(at..)?.first_chunk()?;
+    Some(u16::from_le_bytes(*bytes))
+}
+
+fn word32(window: &[u8], at: usize) -> Option<u32> {
+    let bytes = window.get(at..)?.first_chunk()?;
+    Some(u32::from_le_bytes(*bytes))
+}
+
+fn word64(window: &[u8], at: usize) -> Option<u64> {
+    let bytes = window.get(at..)?.first_chunk()?;
+    Some(u64::from_le_bytes(*bytes))
+}
+
+/// Two of three marks make an ia64 stream: a p2m_size that memory can have, a version, and the flags
+/// of arch_setup. Any one of them may be damaged.
+fn looks_like_ia64(window: &[u8]) -> bool {
+    let size = word64(window, 0).is_some_and(|size| size < 1 << 36);
+    let version = word64(window, 8).is_some_and(|version| (1..=3).contains(&version));
+    // The oldest dialect has a domid before the flags (spec 3.3).
+    let flags = [16, 24]
+        .iter()
+        .any(|&at| matches!(word64(window, at), Some(2 | 3)));
+    u8::from(size) + u8::from(version) + u8::from(flags) >= 2
+}
+
+fn libxc_v2(window: &[u8], inside: Kind) -> IResult<&[u8], Foreign> {
+    let (rest, _) = tag(&b"\xff\xff\xff\xff\xff\xff\xff\xffXENF"[..]).parse(window)?;
+    let words: IResult<&[u8], (u32, u16)> = (be_u32, be_u16).parse(rest);
+    let words = words.ok().map(|(_, words)| words);
+    let found = Foreign::LibxcV2 {
+        version: words.map(|(version, _)| version),
+        byteorder: words.map(|(_, options)| match options & 1 {
+            0 => ByteOrder::Little,
+            _ => ByteOrder::Big,
+        }),
+        inside,
+    };
+    Ok((rest, found))
+}
+
+fn libxl_v2(window: &[u8], inside: Kind) -> IResult<&[u8], Foreign> {
+    let (rest, _) = tag(&b"LibxlFmt"[..]).parse(window)?;
+    let version: IResult<&[u8], u32> = be_u32.parse(rest);
+    let version = version.ok().map(|(_, version)| version);
+    Ok((rest, Foreign::LibxlV2 { version, inside }))
+}
+
+/// How many bits a word of the x86 host had that wrote this, if one did.
+///
+/// After p2m_size, a PV stream has a word of ones where it carries extended information, as all but
+/// the earliest do. An HVM stream goes on with a batch of pages: how many, then their pfns, which
+/// begin with a run of consecutive ones. An early PV stream has nothing that sets it apart.
+fn x86_bits(window: &[u8]) -> Option<u8> {
+    let size = word64(window, 0)?;
+    let wide = size != 0 && size >> 32 == 0;
+    if wide && (word64(window, 8) == Some(u64::MAX) || batch(window, 8, 8)) {
+        return Some(64);
+    }
+    let narrow = size as u32 != 0 && size as u32 != u32::MAX;
+    let extended = size >> 32 == u64::from(u32::MAX)
+        && window
+            .get(12..16)
+            .is_some_and(|name| name == b"vcpu" || name == b"extv");
+    (narrow && (extended || batch(window, 4, 4))).then_some(32)
+}
+
+/// Whether a batch of pages begins here.
+fn batch(window: &[u8], at: usize, word_size: usize) -> bool {
+    const MOST: u32 = 1024;
+    const PFN: u64 = 0x0fff_ffff;
+    if !word32(window, at).is_some_and(|count| (8..=MOST).contains(&count)) {
+        return false;
+    }
+    let pfns = window[at + 4..].chunks_exact(word_size).map(|bytes| {
+        let mut word = [0; 8];
+        word[..word_size].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    });
+    let mut seen = 0;
+    let mut next = None;
+    for pfn in pfns.take(6) {
+        // The top four of 32 bits are the type of the page.
+        let number = pfn & PFN;
+        if pfn >> 32 != 0 || next.is_some_and(|next| next != number) {
+            return false;
+        }
+        next = Some(number + 1);
+        seen += 1;
+    }
+    seen == 6
+}
+
+fn elf(window: &[u8]) -> Option<Foreign> {
+    window.strip_prefix(b"\x7fELF")?;
+    let bits = match window.get(4)? {
+        1 => 32,
+        2 => 64,
+        _ => return None,
+    };
+    let big = window.get(5)? == &2;
+    let half = |at| word16(window, at).map(|half| if big { half.swap_bytes() } else { half });
+    Some(Foreign::Elf {
+        bits,
+        core: half(16)? == 4,
+        machine: half(18)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString;
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    /// The first 64 bytes of a PV stream that xen-3.4 wrote.
+    fn ia64(size: u64, version: u64, flags: u64) -> Vec<u8> {
+        let words = [
+            size,
+            version,
+            flags,
+            0,
+            0xc8000,
+            0xf5 << 56,
+            0x1000,
+            0x28_0000_0001,
+        ];
+        words.iter().flat_map(|word| word.to_le_bytes()).collect()
+    }
+
+    fn words(words: &[u32]) -> Vec<u8> {
+        let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+        bytes.resize(64, 0);
+        bytes
+    }
+
+    #[test]
+    fn a_damaged_ia64_stream_stays_ours() {
+        for version in [0, 1, 2, 3, 7, 64, 1024, 3 + (1 << 32), u64::MAX] {
+            // 0x88b1f is what gzip begins with.
+            for size in [0, 0x32, 0x40000, 0x88b1f, 1 << 27] {
+                assert_eq!(recognise_file(&ia64(size, version, 2)), None);
+                assert_eq!(recognise_file(&ia64(size, version, 3)[..40]), None);
+            }
+        }
+        for size in [u64::MAX, 1 << 61, 0xffff_ffff_0000_0032] {
+            assert_eq!(recognise_file(&ia64(size, 3, 2)), None);
+            assert_eq!(recognise_file(&ia64(size, 7, 0)), None);
+        }
+        // The oldest dialect has its flags behind a domid.
+        let oldest = words(&[0x100, 0, u32::MAX, u32::MAX, 5, 0, 2, 0]);
+        assert_eq!(recognise_file(&oldest), None);
+    }
+
+    #[test]
+    fn what_is_cut_short_stays_ours() {
+        let stream = ia64(0x6f6f_6f6f, 3, 2);
+        for cut in 1..stream.len() {
+            assert_eq!(recognise_file(&stream[..cut]), None);
+        }
+    }
+
+    #[test]
+    fn x86_streams_are_recognised() {
+        let vcpu = u32::from_le_bytes(*b"vcpu");
+        let pv64 = words(&[0x20000, 0, u32::MAX, u32::MAX, 5168, vcpu, 5160]);
+        let pv32 = words(&[0x20000, u32::MAX, 2800, vcpu, 2792]);
+        let hvm64 = words(&[0x20000, 0, 1024, 0, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]);
+        let hvm32 = words(&[0x20000, 1024, 0, 1, 2, 3, 0xf000_0004, 0xf000_0005, 6]);
+        for (stream, bits) in [(pv64, 64), (pv32, 32), (hvm64, 64), (hvm32, 32)] {
+            for inside in [Kind::Bare, Kind::Xend] {
+                assert_eq!(
+                    recognise_stream(&stream, inside),
+                    Some(Foreign::X86Legacy { bits, inside })
+                );
+            }
+        }
+        let scattered = words(&[0x20000, 0, 1024, 9, 0, 1, 0, 2, 0, 3, 0, 4, 0, 5, 0, 6]);
+        assert_eq!(recognise_file(&scattered), None);
+    }
+
+    #[test]
+    fn later_streams_say_what_they_are() {
+        let mut v2 = b"\xff\xff\xff\xff\xff\xff\xff\xffXENF\0\0\0\x03\0\x01".to_vec();
+        v2.resize(64, 0);
+        let found = recognise_stream(&v2, Kind::Bare).unwrap();
+        assert_eq!(
+            found.to_string(),
+            "this is a libxc stream of version 3 (big-endian) from Xen 4.6 or later, which no ia64 \
+             host wrote"
+        );
+        let found = recognise_stream(b"LibxlFmt\0\0\0\x02", Kind::Xl).unwrap();
+        assert_eq!(
+            found.to_string(),
+            "this is a libxl stream of version 2 from Xen 4.6 or later in an xl file, which no ia64 \
+             host wrote"
+        );
+        assert_eq!(
+            recognise_file(&v2[..13]),
+            Some(Foreign::LibxcV2 {
+                version: None,
+                byteorder: None,
+                inside: Kind::Bare
+            })
+        );
+    }
+
+    #[test]
+    fn other_files_are_named() {
+        let mut elf = b"\x7fELF\x02\x01\x01\0\x01\0\0\0\0\0\0\0\x04\0\x32\0".to_vec();
+        elf.resize(64, 0);
+        for (bytes, sentence) in [
+            (
+                &elf[..],
+                "this is a 64-bit ELF core dump of machine 50 (ia64), not a save image",
+            ),
+            (
+                b"\x1f\x8b\x08\x08abcdefghijkl",
+                "this is a file compressed with gzip: decompress it first",
+            ),
+            (
+                b"\x28\xb5\x2f\xfd\x04\x58",
+                "this is a file compressed with zstd: decompress it first",
+            ),
+            (
+                b"\xfd7zXZ\0\0\x04",
+                "this is a file compressed with xz: decompress it first",
+            ),
+            (
+                b"sslreceive\nLinuxGuestRecord\0\0",
+                "this is a recorded relocation: the image begins after 11 bytes of request",
+            ),
+            (b"name = 'guest'\n", "this is text, not a save image"),
+            (b"", "this file is empty"),
+        ] {
+            assert_eq!(recognise_file(bytes).unwrap().to_string(), sentence);
+        }
+    }
+}

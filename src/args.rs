@@ -1,0 +1,256 @@
+//! What the user can say.
+
+use std::path::PathBuf;
+
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use ia64save_codec::{Dialect, Guest, Limits};
+
+/// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
+#[derive(Debug, Parser)]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 the input is invalid, 2 usage, 3 warnings (--strict), \
+                        4 I/O error, 63 the input is another format."
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// When to use colours
+    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    pub color: Color,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show what an image is, on one screen
+    Info(Info),
+    /// Find everything that is wrong with an image
+    Check(Check),
+    /// Print every field with its offset, size and meaning
+    Dump(Dump),
+    /// Draw which guest memory an image holds, and where in the file
+    Map(Map),
+    /// Explain a finding of check
+    Explain(Explain),
+    /// Rewrite an image: another dialect, another envelope, without superseded pages
+    Convert(Convert),
+}
+
+/// How to read an image.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Reading")]
+pub struct Reading {
+    /// Read as this dialect instead of finding out: a release (xen-3.4), a tree (dev-20071021) or an id (D11)
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub dialect: Option<Dialect>,
+
+    /// Read as this kind of guest instead of looking at arch_setup.flags: pv or hvm
+    #[arg(long, value_name = "GUEST", value_parser = guest)]
+    pub guest: Option<Guest>,
+
+    /// Read files instead of mapping them
+    #[arg(long)]
+    pub no_mmap: bool,
+
+    /// Bytes of a page, for images that are not of an ia64 host
+    #[arg(long, value_name = "BYTES", default_value_t = ia64save_codec::PAGE_SIZE, hide_short_help = true,
+          value_parser = page_size)]
+    pub page_size: usize,
+}
+
+impl Reading {
+    /// For the codec.
+    pub fn options(&self, zero: bool) -> ia64save_codec::image::Options {
+        ia64save_codec::image::Options {
+            page_size: self.page_size,
+            limits: Limits::default(),
+            dialect: self.dialect,
+            guest: self.guest,
+            zero,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people
+    Text,
+    /// One JSON document
+    Json,
+    /// One JSON document a line, for many images
+    Jsonl,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Args, Debug)]
+pub struct Info {
+    /// Images; - is standard input. Compressed ones (.zst, .gz, .xz) are recognised
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub images: Vec<PathBuf>,
+
+    /// Read every byte: give the SHA-256 of the file and count zero pages
+    #[arg(long)]
+    pub digest: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+#[derive(Args, Debug)]
+pub struct Check {
+    /// Images; - is standard input
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub images: Vec<PathBuf>,
+
+    /// Exit with 3 where there are warnings
+    #[arg(long)]
+    pub strict: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+#[derive(Args, Debug)]
+pub struct Dump {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// Only this part: vcpu[0], vcpu[0].regs.cfm, memmap, pages, start_info ...
+    pub path: Option<String>,
+
+    /// Show padding and reserved fields too
+    #[arg(long)]
+    pub padding: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+#[derive(Args, Debug)]
+pub struct Map {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// The checkpoint to draw: 0, or the number of a Remus round
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub checkpoint: usize,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+#[derive(Args, Debug)]
+pub struct Explain {
+    /// A code that check printed; without one, all codes are listed
+    pub code: Option<String>,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum EnvelopeKind {
+    /// The stream alone
+    Bare,
+    /// As xend wrote it (xm save)
+    Xend,
+    /// As xl wrote it
+    Xl,
+}
+
+#[derive(Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["to", "compact", "envelope"]))]
+pub struct Convert {
+    /// The image; - is standard input
+    #[arg(value_name = "IN", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// Where to write; - is standard output
+    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+
+    /// Write this dialect
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub to: Option<Dialect>,
+
+    /// Keep the last copy of each page alone, in the order of their pfns
+    #[arg(long)]
+    pub compact: bool,
+
+    /// Write this envelope around the stream instead of the one there is
+    #[arg(long, value_name = "KIND")]
+    pub envelope: Option<EnvelopeKind>,
+
+    /// The configuration to put into the envelope
+    #[arg(long, value_name = "FILE", requires = "envelope", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Write even where something is lost
+    #[arg(long)]
+    pub allow_loss: bool,
+
+    /// Replace OUT where it exists
+    #[arg(long)]
+    pub force: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+fn dialect(name: &str) -> Result<Dialect, String> {
+    name.parse().map_err(|_| {
+        let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        format!("one of {}", names.join(", "))
+    })
+}
+
+fn guest(name: &str) -> Result<Guest, String> {
+    name.parse().map_err(|_| "pv or hvm".into())
+}
+
+fn page_size(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(bytes @ 8..=0x100_0000) => Ok(bytes),
+        _ => Err("a number from 8 to 16777216".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,139 @@
+//! How the program ends.
+
+use std::fmt;
+use std::io;
+use std::process::ExitCode;
+
+use ia64save_codec::Error;
+use ia64save_codec::envelope::Foreign;
+use ia64save_codec::file::NotAnImage;
+
+/// What the exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// All is well.
+    Fine,
+    /// The input is invalid.
+    Invalid,
+    /// Warnings only, and the user asked to be told (`--strict`).
+    Warnings,
+    /// The input is something else.
+    Foreign,
+    /// Reading or writing failed.
+    Io,
+    /// The program was used wrongly, or is wrong.
+    Usage,
+}
+
+impl Outcome {
+    /// Worst first, for several inputs.
+    const ORDER: [Outcome; 6] = [
+        Outcome::Usage,
+        Outcome::Io,
+        Outcome::Invalid,
+        Outcome::Foreign,
+        Outcome::Warnings,
+        Outcome::Fine,
+    ];
+
+    fn code(self) -> u8 {
+        match self {
+            Outcome::Fine => 0,
+            Outcome::Invalid => 1,
+            Outcome::Usage => 2,
+            Outcome::Warnings => 3,
+            Outcome::Io => 4,
+            Outcome::Foreign => 63,
+        }
+    }
+
+    /// The worse of two.
+    #[must_use]
+    pub fn and(self, other: Outcome) -> Outcome {
+        let place = |outcome| Self::ORDER.iter().position(|o| *o == outcome);
+        if place(self) <= place(other) {
+            self
+        } else {
+            other
+        }
+    }
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        ExitCode::from(outcome.code())
+    }
+}
+
+/// Why a command could not do its work.
+#[derive(Debug)]
+pub enum Failure {
+    /// Reading or writing failed; the error names the file.
+    Io(io::Error),
+    /// The input is something else.
+    Foreign(String, Foreign),
+    /// The input is broken.
+    Invalid(String, ia64save_codec::Error),
+    /// What was asked for makes no sense.
+    Usage(String),
+}
+
+impl Failure {
+    /// What the exit code says of it.
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Failure::Io(_) => Outcome::Io,
+            Failure::Foreign(..) => Outcome::Foreign,
+            Failure::Invalid(..) => Outcome::Invalid,
+            Failure::Usage(_) => Outcome::Usage,
+        }
+    }
+
+    /// What there is instead of an image in the file called `name`.
+    pub fn not_an_image(name: &str, reason: NotAnImage) -> Self {
+        match reason {
+            NotAnImage::Foreign(foreign) => Failure::Foreign(name.into(), foreign),
+            NotAnImage::Broken(error) => Failure::Invalid(name.into(), error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Io(error) => write!(f, "{error}"),
+            Failure::Foreign(name, foreign) => {
+                write!(f, "{name}: not an ia64 save image: {foreign}")
+            }
+            Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
+            Failure::Usage(text) => f.write_str(text),
+        }
+    }
+}
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        Failure::Io(error)
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Failure::Invalid(String::from("image"), error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_worst_outcome_decides() {
+        assert_eq!(Outcome::Fine.and(Outcome::Warnings), Outcome::Warnings);
+        assert_eq!(Outcome::Invalid.and(Outcome::Foreign), Outcome::Invalid);
+        assert_eq!(Outcome::Foreign.and(Outcome::Io), Outcome::Io);
+        for (outcome, code) in [(Outcome::Fine, 0), (Outcome::Io, 4), (Outcome::Foreign, 63)] {
+            assert_eq!(outcome.code(), code);
+        }
+    }
+}

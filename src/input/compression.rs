@@ -1,0 +1,93 @@
+//! Compressed images, recognised by what they start with.
+
+use std::fmt;
+use std::io::{self, BufReader, Read};
+
+use flate2::bufread::MultiGzDecoder;
+use liblzma::bufread::XzDecoder;
+use liblzma::stream::{CONCATENATED, Stream};
+
+/// Bytes that have to be seen to recognise compression.
+pub(super) const HEAD: usize = 16;
+/// Compressed bytes that are read at once.
+const STEP: usize = 256 << 10;
+/// The largest zstd window, as the power of two: what `zstd -d` takes without being asked (128 MiB).
+const ZSTD_WINDOW: u32 = 27;
+
+/// How an image is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// Zstandard, any number of frames.
+    Zstd,
+    /// gzip, any number of members.
+    Gzip,
+    /// xz, any number of streams.
+    Xz,
+}
+
+impl Compression {
+    /// What a file that starts with `head` is compressed with.
+    pub fn of(head: &[u8]) -> Option<Compression> {
+        match head {
+            [0x28, 0xb5, 0x2f, 0xfd, ..] | [0x50..=0x5f, 0x2a, 0x4d, 0x18, ..] => {
+                Some(Compression::Zstd)
+            }
+            [0xfd, b'7', b'z', b'X', b'Z', 0, ..] => Some(Compression::Xz),
+            // An image starts like that too if its domain had 0x88b1f pages (8.5 GiB). Its version
+            // word follows then, which no gzip member has there: the five zero bytes would be a
+            // deflate block whose length does not match its complement.
+            [0x1f, 0x8b, 8, _, _, _, _, _, 1..=3, 0, 0, 0, 0, 0, 0, 0, ..] => None,
+            [0x1f, 0x8b, 8, ..] => Some(Compression::Gzip),
+            _ => None,
+        }
+    }
+
+    /// Reads what `stored` holds. Its end inside of compressed data is an error.
+    pub(super) fn decoder(
+        self,
+        stored: Box<dyn Read + Send>,
+        xz_memory: u64,
+    ) -> io::Result<Box<dyn Read + Send>> {
+        let stored = BufReader::with_capacity(STEP, stored);
+        Ok(match self {
+            Compression::Zstd => {
+                let mut decoder = zstd::stream::read::Decoder::with_buffer(stored)?;
+                decoder.window_log_max(ZSTD_WINDOW)?;
+                Box::new(decoder)
+            }
+            Compression::Gzip => Box::new(MultiGzDecoder::new(stored)),
+            Compression::Xz => {
+                let stream = Stream::new_stream_decoder(xz_memory, CONCATENATED)?;
+                Box::new(Xz(XzDecoder::new_stream(stored, stream)))
+            }
+        })
+    }
+}
+
+impl fmt::Display for Compression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Compression::Zstd => "zstd",
+            Compression::Gzip => "gzip",
+            Compression::Xz => "xz",
+        })
+    }
+}
+
+/// Says what liblzma only numbers.
+struct Xz<R>(XzDecoder<R>);
+
+impl<R: io::BufRead> Read for Xz<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).map_err(|error| {
+            let inner = error.get_ref().and_then(|e| e.downcast_ref());
+            match inner {
+                Some(liblzma::stream::Error::MemLimit) => io::Error::new(
+                    io::ErrorKind::OutOfMemory,
+                    "decompressing this xz file needs more memory than allowed",
+                ),
+                _ => error,
+            }
+        })
+    }
+}

@@ -1,0 +1,278 @@
+use std::io::{Cursor, Read, Write};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Output};
+
+use flate2::Compression as Level;
+use flate2::write::GzEncoder;
+use liblzma::write::XzEncoder;
+use tempfile::NamedTempFile;
+
+use super::*;
+
+fn image(len: usize) -> Vec<u8> {
+    (0..len as u32)
+        .map(|i| (i.wrapping_mul(i) >> 5) as u8)
+        .collect()
+}
+
+fn file(bytes: &[u8]) -> NamedTempFile {
+    let mut file = NamedTempFile::new().unwrap();
+    file.write_all(bytes).unwrap();
+    file
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Level::fast());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn xz(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = XzEncoder::new(Vec::new(), 0);
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::encode_all(bytes, 1).unwrap()
+}
+
+fn open(path: &Path) -> Input {
+    Input::open(path, &Options::default()).unwrap()
+}
+
+fn stream(input: Input) -> io::Result<Vec<u8>> {
+    let Kind::Stream(mut stream) = input.kind else {
+        panic!("no stream")
+    };
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).map(|_| bytes)
+}
+
+#[test]
+fn plain_files_are_in_memory_or_mapped() {
+    for len in [0, 1, 15, SMALL as usize, SMALL as usize + 1, 3 << 20] {
+        let bytes = image(len);
+        let file = file(&bytes);
+        let input = open(file.path());
+        assert_eq!(input.size, Some(len as u64));
+        assert_eq!(input.compression, None);
+        let Kind::Mapped(mapped) = input.kind else {
+            panic!("{len} bytes are a stream")
+        };
+        assert_eq!(*mapped, bytes);
+        let mapping = matches!(mapped.source(), crate::scan::Source::File { .. });
+        assert_eq!(mapping, len as u64 > SMALL);
+        mapped.release(0..usize::MAX);
+        mapped.verify().unwrap();
+        assert_eq!(*mapped, bytes);
+    }
+}
+
+#[test]
+fn large_files_can_be_read_instead() {
+    let bytes = image(3 << 20);
+    let file = file(&bytes);
+    let options = Options {
+        mmap: false,
+        ..Options::default()
+    };
+    let open = || Input::open(file.path(), &options).unwrap();
+    assert_eq!(open().size, Some(3 << 20));
+    assert_eq!(stream(open()).unwrap(), bytes);
+    assert_eq!(*open().spool().unwrap(), bytes);
+}
+
+#[test]
+fn a_size_that_changed_is_an_error_afterwards() {
+    let file = file(&image(3 << 20));
+    let Kind::Mapped(mapped) = open(file.path()).kind else {
+        panic!("not mapped")
+    };
+    file.as_file().set_len(2 << 20).unwrap();
+    assert!(mapped.verify().is_err());
+    file.as_file().set_len(3 << 20).unwrap();
+    mapped.verify().unwrap();
+}
+
+#[test]
+fn every_compression_in_one_piece_or_several() {
+    let (one, two) = (image(2_000_000), image(70_000));
+    let both = [&one[..], &two].concat();
+    let skippable = [&[0x5a, 0x2a, 0x4d, 0x18, 3, 0, 0, 0][..], b"abc"].concat();
+    for (compression, stored) in [
+        (Compression::Gzip, [gzip(&one), gzip(&two)].concat()),
+        (Compression::Xz, [xz(&one), vec![0; 8], xz(&two)].concat()),
+        (
+            Compression::Zstd,
+            [zstd(&one), skippable.clone(), zstd(&two)].concat(),
+        ),
+        (
+            Compression::Zstd,
+            [skippable, zstd(&one), zstd(&two)].concat(),
+        ),
+    ] {
+        let whole = file(&stored);
+        let input = open(whole.path());
+        assert_eq!((input.compression, input.size), (Some(compression), None));
+        assert!(stream(input).unwrap() == both, "{compression}");
+        assert!(
+            *open(whole.path()).spool().unwrap() == both[..],
+            "{compression}"
+        );
+
+        let path = whole.path().display().to_string();
+        for cut in [1, 5, stored.len() / 3, stored.len() - HEAD] {
+            whole
+                .as_file()
+                .set_len((stored.len() - cut) as u64)
+                .unwrap();
+            let error = stream(open(whole.path())).unwrap_err();
+            assert!(error.to_string().contains(&path), "{compression}: {error}");
+        }
+    }
+}
+
+#[test]
+fn xz_stays_within_its_memory() {
+    let file = file(&xz(&image(100)));
+    let options = Options {
+        xz_memory: 4096,
+        ..Options::default()
+    };
+    let error = stream(Input::open(file.path(), &options).unwrap()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::OutOfMemory);
+    assert!(
+        error.to_string().contains("more memory than allowed"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_image_that_looks_like_gzip_is_an_image() {
+    let mut head = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(Compression::of(&head), None);
+    // Nothing that starts like that can be decompressed.
+    let mut decoder = flate2::read::GzDecoder::new(Cursor::new(head));
+    assert_eq!(
+        decoder.read(&mut [0]).unwrap_err().kind(),
+        io::ErrorKind::InvalidInput
+    );
+    head[9] = 3;
+    assert_eq!(Compression::of(&head), Some(Compression::Gzip));
+    assert_eq!(Compression::of(&head[..3]), Some(Compression::Gzip));
+    assert_eq!(Compression::of(&[]), None);
+}
+
+#[test]
+fn errors_name_the_file() {
+    let error = Input::open(Path::new("/no/such"), &Options::default()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::NotFound);
+    assert!(error.to_string().starts_with("/no/such: "), "{error}");
+    let error = Input::open(Path::new("/"), &Options::default()).unwrap_err();
+    assert_eq!(error.kind(), io::ErrorKind::IsADirectory);
+}
+
+#[test]
+fn special_files_are_streams() {
+    assert_eq!(stream(open(Path::new("/dev/null"))).unwrap(), []);
+}
+
+#[test]
+fn pipes_are_streams_and_their_compression_is_recognised() {
+    let bytes = image(300_000);
+    for (stored, compression) in [
+        (bytes.clone(), None),
+        (zstd(&bytes), Some(Compression::Zstd)),
+    ] {
+        let (reader, mut writer) = io::pipe().unwrap();
+        let feeder = std::thread::spawn(move || {
+            // The head arrives in pieces.
+            for piece in stored.chunks(3).take(20) {
+                writer.write_all(piece).unwrap();
+            }
+            writer.write_all(&stored[60..]).unwrap();
+        });
+        let file = File::from(std::os::fd::OwnedFd::from(reader));
+        let input = Input::from_file("pipe", file, &Options::default()).unwrap();
+        assert_eq!((input.size, input.compression), (None, compression));
+        assert_eq!(stream(input).unwrap(), bytes);
+        feeder.join().unwrap();
+    }
+}
+
+#[test]
+fn a_redirected_file_counts_from_where_it_stands() {
+    let bytes = image(3 << 20);
+    let mut file = file(&bytes).into_file();
+    io::Seek::seek(&mut file, io::SeekFrom::Start(100)).unwrap();
+    let input = Input::from_file("stdin", file, &Options::default()).unwrap();
+    assert_eq!(stream(input).unwrap(), bytes[100..]);
+}
+
+/// Runs one of the tests below, which end their process, in a process of its own.
+fn run_alone(test: &str, directory: &Path) -> Output {
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "--ignored", "--nocapture", test])
+        .env("IA64SAVE_TEST_DIRECTORY", directory)
+        .output()
+        .unwrap()
+}
+
+fn unfinished_output() -> crate::output::OutputFile {
+    let directory = std::env::var("IA64SAVE_TEST_DIRECTORY").expect("only run by another test");
+    let target = Path::new(&directory).join("out");
+    let mut out = crate::output::OutputFile::create(&target, false).unwrap();
+    out.write_all(b"abc").unwrap();
+    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 1);
+    out
+}
+
+#[test]
+#[ignore = "ends the process; run by the test below"]
+fn looks_behind_the_end_of_a_shortened_file() {
+    let _out = unfinished_output();
+    let file = file(&image(3 << 20));
+    let Kind::Mapped(mapped) = open(file.path()).kind else {
+        panic!("not mapped")
+    };
+    file.as_file().set_len(1 << 20).unwrap();
+    drop(file);
+    println!("still there: {}", mapped[2 << 20]);
+}
+
+#[test]
+fn a_file_that_became_shorter_ends_in_a_message_and_exit_code_4() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run_alone(
+        "input::tests::looks_behind_the_end_of_a_shortened_file",
+        directory.path(),
+    );
+    assert_eq!(output.status.code(), Some(4), "{output:?}");
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        message.contains("ia64save: error: the file became shorter"),
+        "{message}"
+    );
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+#[ignore = "ends the process; run by the test below"]
+fn is_interrupted_while_writing() {
+    let _out = unfinished_output();
+    let pid = std::process::id().to_string();
+    Command::new("kill").args(["-TERM", &pid]).status().unwrap();
+    std::thread::sleep(std::time::Duration::from_secs(10));
+}
+
+#[test]
+fn an_interrupted_process_removes_its_output_and_dies_of_the_signal() {
+    let directory = tempfile::tempdir().unwrap();
+    let output = run_alone(
+        "input::tests::is_interrupted_while_writing",
+        directory.path(),
+    );
+    assert_eq!(output.status.signal(), Some(libc::SIGTERM), "{output:?}");
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}

@@ -1,0 +1,345 @@
+//! From a path to an image: the one place where bytes meet the codec.
+//!
+//! ```text
+//! mapped file:  probe -> decoder over the mapping; its page records are found by the parallel
+//!               scanner (crate::scan), which the decoder takes at its word
+//! stream:       probe -> decode::Buffer, filled by read(2)
+//! ```
+//!
+//! Both end in the same [`Builder`], so that every command sees one kind of image.
+
+use std::io::{self, Read};
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use ia64save_codec::decode::{Buffer, Step};
+use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
+use ia64save_codec::file::{NotAnImage, probe_slice};
+use ia64save_codec::grammar::Part;
+use ia64save_codec::image::{Builder, Image, Options};
+use ia64save_codec::{Error, SaveFile};
+use sha2::{Digest, Sha256};
+
+use crate::args::Reading;
+use crate::exit::Failure;
+use crate::input::{self, Compression, Input, Kind, Mapped};
+use crate::progress::Progress;
+use crate::scan::{self, Scanner, Span};
+
+/// Bytes read from a stream at a time.
+const STEP: usize = 512 << 10;
+
+/// What to find out on the way.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Wanted {
+    /// Which pages are all zero.
+    pub zero: bool,
+    /// The SHA-256 of the file.
+    pub digest: bool,
+    /// Random access to pages, even for a stream.
+    pub random_access: bool,
+}
+
+/// A file that was read.
+pub struct Loaded {
+    /// What the user called it.
+    pub name: String,
+    /// How it is packed.
+    pub compression: Option<Compression>,
+    /// What is in it.
+    pub file: SaveFile,
+    /// The SHA-256 of the uncompressed file.
+    pub digest: Option<[u8; 32]>,
+    mapped: Option<Arc<Mapped>>,
+}
+
+/// Keeps a mapping alive for as long as a section borrows from it.
+struct Owner(Arc<Mapped>);
+
+impl AsRef<[u8]> for Owner {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Loaded {
+    /// Reads what the user named.
+    pub fn open(path: &Path, reading: &Reading, wanted: Wanted) -> Result<Loaded, Failure> {
+        let options = input::Options {
+            mmap: !reading.no_mmap,
+            ..input::Options::default()
+        };
+        let input = Input::open(path, &options)?;
+        let (name, compression, size) = (input.name.clone(), input.compression, input.size);
+        let options = reading.options(wanted.zero);
+        let mapped = match input.kind {
+            Kind::Mapped(mapped) => Some(mapped),
+            Kind::Stream(_) if wanted.random_access => Some(input.spool()?),
+            Kind::Stream(stream) => {
+                let (file, digest) = from_stream(&name, size, stream, &options, wanted)?;
+                return Ok(Loaded {
+                    name,
+                    compression,
+                    file,
+                    digest,
+                    mapped: None,
+                });
+            }
+        };
+        let mapped = Arc::new(mapped.unwrap_or_else(|| Vec::new().into()));
+        let file = from_mapping(&name, &mapped, &options)?;
+        let digest = match wanted.digest {
+            true => {
+                let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
+                Some(scan::digest(
+                    mapped.source(),
+                    file.size,
+                    progress.counter(),
+                )?)
+            }
+            false => None,
+        };
+        Ok(Loaded {
+            name,
+            compression,
+            file,
+            digest,
+            mapped: Some(mapped),
+        })
+    }
+
+    /// The image.
+    pub fn image(&self) -> &Image {
+        &self.file.image
+    }
+
+    /// Bytes of the file, where they are at hand: those of a stream have passed, but for the
+    /// sections that were kept. `None` where not even the first is there.
+    pub fn bytes_at(&self, range: Range<u64>) -> Option<(u64, Vec<u8>)> {
+        let cut = |start: u64, bytes: &[u8]| {
+            let from = range.start.max(start);
+            let to = range.end.min(start + bytes.len() as u64);
+            let place = (from - start) as usize..(to.checked_sub(start)?) as usize;
+            Some((from, bytes.get(place)?.to_vec())).filter(|(_, bytes)| !bytes.is_empty())
+        };
+        match &self.mapped {
+            Some(mapped) => cut(0, mapped),
+            None => self
+                .sections()
+                .find_map(|(offset, bytes)| cut(offset, &bytes)),
+        }
+    }
+
+    /// To be asked when all is done: an error if the file changed its size under the mapping.
+    pub fn verify(&self) -> Result<(), Failure> {
+        let Some(mapped) = &self.mapped else {
+            return Ok(());
+        };
+        mapped.verify().map_err(|error| {
+            Failure::Io(io::Error::new(
+                error.kind(),
+                format!("{}: {error}", self.name),
+            ))
+        })
+    }
+
+    fn sections(&self) -> impl Iterator<Item = (u64, Bytes)> + '_ {
+        let image = self.image();
+        let head = image.prologue.map(|prologue| {
+            let words = [
+                prologue.p2m_size.to_le_bytes(),
+                prologue.version.to_le_bytes(),
+            ]
+            .concat();
+            (image.stream_offset, Bytes::from(words))
+        });
+        let own = [&image.arch_setup, &image.memmap].into_iter().flatten();
+        let tails = image.checkpoints.iter().flat_map(|checkpoint| {
+            let vcpus = checkpoint.vcpus.iter();
+            let vcpus = vcpus.flat_map(|vcpu| [Some(&vcpu.context), vcpu.privregs.as_ref()]);
+            let others = [
+                checkpoint.shared_info.as_ref(),
+                checkpoint.vcpumap.as_ref().map(|map| &map.bitmap),
+                checkpoint.magic_pfns.as_ref().map(|magic| &magic.section),
+                checkpoint.hvm_context.as_ref().map(|context| &context.blob),
+            ];
+            vcpus.chain(others).flatten()
+        });
+        let trailing = image.trailing.iter().map(|t| (t.offset, t.first.clone()));
+        let sections = own
+            .chain(tails)
+            .map(|section| (section.offset, section.bytes.clone()));
+        head.into_iter().chain(sections).chain(trailing)
+    }
+}
+
+fn from_mapping(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Result<SaveFile, Failure> {
+    let data = Bytes::from_owner(Owner(Arc::clone(mapped)));
+    let envelope = probe_slice(&data, &options.limits)
+        .map_err(|reason| Failure::not_an_image(name, reason))?;
+    let end = data.len() as u64;
+    let progress = Progress::new(name, Some(end));
+    let scanner = Scanner::new(mapped.source()).counting(progress.counter());
+    let mut decoder = options.decoder(envelope.stream_offset);
+    let mut builder = Builder::new(options, envelope.stream_offset, Some(data.clone()));
+    let mut scanned = None;
+    let error = loop {
+        let offset = decoder.offset();
+        if decoder.part() == Part::Pages && scanned != Some(offset) {
+            let span = Span {
+                start: offset,
+                end,
+                page_size: options.page_size,
+            };
+            let (headers, zero) = if options.zero {
+                let pages = scanner.pages(span)?;
+                (pages.headers, Some(pages.zero.into_words()))
+            } else {
+                (scanner.headers(span)?, None)
+            };
+            if let Err(error) = decoder.skip_page_records(headers.gmfns.len() as u64) {
+                break Some(error);
+            }
+            builder.set_pages(offset, headers.gmfns, zero);
+            scanned = Some(decoder.offset());
+        }
+        match decoder.decode(&data[decoder.offset() as usize..], true) {
+            Ok(Step::Event { offset, event, .. }) => {
+                if let Err(error) = builder.push(&decoder, offset, &event) {
+                    break Some(error);
+                }
+            }
+            Ok(Step::NeedMore(_) | Step::Done) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let image = builder.finish(&decoder, error);
+    Ok(SaveFile::new(envelope, &data, image, end))
+}
+
+/// Reads a stream, counting and digesting what passes.
+struct Source<'a> {
+    inner: Box<dyn Read + Send>,
+    progress: &'a Progress,
+    digest: Option<Sha256>,
+    passed: u64,
+}
+
+impl Source<'_> {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self.inner.read(space) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+                Ok(count) => {
+                    if let Some(digest) = &mut self.digest {
+                        digest.update(&space[..count]);
+                    }
+                    self.passed += count as u64;
+                    self.progress.counter().add(count as u64);
+                    return Ok(count);
+                }
+            }
+        }
+    }
+
+    /// Reads what is in front of the stream, and somewhat more.
+    fn probe(&mut self, options: &Options) -> Result<(Envelope, Bytes), Reason> {
+        let mut prefix = Vec::new();
+        let mut end = false;
+        loop {
+            match probe(&prefix, end, &options.limits).map_err(NotAnImage::from)? {
+                Probe::Found(envelope) => return Ok((envelope, prefix.into())),
+                Probe::Foreign(Foreign::Empty) => return Ok((Envelope::bare(), prefix.into())),
+                Probe::Foreign(foreign) => return Err(NotAnImage::Foreign(foreign).into()),
+                Probe::NeedMore(wanted) => {
+                    let have = prefix.len();
+                    prefix.resize(wanted.max(have + 1), 0);
+                    let count = self.read(&mut prefix[have..])?;
+                    prefix.truncate(have + count);
+                    end = count == 0;
+                }
+            }
+        }
+    }
+}
+
+/// Why nothing can be read from a stream.
+enum Reason {
+    Io(io::Error),
+    Not(NotAnImage),
+}
+
+impl From<io::Error> for Reason {
+    fn from(error: io::Error) -> Self {
+        Reason::Io(error)
+    }
+}
+
+impl From<NotAnImage> for Reason {
+    fn from(reason: NotAnImage) -> Self {
+        Reason::Not(reason)
+    }
+}
+
+type Streamed = (SaveFile, Option<[u8; 32]>);
+
+fn from_stream(
+    name: &str,
+    size: Option<u64>,
+    inner: Box<dyn Read + Send>,
+    options: &Options,
+    wanted: Wanted,
+) -> Result<Streamed, Failure> {
+    let progress = Progress::new(name, size);
+    let digest = wanted.digest.then(Sha256::new);
+    let mut source = Source {
+        inner,
+        progress: &progress,
+        digest,
+        passed: 0,
+    };
+    let (envelope, prefix) = source.probe(options).map_err(|reason| match reason {
+        Reason::Io(error) => Failure::Io(error),
+        Reason::Not(reason) => Failure::not_an_image(name, reason),
+    })?;
+    let begin = envelope.stream_offset;
+    let mut buffer = Buffer::new(options.decoder(begin), STEP);
+    let mut builder = Builder::new(options, begin, None);
+    // What was read beyond the envelope belongs to the stream.
+    let mut ahead = prefix.get(begin as usize..).unwrap_or(&[]);
+    let error: Option<Error> = loop {
+        let (decoder, step) = buffer.step();
+        match step {
+            Ok(Step::NeedMore(_)) => {
+                let space = buffer.space();
+                let count = if ahead.is_empty() {
+                    source.read(space)?
+                } else {
+                    let count = ahead.len().min(space.len());
+                    space[..count].copy_from_slice(&ahead[..count]);
+                    ahead = &ahead[count..];
+                    count
+                };
+                buffer.filled(count);
+            }
+            Ok(Step::Event { offset, event, .. }) => {
+                if let Err(error) = builder.push(decoder, offset, &event) {
+                    break Some(error);
+                }
+            }
+            Ok(Step::Done) => break None,
+            Err(error) => break Some(error),
+        }
+    };
+    let image = builder.finish(buffer.decoder(), error);
+    if source.digest.is_some() {
+        // A digest is of the whole file, whatever stopped the decoder.
+        let mut rest = vec![0; STEP];
+        while source.read(&mut rest)? > 0 {}
+    }
+    let file = SaveFile::new(envelope, &prefix, image, source.passed);
+    Ok((file, source.digest.map(|digest| digest.finalize().into())))
+}

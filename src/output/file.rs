@@ -1,0 +1,312 @@
+//! An output file that is there as a whole or not at all.
+
+use std::ffi::OsString;
+use std::fs::{self, File, Permissions};
+use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use tempfile::NamedTempFile;
+
+use crate::input::signals::RemovedOnSignal;
+
+const BUFFER: usize = 1 << 20;
+/// Zeros for a hole in what cannot have one.
+const ZEROS: [u8; 16 << 10] = [0; 16 << 10];
+
+/// A file that takes its name only when it is complete, or standard output.
+///
+/// It is written beside its target under another name. [`OutputFile::commit`] moves it there;
+/// without that it is removed when it goes out of scope, or when a signal ends the process.
+#[derive(Debug)]
+pub struct OutputFile {
+    name: String,
+    sink: Sink,
+    written: u64,
+}
+
+#[derive(Debug)]
+enum Sink {
+    /// Under a name of its own until it is complete.
+    Temporary {
+        file: BufWriter<NamedTempFile>,
+        target: PathBuf,
+        force: bool,
+        /// Goes after `file`, which is removed by then.
+        guard: RemovedOnSignal,
+    },
+    /// Standard output, a device or a pipe: there is nothing to be moved.
+    Direct(BufWriter<File>),
+}
+
+impl OutputFile {
+    /// Starts a file that will be called `target`; `-` is standard output. A file of that name is
+    /// replaced with `force` only. Errors name the target.
+    pub fn create(target: &Path, force: bool) -> io::Result<OutputFile> {
+        let stdout = target.as_os_str() == "-";
+        let name = if stdout {
+            "standard output".into()
+        } else {
+            target.display().to_string()
+        };
+        let sink = if stdout {
+            standard_output()
+        } else {
+            create(target, force)
+        };
+        match sink {
+            Ok(sink) => Ok(OutputFile {
+                name,
+                sink,
+                written: 0,
+            }),
+            Err(error) => Err(named(&name, &error)),
+        }
+    }
+
+    /// Writes `len` zeros, as a hole where the file can have one.
+    pub fn hole(&mut self, len: u64) -> io::Result<()> {
+        match &mut self.sink {
+            Sink::Temporary { file, .. } => {
+                let len = i64::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
+                file.seek(SeekFrom::Current(len))
+                    .map_err(|error| named(&self.name, &error))?;
+                self.written += len as u64;
+                Ok(())
+            }
+            Sink::Direct(_) => {
+                let mut left = len;
+                while left > 0 {
+                    let step = left.min(ZEROS.len() as u64);
+                    self.write_all(&ZEROS[..step as usize])?;
+                    left -= step;
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// Completes the file: all of it is on the disk, then it gets its name.
+    pub fn commit(self) -> io::Result<()> {
+        let result = match self.sink {
+            Sink::Direct(mut file) => file.flush(),
+            Sink::Temporary {
+                file,
+                target,
+                force,
+                guard,
+            } => {
+                let done = complete(file, &target, force, self.written);
+                drop(guard);
+                done
+            }
+        };
+        result.map_err(|error| named(&self.name, &error))
+    }
+}
+
+impl Write for OutputFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let result = match &mut self.sink {
+            Sink::Temporary { file, .. } => file.write(bytes),
+            Sink::Direct(file) => file.write(bytes),
+        };
+        let len = result.map_err(|error| named(&self.name, &error))?;
+        self.written += len as u64;
+        Ok(len)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let result = match &mut self.sink {
+            Sink::Temporary { file, .. } => file.flush(),
+            Sink::Direct(file) => file.flush(),
+        };
+        result.map_err(|error| named(&self.name, &error))
+    }
+}
+
+fn standard_output() -> io::Result<Sink> {
+    use std::os::fd::AsFd;
+    let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
+    Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)))
+}
+
+fn create(target: &Path, force: bool) -> io::Result<Sink> {
+    let mut mode = 0o666; // less the umask, as for any new file
+    let mut target = target.to_owned();
+    match fs::metadata(&target) {
+        Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
+        Ok(metadata) if !metadata.is_file() => {
+            let file = File::options().write(true).open(&target)?;
+            return Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)));
+        }
+        Ok(_) if !force => return Err(exists()),
+        Ok(metadata) => {
+            mode = metadata.permissions().mode() & 0o777;
+            // A link keeps pointing at what it points at; that is what is replaced.
+            target = fs::canonicalize(&target)?;
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let mut prefix = OsString::from(".");
+    prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
+    prefix.push(".");
+    let file = tempfile::Builder::new()
+        .prefix(&prefix)
+        .suffix(".part")
+        .permissions(Permissions::from_mode(mode))
+        .tempfile_in(directory(&target))?;
+    let guard = RemovedOnSignal::new(file.path())?;
+    let file = BufWriter::with_capacity(BUFFER, file);
+    Ok(Sink::Temporary {
+        file,
+        target,
+        force,
+        guard,
+    })
+}
+
+fn complete(
+    file: BufWriter<NamedTempFile>,
+    target: &Path,
+    force: bool,
+    len: u64,
+) -> io::Result<()> {
+    let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+    // A hole at the end is not there until somebody says so.
+    file.as_file().set_len(len)?;
+    file.as_file().sync_all()?;
+    if force {
+        file.persist(target)?;
+    } else {
+        file.persist_noclobber(target)
+            .map_err(|error| match error.error.kind() {
+                io::ErrorKind::AlreadyExists => exists(),
+                _ => error.error,
+            })?;
+    }
+    // The new name has to reach the disk as well. Some file systems cannot do that for a
+    // directory, and the file is complete by now.
+    let _ = File::open(directory(target)).and_then(|directory| directory.sync_all());
+    Ok(())
+}
+
+fn directory(target: &Path) -> &Path {
+    match target.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+fn exists() -> io::Error {
+    io::Error::new(
+        io::ErrorKind::AlreadyExists,
+        "the file exists (use --force to replace it)",
+    )
+}
+
+fn named(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(directory: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn takes_its_name_when_complete() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        let mut out = OutputFile::create(&target, false).unwrap();
+        out.write_all(b"abc").unwrap();
+        assert!(!target.exists());
+        assert!(names(directory.path())[0].starts_with(".out."));
+        out.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"abc");
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn leaves_nothing_behind_when_dropped() {
+        let directory = tempfile::tempdir().unwrap();
+        let mut out = OutputFile::create(&directory.path().join("out"), false).unwrap();
+        out.write_all(&vec![1; BUFFER * 2]).unwrap();
+        drop(out);
+        assert!(names(directory.path()).is_empty());
+    }
+
+    #[test]
+    fn replaces_only_by_force_and_keeps_the_mode() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        fs::write(&target, "old").unwrap();
+        fs::set_permissions(&target, Permissions::from_mode(0o640)).unwrap();
+        let error = OutputFile::create(&target, false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert!(error.to_string().contains("out: the file exists"));
+
+        let link = directory.path().join("link");
+        std::os::unix::fs::symlink(&target, &link).unwrap();
+        let mut out = OutputFile::create(&link, true).unwrap();
+        out.write_all(b"new").unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"old");
+        out.commit().unwrap();
+        assert_eq!(fs::read(&target).unwrap(), b"new");
+        assert_eq!(
+            fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+            0o640
+        );
+        assert_eq!(names(directory.path()), ["link", "out"]);
+    }
+
+    #[test]
+    fn does_not_replace_what_came_meanwhile() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        let out = OutputFile::create(&target, false).unwrap();
+        fs::write(&target, "theirs").unwrap();
+        assert_eq!(
+            out.commit().unwrap_err().kind(),
+            io::ErrorKind::AlreadyExists
+        );
+        assert_eq!(fs::read(&target).unwrap(), b"theirs");
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn a_hole_reads_as_zeros_even_at_the_end() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        let mut out = OutputFile::create(&target, false).unwrap();
+        out.write_all(b"a").unwrap();
+        out.hole(99_999).unwrap();
+        out.write_all(b"b").unwrap();
+        out.hole(7).unwrap();
+        out.commit().unwrap();
+        let bytes = fs::read(&target).unwrap();
+        assert_eq!(bytes.len(), 100_008);
+        assert_eq!((bytes[0], bytes[100_000]), (b'a', b'b'));
+        assert_eq!(bytes.iter().filter(|byte| **byte != 0).count(), 2);
+    }
+
+    #[test]
+    fn devices_are_written_to_and_directories_are_not() {
+        let mut out = OutputFile::create(Path::new("/dev/null"), false).unwrap();
+        out.write_all(b"abc").unwrap();
+        out.hole(100_000).unwrap();
+        out.commit().unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        assert!(OutputFile::create(directory.path(), true).is_err());
+        assert!(OutputFile::create(&directory.path().join("no/such"), true).is_err());
+    }
+}

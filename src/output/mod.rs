@@ -1,0 +1,9 @@
+//! How things are shown, and files that are written whole or not at all.
+
+pub mod file;
+pub mod hexline;
+pub mod size;
+pub mod style;
+pub mod table;
+
+pub use file::OutputFile;

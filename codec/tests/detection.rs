@@ -64,10 +64,13 @@ fn every_dialect_is_found() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
+    // Smaller pages hold none of the signs that privregs and shared_info give.
     #[test]
-    fn any_image_is_found(made in strategy::image(strategy::page_size())) {
+    fn any_image_is_found(
+        made in strategy::image(proptest::sample::select(&[4096, 16384][..]))
+    ) {
         is_found(&made);
     }
 }

@@ -99,7 +99,11 @@ fn everything(bytes: &Bytes, page_size: usize, seed: u64) {
     // What could be read to its end is written again as it was.
     match (&image.error, written) {
         (None, written) => assert_eq!((written, &out[..]), (Ok(out.len() as u64), &bytes[..])),
-        (Some(_), Ok(_)) => panic!("half an image was written as a whole one"),
+        // Cut before the first record of a Remus round was whole: what came before is an image.
+        (Some(_), Ok(_)) => {
+            assert!(image.checkpoints.iter().all(|c| c.complete));
+            assert!(bytes.starts_with(&out));
+        }
         (Some(_), Err(_)) => assert!(bytes.starts_with(&out)),
     }
     for (index, checkpoint) in image.checkpoints.iter().enumerate() {
@@ -114,7 +118,7 @@ fn everything(bytes: &Bytes, page_size: usize, seed: u64) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(256))]
+    #![proptest_config(ProptestConfig::with_cases(1024))]
 
     #[test]
     fn random_bytes(

@@ -74,7 +74,7 @@ fn where_an_offset_is_not_the_start_of_a_file() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(40))]
+    #![proptest_config(ProptestConfig::with_cases(48))]
 
     #[test]
     fn on_any_image_cut_anywhere(

@@ -96,7 +96,7 @@ fn the_same_parameters_make_the_same_image_and_another_seed_another() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(256))]
 
     #[test]
     fn any_parameters_make_an_image_that_reads_back(

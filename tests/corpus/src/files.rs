@@ -12,6 +12,8 @@ use bytes::Bytes;
 use ia64save_codec::{Dialect, Guest};
 use serde_json::Value;
 
+use crate::generate::Section;
+
 /// An image written by Xen's own code.
 #[derive(Clone, Debug)]
 pub struct Golden {
@@ -29,22 +31,25 @@ impl Golden {
         decompress(&path("golden", &self.name, "sav.zst"))
     }
 
+    /// Its parts, in the order of the stream.
+    pub fn sections(&self) -> Vec<Section> {
+        let number = |value: &Value| value.as_u64().expect("a number");
+        let sections = self.truth["sections"].as_array().expect("sections");
+        sections
+            .iter()
+            .map(|section| Section {
+                name: section[0].as_str().expect("a name").to_string(),
+                checkpoint: 0,
+                offset: number(&section[1]),
+                size: number(&section[2]),
+                records: number(&self.truth["pages"]["num_records"]),
+            })
+            .collect()
+    }
+
     /// The dialect that wrote it.
     pub fn dialect(&self) -> Dialect {
-        let eras = [
-            ("v1old", Dialect::D1b),
-            ("v1new", Dialect::D3),
-            ("seed", Dialect::D8),
-            ("r320", Dialect::D10),
-            ("r340", Dialect::D11),
-            ("r410", Dialect::D11),
-            ("real310", Dialect::D1b),
-            ("real320", Dialect::D10),
-            ("real340", Dialect::D11),
-        ];
-        let era = self.name.split('-').next().unwrap_or_default();
-        let found = eras.iter().find(|(name, _)| *name == era);
-        found.unwrap_or_else(|| panic!("era {era}")).1
+        dialect_of(self.name.split('-').next().unwrap_or_default())
     }
 
     /// The kind of guest.
@@ -77,6 +82,11 @@ impl Hostile {
     /// The image.
     pub fn bytes(&self) -> Bytes {
         decompress(&path("hostile", &self.name, "sav.zst"))
+    }
+
+    /// The dialect of its era.
+    pub fn dialect(&self) -> Dialect {
+        dialect_of(&self.era)
     }
 
     /// Whether its defect is that it ends too early.
@@ -151,6 +161,18 @@ fn hostile_row(row: &str) -> Hostile {
             other => panic!("verdict {other}"),
         },
         original: original.to_string(),
+    }
+}
+
+/// The dialect that was written in an era, as the names of files have it.
+fn dialect_of(era: &str) -> Dialect {
+    match era {
+        "v1old" | "real310" => Dialect::D1b,
+        "v1new" => Dialect::D3,
+        "seed" => Dialect::D8,
+        "r320" | "real320" => Dialect::D10,
+        "r340" | "r410" | "real340" => Dialect::D11,
+        other => panic!("era {other}"),
     }
 }
 

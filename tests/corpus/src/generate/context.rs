@@ -79,7 +79,7 @@ fn trap_frame(canvas: &mut Canvas, random: &mut Random) {
         ("ar_rsc", random.pick(&[7, 8])),
         ("ar_bspstore", BACKING_STORE),
         ("pr", random.word()),
-        ("loadrs", STACKED * 8 << 16),
+        ("loadrs", (STACKED * 8) << 16),
         ("ar_fpsr", FPSR),
         ("pad0", 0),
     ];
@@ -175,7 +175,7 @@ fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Rando
 /// collections count.
 fn bsp(dialect: Dialect) -> u64 {
     let collections = if dialect >= Dialect::D9 {
-        ((BACKING_STORE >> 3 & 63) + STACKED) / 63
+        (((BACKING_STORE >> 3) & 63) + STACKED) / 63
     } else {
         0
     };

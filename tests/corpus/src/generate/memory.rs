@@ -43,7 +43,7 @@ impl Memory {
             (Guest::Pv, true) => pv_ram(params, random),
             (Guest::Pv, false) => {
                 let end = params.pages + params.pages.div_ceil(8);
-                (vec![0..end], end)
+                (std::iter::once(0..end).collect(), end)
             }
         };
         let memmap = if has_map {
@@ -104,8 +104,8 @@ impl Memory {
                     dialect => dialect < Dialect::D10,
                 };
             // The first page is always dirty, so that it can be told where a pass begins.
-            let dirty = |(index, _): &(usize, u64)| whole || *index == 0 || random.once_in(3);
-            order.extend(self.dirty(&kept, dirty));
+            let is_dirty = |(index, _): &(usize, u64)| whole || *index == 0 || random.once_in(3);
+            order.extend(dirty(&kept, is_dirty));
         }
         (order, starts)
     }
@@ -118,13 +118,14 @@ impl Memory {
             .copied()
             .filter(|pfn| self.visible.contains(*pfn) && !self.ballooned.contains(pfn))
             .collect();
-        self.dirty(&known, |_| random.once_in(2))
+        dirty(&known, |_| random.once_in(2))
     }
+}
 
-    fn dirty(&self, pages: &[u64], dirty: impl FnMut(&(usize, u64)) -> bool) -> Vec<u64> {
-        let pages = pages.iter().copied().enumerate();
-        pages.filter(dirty).map(|(_, pfn)| pfn).collect()
-    }
+/// Those of some pages that are dirty by number or by chance.
+fn dirty(pages: &[u64], is_dirty: impl FnMut(&(usize, u64)) -> bool) -> Vec<u64> {
+    let pages = pages.iter().copied().enumerate();
+    pages.filter(is_dirty).map(|(_, pfn)| pfn).collect()
 }
 
 /// Pages of which a descriptor has a whole number: its unit is 4 KiB.

@@ -21,6 +21,8 @@ mod parts;
 mod plan;
 mod random;
 
+use std::fmt;
+
 use bytes::Bytes;
 use ia64save_codec::decode::Event;
 use ia64save_codec::encode::Encoder;
@@ -37,7 +39,7 @@ use memory::Memory;
 pub const DEVICE_MODEL: &[u8] = b"QemuDeviceModelRecord";
 
 /// An image, and what is in it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct GeneratedImage {
     /// What it was made from.
     pub params: Params,
@@ -51,6 +53,13 @@ pub struct GeneratedImage {
     pub bytes: Bytes,
     /// What is in it.
     pub plan: Plan,
+}
+
+impl fmt::Debug for GeneratedImage {
+    /// The parameters are enough to make it again.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes of {:?}", self.bytes.len(), self.params)
+    }
 }
 
 /// Makes an image. The same parameters make the same image.

@@ -40,7 +40,7 @@ pub struct Params {
     pub pages: u64,
     /// Descriptors of RAM that a PV guest's memory map has, as far as they fit into its page.
     pub descriptors: usize,
-    /// Ids of the online vcpus, ascending; vcpu 0 alone where the image has no vcpumap.
+    /// Ids of the online vcpus, ascending, 0 among them; 0 alone where there is no vcpumap.
     pub vcpus: Vec<u32>,
     /// Walks over memory; more than one is a live save.
     pub passes: usize,
@@ -97,14 +97,13 @@ impl Params {
         }
         if self.dialect.has_vcpumap(self.guest) {
             self.vcpus.retain(|vcpu| *vcpu < 64);
-            self.vcpus.sort_unstable();
-            self.vcpus.dedup();
         } else {
             self.vcpus.clear();
         }
-        if self.vcpus.is_empty() {
-            self.vcpus.push(0);
-        }
+        // No domain could take its first vcpu offline.
+        self.vcpus.push(0);
+        self.vcpus.sort_unstable();
+        self.vcpus.dedup();
         self.page_size = self.page_size.max(16).next_power_of_two();
         self.pages = self.pages.max(4);
         self.descriptors = self.descriptors.max(1);

@@ -58,6 +58,7 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
+pub mod check;
 pub mod code;
 pub mod decode;
 pub mod detect;

@@ -1,0 +1,289 @@
+//! What rules look at: the image, with every part a path and an offset.
+
+use alloc::borrow::Cow;
+use alloc::format;
+use alloc::vec::Vec;
+use core::fmt;
+use core::ops::Range;
+
+use super::text::hex;
+use crate::code::Code;
+use crate::dialect::{ContextLayout, Dialect, Guest, Spec};
+use crate::error::Finding;
+use crate::image::{Checkpoint, Image, Section, Vcpu};
+use crate::wire::{self, Layout};
+
+/// An image, and what most rules want to know about it.
+pub(super) struct Context<'a> {
+    pub(super) image: &'a Image,
+    pub(super) guest: Option<Guest>,
+    pub(super) page_size: u64,
+    /// RAM by pfn: ascending, without overlap. Empty where the stream ended before it was known.
+    pub(super) ram: Vec<Range<u64>>,
+    /// The dialects that the image may be in.
+    candidates: Vec<Dialect>,
+}
+
+impl<'a> Context<'a> {
+    pub(super) fn new(image: &'a Image) -> Self {
+        let candidates = match (&image.detection, &image.head) {
+            (Some(detection), _) => detection.candidates.clone(),
+            (None, Some(head)) => head.candidates(),
+            (None, None) => Vec::new(),
+        };
+        Context {
+            image,
+            guest: image.guest(),
+            page_size: image.page_size as u64,
+            ram: image.ram().map(|ram| ram.joined()).unwrap_or_default(),
+            candidates,
+        }
+    }
+
+    /// Whether something is true of every dialect that the image may be in, so that no rule fires
+    /// on a mere possibility.
+    pub(super) fn always(&self, test: impl Fn(&'static Spec) -> bool) -> bool {
+        !self.candidates.is_empty() && self.candidates.iter().all(|d| test(d.spec()))
+    }
+
+    /// Whether the image is in this dialect or a later one.
+    pub(super) fn since(&self, dialect: Dialect) -> bool {
+        !self.candidates.is_empty() && self.candidates.iter().all(|d| *d >= dialect)
+    }
+
+    pub(super) fn is(&self, guest: Guest) -> bool {
+        self.guest == Some(guest)
+    }
+
+    /// Whether RAM is known: of a map without any, other rules complain.
+    pub(super) fn knows_ram(&self) -> bool {
+        !self.ram.is_empty()
+    }
+
+    /// Whether a pfn is known not to be RAM.
+    pub(super) fn is_outside_ram(&self, pfn: u64) -> bool {
+        self.knows_ram() && self.ram_range(pfn).is_none()
+    }
+
+    /// The range of RAM that a pfn is in.
+    pub(super) fn ram_range(&self, pfn: u64) -> Option<&Range<u64>> {
+        let after = self.ram.partition_point(|range| range.start <= pfn);
+        let range = self.ram.get(after.checked_sub(1)?)?;
+        range.contains(&pfn).then_some(range)
+    }
+
+    /// The stream proper, then the Remus rounds.
+    pub(super) fn rounds(&self) -> impl Iterator<Item = Round<'a>> + use<'a> {
+        let checkpoints = &self.image.checkpoints;
+        let rounds = checkpoints.iter().enumerate();
+        rounds.map(|(index, checkpoint)| Round { index, checkpoint })
+    }
+
+    /// Every vcpu of every round.
+    pub(super) fn vcpus(&self) -> impl Iterator<Item = VcpuView<'a>> {
+        let privregs = self.image.read_as().map(|d| d.spec().mapped_regs[0]);
+        self.rounds().flat_map(move |round| {
+            round.checkpoint.vcpus.iter().map(move |vcpu| {
+                let layout = wire::layout_of_context(vcpu.layout);
+                let own = |part, layout, section| Fields::new(round.place(part), layout, section);
+                VcpuView {
+                    vcpu,
+                    fields: own(Part::Vcpu(vcpu.id), layout, &vcpu.context),
+                    privregs: vcpu.privregs.as_ref().zip(privregs).map(|(page, layout)| {
+                        let layout = wire::layout_of_mapped_regs(layout);
+                        own(Part::Privregs(vcpu.id), layout, page)
+                    }),
+                }
+            })
+        })
+    }
+
+    /// Whether the domain has this page in a round. A round that names a page which the round
+    /// before did not name has to bring it along, unless the stream proper did.
+    pub(super) fn was_sent(&self, round: Round<'_>, pfn: u64) -> bool {
+        let first = self.image.first();
+        let has = |checkpoint: &Checkpoint| checkpoint.pages.last(pfn).is_some();
+        has(round.checkpoint) || first.is_some_and(has)
+    }
+}
+
+/// A checkpoint with its number.
+#[derive(Clone, Copy)]
+pub(super) struct Round<'a> {
+    pub(super) index: usize,
+    pub(super) checkpoint: &'a Checkpoint,
+}
+
+impl<'a> Round<'a> {
+    pub(super) fn place(&self, part: Part) -> Place {
+        let checkpoint = self.index;
+        Place { checkpoint, part }
+    }
+
+    /// The fields of a structure of this round.
+    pub(super) fn fields(
+        &self,
+        part: Part,
+        layout: &'static Layout,
+        section: &'a Section,
+    ) -> Fields<'a> {
+        Fields::new(self.place(part), layout, section)
+    }
+}
+
+/// A part of the stream, as paths name it.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Part {
+    Pages,
+    Unallocated,
+    Vcpumap,
+    Vcpu(u32),
+    Privregs(u32),
+    SharedInfo,
+    StartInfo,
+    MagicPfns,
+    HvmContext,
+    Record(usize),
+    ArchSetup,
+    Memmap,
+    Descriptor(usize),
+}
+
+/// A part of a checkpoint, as paths name it: `checkpoint[2].vcpu[3]`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place {
+    checkpoint: usize,
+    part: Part,
+}
+
+impl Place {
+    /// A part that every stream has once.
+    pub(super) fn head(part: Part) -> Self {
+        let checkpoint = 0;
+        Place { checkpoint, part }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.checkpoint > 0 {
+            write!(f, "checkpoint[{}].", self.checkpoint)?;
+        }
+        match self.part {
+            Part::Pages => f.write_str("pages"),
+            Part::Unallocated => f.write_str("unallocated"),
+            Part::Vcpumap => f.write_str("vcpumap"),
+            Part::Vcpu(id) => write!(f, "vcpu[{id}]"),
+            Part::Privregs(id) => write!(f, "privregs[{id}]"),
+            Part::SharedInfo => f.write_str("shared_info"),
+            Part::StartInfo => f.write_str("start_info"),
+            Part::MagicPfns => f.write_str("magic_pfns"),
+            Part::HvmContext => f.write_str("hvm_context"),
+            Part::Record(number) => write!(f, "hvm_context.record[{number}]"),
+            Part::ArchSetup => f.write_str("arch_setup"),
+            Part::Memmap => f.write_str("memmap"),
+            Part::Descriptor(number) => write!(f, "memmap.descriptor[{number}]"),
+        }
+    }
+}
+
+/// A structure's fields by their paths.
+#[derive(Clone, Copy)]
+pub(super) struct Fields<'a> {
+    pub(super) place: Place,
+    layout: &'static Layout,
+    bytes: &'a [u8],
+    offset: u64,
+}
+
+impl<'a> Fields<'a> {
+    pub(super) fn new(place: Place, layout: &'static Layout, section: &'a Section) -> Self {
+        Fields::at(place, layout, &section.bytes, section.offset)
+    }
+
+    pub(super) fn at(place: Place, layout: &'static Layout, bytes: &'a [u8], offset: u64) -> Self {
+        Fields {
+            place,
+            layout,
+            bytes,
+            offset,
+        }
+    }
+
+    /// The bytes of a field. `None` where the structure has no such field or was cut off.
+    pub(super) fn slice(&self, path: &str) -> Option<&'a [u8]> {
+        let found = self.layout.find(path)?;
+        self.bytes.get(found.offset..found.offset + found.size())
+    }
+
+    /// A field of up to 8 bytes, as an unsigned number.
+    pub(super) fn get(&self, path: &str) -> Option<u64> {
+        let bytes = self.slice(path).filter(|bytes| bytes.len() <= 8)?;
+        let number = bytes.iter().rev();
+        Some(number.fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    }
+
+    /// A finding about a field: its offset, length, path and content.
+    pub(super) fn finding(&self, code: Code, path: &str) -> Finding {
+        let (offset, size) = match self.layout.find(path) {
+            Some(found) => (found.offset as u64, found.size() as u32),
+            None => (0, 0),
+        };
+        let finding = Finding::new(code, self.offset + offset, format!("{}.{path}", self.place));
+        match self.get(path) {
+            Some(value) => finding.length(size).found(hex(value)),
+            None => finding.length(size),
+        }
+    }
+}
+
+/// A vcpu of a round.
+pub(super) struct VcpuView<'a> {
+    pub(super) vcpu: &'a Vcpu,
+    fields: Fields<'a>,
+    pub(super) privregs: Option<Fields<'a>>,
+}
+
+impl<'a> VcpuView<'a> {
+    pub(super) fn layout(&self) -> ContextLayout {
+        self.vcpu.layout
+    }
+
+    /// A register by the path it has from layout B on. `None` where the layout lacks it.
+    pub(super) fn get(&self, path: &str) -> Option<u64> {
+        self.fields.get(&spelt(self.layout(), path))
+    }
+
+    /// The bytes of an array of registers.
+    pub(super) fn slice(&self, path: &str) -> Option<&'a [u8]> {
+        self.fields.slice(&spelt(self.layout(), path))
+    }
+
+    /// A finding about a register.
+    pub(super) fn finding(&self, code: Code, path: &str) -> Finding {
+        self.fields.finding(code, &spelt(self.layout(), path))
+    }
+}
+
+/// What a layout calls a register that has this path from layout B on.
+pub(super) fn spelt(layout: ContextLayout, path: &str) -> Cow<'_, str> {
+    if layout != ContextLayout::A {
+        return Cow::Borrowed(path);
+    }
+    let old = match path {
+        "regs.psr" => "user_regs.cr_ipsr",
+        "regs.ip" => "user_regs.cr_iip",
+        "regs.cfm" => "user_regs.cr_ifs",
+        "regs.cr.iva" => "extra_regs.iva",
+        "event_callback_ip" => "extra_regs.event_callback_ip",
+        _ => {
+            let parts = (path.strip_prefix("regs.ar."), path.strip_prefix("regs.tr."));
+            return match parts {
+                (Some(register), _) => format!("user_regs.ar_{register}").into(),
+                (_, Some(register)) => format!("extra_regs.{register}").into(),
+                _ => path.into(),
+            };
+        }
+    };
+    Cow::Borrowed(old)
+}

@@ -1,0 +1,130 @@
+//! Page records (spec 5): where they may lie, and whether they cover RAM.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::context::{Context, Part, Round};
+use super::findings::Findings;
+use super::spans::{merged, uncovered};
+use super::text::pfns;
+use crate::code::Code;
+use crate::error::Finding;
+use crate::image::Unallocated;
+
+/// A domain without any page cannot have been running. A Remus round may have nothing to send.
+pub(super) fn none(context: &Context<'_>, out: &mut Findings) {
+    if let Some(pages) = context.image.first().map(|first| &first.pages)
+        && let Some(terminator) = pages.terminator()
+        && pages.is_empty()
+    {
+        out.add(
+            Finding::new(Code::PagesNone, terminator, "pages")
+                .expected("at least one page record")
+                .found("the terminator"),
+        );
+    }
+}
+
+/// Savers walked the RAM of the memory map (or, in version 1, the pfns below `p2m_size`), so no
+/// other page can be there. Neighbouring records make one finding.
+pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
+    if !context.knows_ram() {
+        return;
+    }
+    for round in context.rounds() {
+        let pages = &round.checkpoint.pages;
+        let report = |out: &mut Findings, first: usize, records: usize, pfns: (u64, u64)| {
+            out.add_lazily(Code::PageOutsideRam, || {
+                let path = format!("{}[{first}].gmfn", round.place(Part::Pages));
+                let (low, high) = pfns;
+                Finding::new(Code::PageOutsideRam, pages.record_offset(first), path)
+                    .length(8)
+                    .expected("a pfn of RAM")
+                    .found(match records {
+                        1 => format!("{low:#x}"),
+                        _ => format!("{records} records of pfns from {low:#x} to {high:#x}"),
+                    })
+            });
+        };
+        // Records mostly stay within one range, so that is looked at first.
+        let mut here = 0..0;
+        // First record, records, lowest and highest pfn of a run of bad ones.
+        let mut run: Option<(usize, usize, (u64, u64))> = None;
+        for (record, pfn) in pages.pfns().iter().copied().enumerate() {
+            if !here.contains(&pfn)
+                && let Some(range) = context.ram_range(pfn)
+            {
+                here = range.clone();
+            }
+            if here.contains(&pfn) {
+                if let Some((first, records, pfns)) = run.take() {
+                    report(out, first, records, pfns);
+                }
+                continue;
+            }
+            let (first, records, (low, high)) = run.unwrap_or((record, 0, (pfn, pfn)));
+            run = Some((first, records + 1, (low.min(pfn), high.max(pfn))));
+        }
+        if let Some((first, records, pfns)) = run {
+            report(out, first, records, pfns);
+        }
+    }
+}
+
+/// Every RAM page is sent or listed as unallocated (spec 5.4). A warning: savers up to 3.4 skipped
+/// pages that they could not map.
+///
+/// A Remus round only has what changed: there, what the round before listed has to be listed again,
+/// or sent.
+pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
+    let mut before: Option<&Unallocated> = None;
+    for round in context.rounds() {
+        let Some(list) = whole_list(round) else {
+            return;
+        };
+        let sent = round
+            .checkpoint
+            .pages
+            .last_copies()
+            .map(|(pfn, _, _)| pfn..pfn.saturating_add(1));
+        let covered = merged(sent, listed(list).into_iter());
+        let had = before.map(|list| joined(listed(list)));
+        let whole = had.as_ref().unwrap_or(&context.ram);
+        uncovered(whole, covered, |range| {
+            out.add_lazily(Code::PageMissing, || {
+                let path = format!("{}", round.place(Part::Pages));
+                let terminator = round.checkpoint.pages.terminator();
+                Finding::new(Code::PageMissing, terminator.unwrap_or(0), path)
+                    .expected("a page record or an entry of the unallocated list")
+                    .found(format!("neither for pfn {}", pfns(&range)))
+            });
+        });
+        before = Some(list);
+    }
+}
+
+/// The unallocated list, where the stream did not end in it.
+fn whole_list<'a>(round: Round<'a>) -> Option<&'a Unallocated> {
+    let list = round.checkpoint.unallocated.as_ref()?;
+    (list.len() == u64::from(list.count)).then_some(list)
+}
+
+/// What is listed, ascending; what is listed twice stands there twice.
+fn listed(list: &Unallocated) -> Vec<Range<u64>> {
+    let sorted = list.sorted().into_iter();
+    sorted
+        .map(|range| *range.start()..range.end().saturating_add(1))
+        .collect()
+}
+
+fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
+    let mut joined: Vec<Range<u64>> = Vec::new();
+    for range in ranges {
+        match joined.last_mut() {
+            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+            _ => joined.push(range),
+        }
+    }
+    joined
+}

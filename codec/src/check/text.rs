@@ -1,0 +1,32 @@
+//! How findings spell numbers.
+
+use alloc::format;
+use alloc::string::String;
+use core::ops::Range;
+
+/// A register, an address or a set of bits.
+pub(super) fn hex(value: u64) -> String {
+    format!("{value:#x}")
+}
+
+/// Some pfns: `0x28`, or `0x28 to 0x2f (8 pages)`.
+pub(super) fn pfns(range: &Range<u64>) -> String {
+    let (first, last) = (range.start, range.end.saturating_sub(1));
+    if first == last {
+        hex(first)
+    } else {
+        let count = range.end - first;
+        format!("{first:#x} to {last:#x} ({count} pages)")
+    }
+}
+
+/// The bits that are set in `value`, by number: `bits 2, 40`.
+pub(super) fn bits(value: u64) -> String {
+    let mut text = String::from("bits");
+    let set = (0..64u32).filter(|bit| value >> bit & 1 == 1);
+    for (index, bit) in set.enumerate() {
+        let comma = if index == 0 { "" } else { "," };
+        text.push_str(&format!("{comma} {bit}"));
+    }
+    text
+}

@@ -1,0 +1,257 @@
+//! The unallocated list (spec 6).
+
+use alloc::format;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::context::{Context, Part, Round};
+use super::findings::Findings;
+use super::spans::uncovered;
+use super::text::{hex, pfns};
+use crate::code::Code;
+use crate::dialect::{Guest, SharedInfoLayout};
+use crate::error::Finding;
+use crate::image::Unallocated;
+
+/// Where `shared_info.arch.memmap_info_pfn` is.
+const MEMMAP_INFO_PFN: usize = 4128;
+
+/// Neighbouring entries of the list whose pfns follow one another.
+#[derive(Clone)]
+struct Entries {
+    pfns: Range<u64>,
+    /// Index of the first in the list.
+    index: u64,
+}
+
+/// The list, entry by entry, with a round to name it by.
+struct List<'a> {
+    round: Round<'a>,
+    list: &'a Unallocated,
+}
+
+/// The lists that can be believed: one that is longer than RAM is something else, read as a list.
+fn lists<'a>(context: &Context<'a>) -> impl Iterator<Item = List<'a>> {
+    let pages = looked_at(context);
+    all(context).filter(move |List { list, .. }| pages.is_none_or(|n| u64::from(list.count) <= n))
+}
+
+fn all<'a>(context: &Context<'a>) -> impl Iterator<Item = List<'a>> + use<'a> {
+    context.rounds().filter_map(|round| {
+        let list = round.checkpoint.unallocated.as_ref()?;
+        Some(List { round, list })
+    })
+}
+
+/// The pages that a saver looked at: those that stand in two descriptors twice. `None` where RAM is
+/// not known.
+fn looked_at(context: &Context<'_>) -> Option<u64> {
+    let ram = context.image.ram().filter(|_| context.knows_ram())?;
+    let lengths = ram.ranges().iter().map(|range| range.end - range.start);
+    Some(lengths.fold(0, u64::saturating_add))
+}
+
+impl List<'_> {
+    fn entries(&self) -> impl Iterator<Item = Entries> {
+        let mut index = 0;
+        self.list.ranges.iter().map(move |range| {
+            let pfns = *range.start()..range.end().saturating_add(1);
+            let entries = Entries { pfns, index };
+            index += range.end() - range.start() + 1;
+            entries
+        })
+    }
+
+    /// A finding about the entry of a pfn.
+    fn finding(&self, code: Code, entries: &Entries, pfn: u64) -> Finding {
+        let index = entries.index + (pfn - entries.pfns.start);
+        let path = format!("{}[{index}]", self.round.place(Part::Unallocated));
+        Finding::new(code, self.list.offset + index * 8, path)
+            .length(8)
+            .found(hex(pfn))
+    }
+}
+
+/// The count against the pages that a saver looked at.
+pub(super) fn count(context: &Context<'_>, out: &mut Findings) {
+    let Some(pages) = looked_at(context) else {
+        return;
+    };
+    for List { round, list } in all(context) {
+        if u64::from(list.count) > pages {
+            let path = format!("{}.count", round.place(Part::Unallocated));
+            out.add(
+                Finding::new(Code::UnallocatedCount, list.count_offset, path)
+                    .length(4)
+                    .expected(format!("at most {pages}, the pages of RAM"))
+                    .found(format!("{}", list.count)),
+            );
+        }
+    }
+}
+
+/// Savers walked RAM for the list as for the pages. Neighbouring entries make one finding.
+pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
+    if !context.knows_ram() {
+        return;
+    }
+    for list in lists(context) {
+        // The run of bad entries at hand, and its lowest and highest pfn.
+        let mut run: Option<(Entries, u64, Range<u64>)> = None;
+        for entries in list.entries() {
+            let from = context
+                .ram
+                .partition_point(|range| range.end <= entries.pfns.start);
+            let ram = context.ram[from..].iter().cloned();
+            uncovered(core::slice::from_ref(&entries.pfns), ram, |outside| {
+                let index = entries.index + (outside.start - entries.pfns.start);
+                let pages = outside.end - outside.start;
+                match &mut run {
+                    Some((first, count, span)) if first.index + *count == index => {
+                        *count += pages;
+                        *span = span.start.min(outside.start)..span.end.max(outside.end);
+                    }
+                    _ => {
+                        let pfns = outside.clone();
+                        let before = run.replace((Entries { pfns, index }, pages, outside));
+                        report_outside(&list, before, out);
+                    }
+                }
+            });
+        }
+        report_outside(&list, run, out);
+    }
+}
+
+fn report_outside(list: &List<'_>, run: Option<(Entries, u64, Range<u64>)>, out: &mut Findings) {
+    if let Some((first, count, span)) = run {
+        out.add_lazily(Code::UnallocatedOutsideRam, || {
+            list.finding(Code::UnallocatedOutsideRam, &first, first.pfns.start)
+                .expected("a pfn of RAM")
+                .found(if count == span.end - span.start {
+                    pfns(&span)
+                } else {
+                    format!(
+                        "{count} entries from {:#x} to {:#x}",
+                        span.start,
+                        span.end - 1
+                    )
+                })
+        });
+    }
+}
+
+/// The list follows the memory map, ascending inside each descriptor, and has no pfn twice; unless
+/// the map itself has pages twice, of which `memmap` complains.
+pub(super) fn order(context: &Context<'_>, out: &mut Findings) {
+    let Some(ram) = context.image.ram() else {
+        return;
+    };
+    if looked_at(context) != Some(ram.pages()) {
+        return;
+    }
+    for list in lists(context) {
+        let mut last: Option<u64> = None;
+        for entries in list.entries() {
+            let Some(rank) = ram.rank(entries.pfns.start) else {
+                continue;
+            };
+            if last.is_some_and(|last| rank < last) {
+                out.add_lazily(Code::UnallocatedOrder, || {
+                    list.finding(Code::UnallocatedOrder, &entries, entries.pfns.start)
+                        .expected("a pfn that comes later in the memory map")
+                });
+            }
+            last = ram.rank(entries.pfns.end - 1).or(last);
+        }
+        let mut sorted: Vec<Entries> = list.entries().collect();
+        sorted.sort_by_key(|entries| entries.pfns.start);
+        let mut reached = 0;
+        for entries in sorted {
+            if entries.pfns.start < reached {
+                let twice = entries.pfns.start..reached.min(entries.pfns.end);
+                out.add_lazily(Code::UnallocatedDuplicate, || {
+                    list.finding(Code::UnallocatedDuplicate, &entries, twice.start)
+                        .expected("every pfn once")
+                        .found(format!("{} again", pfns(&twice)))
+                });
+            }
+            reached = reached.max(entries.pfns.end);
+        }
+    }
+}
+
+/// Pages that were sent and given back before the end of the save. The restore gives them back too.
+pub(super) fn sent(context: &Context<'_>, out: &mut Findings) {
+    for list in lists(context) {
+        let mut sorted: Vec<Entries> = list.entries().collect();
+        sorted.sort_by_key(|entries| entries.pfns.start);
+        let mut at = 0;
+        let mut first: Option<(&Entries, u64)> = None;
+        let mut count = 0u64;
+        for (pfn, _, _) in list.round.checkpoint.pages.last_copies() {
+            while sorted
+                .get(at)
+                .is_some_and(|entries| entries.pfns.end <= pfn)
+            {
+                at += 1;
+            }
+            if let Some(entries) = sorted.get(at).filter(|e| e.pfns.contains(&pfn)) {
+                first.get_or_insert((entries, pfn));
+                count += 1;
+            }
+        }
+        if let Some((entries, pfn)) = first {
+            out.add(
+                list.finding(Code::UnallocatedSent, entries, pfn)
+                    .found(match count {
+                        1 => hex(pfn),
+                        _ => format!("{count} pages, the first {pfn:#x}"),
+                    }),
+            );
+        }
+    }
+}
+
+/// The pages without which the domain cannot go on.
+pub(super) fn needed(context: &Context<'_>, out: &mut Findings) {
+    for list in lists(context) {
+        for (pfn, what) in needed_pfns(context, list.round) {
+            let entries = list.entries().find(|entries| entries.pfns.contains(&pfn));
+            if let Some(entries) = entries {
+                out.add(
+                    list.finding(Code::UnallocatedNeeded, &entries, pfn)
+                        .expected(format!("{what} to stay"))
+                        .found(format!("its pfn {pfn:#x}")),
+                );
+            }
+        }
+    }
+}
+
+fn needed_pfns(context: &Context<'_>, round: Round<'_>) -> Vec<(u64, String)> {
+    let mut needed = Vec::new();
+    let checkpoint = round.checkpoint;
+    if context.is(Guest::Pv)
+        && let Some(pfn) = checkpoint.start_info_pfn()
+    {
+        needed.push((pfn, String::from("start_info")));
+    }
+    let has_memmap = context.always(|spec| spec.shared_info == [SharedInfoLayout::S2]);
+    if let Some(section) = checkpoint.shared_info.as_ref().filter(|_| has_memmap)
+        && let Some(pfn) = crate::grammar::u64_at(&section.bytes, MEMMAP_INFO_PFN)
+        // A shared_info that does not name the page is the business of another rule.
+        && pfn != 0
+    {
+        needed.push((pfn, String::from("the page of the memory map")));
+    }
+    if let Some(magic) = &checkpoint.magic_pfns {
+        needed.extend(
+            magic
+                .iter()
+                .map(|(magic, pfn, _)| (pfn, format!("the {} page", magic.name()))),
+        );
+    }
+    needed
+}

@@ -85,6 +85,10 @@ codes! {
     DialectMismatch = "dialect-mismatch", Warning, "12.2", "the stream fits another dialect better than the one asked for";
     GuestUnsupported = "guest-unsupported", Error, "2.3", "this dialect cannot hold this kind of guest";
     VcpumapSize = "vcpumap-size", Error, "8.1", "the size of the vcpumap cannot be computed";
+    // Conversion.
+    ConvertVcpu0 = "convert-vcpu0-offline", Error, "8.2", "the dialect asked for carries vcpu 0 alone, which is offline";
+    ConvertPages = "convert-pages-absent", Error, "5.1", "the pages of the image are not at hand";
+    ConvertUnallocated = "convert-unallocated-count", Error, "6.1", "the unallocated list would have more entries than its count can say";
 }
 
 impl fmt::Display for Code {

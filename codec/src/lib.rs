@@ -8,6 +8,7 @@ extern crate alloc;
 extern crate std;
 
 pub mod code;
+pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;

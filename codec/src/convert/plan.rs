@@ -166,7 +166,7 @@ fn trailing<'a>(image: &'a Image, route: Route, losses: &mut Losses) -> &'a [u8]
     }
     // A dialect without checkpoints has nothing to mistake them for; one with them may.
     let mistaken = !route.is_same()
-        && !envelope::is_signature(kept)
+        && envelope::DeviceModelKind::of(kept).is_none()
         && image.head.as_ref().is_some_and(|head| {
             detect::follows(head, route.to, kept, true) == Ok(detect::Follow::Checkpoint)
         });

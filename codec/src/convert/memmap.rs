@@ -40,7 +40,7 @@ pub(super) fn convert<'a>(
             if !simple && !survives() {
                 let count = ram::descriptors(bytes).count();
                 let what = format!(
-                    "{} takes all pfns below p2m_size for RAM; {count} descriptors say more",
+                    "{count} descriptors: {} takes all pfns below p2m_size for RAM, and lists those without a page",
                     route.to
                 );
                 losses.name("memmap", what);
@@ -65,7 +65,10 @@ fn made(p2m_size: u64, page_size: usize) -> Vec<u8> {
         pad: 0,
         phys_addr: 0,
         virt_addr: 0,
-        num_pages: bytes.div_ceil(1 << EFI_PAGE_SHIFT),
+        // The end has to fit 64 bits as well.
+        num_pages: bytes
+            .div_ceil(1 << EFI_PAGE_SHIFT)
+            .min(u64::MAX >> EFI_PAGE_SHIFT),
         attribute: EFI_MEMORY_WB,
     };
     let mut bytes = Vec::with_capacity(page_size);

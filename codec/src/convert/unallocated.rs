@@ -3,7 +3,7 @@
 use alloc::borrow::Cow;
 use alloc::format;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
+use core::ops::{Range, RangeInclusive};
 
 use super::Route;
 use super::loss::Losses;
@@ -26,7 +26,7 @@ pub(super) fn convert<'a>(
 ) -> Ranges<'a> {
     match [route.from, route.to].map(|dialect| dialect.spec().version.has_memmap()) {
         [true, false] => every_hole(list, checkpoints, p2m_size, ram, losses),
-        [false, true] => within(list, p2m_size, new, losses),
+        [false, true] => within(list, checkpoints, p2m_size, new, losses),
         _ => Cow::Borrowed(&list.ranges),
     }
 }
@@ -83,11 +83,7 @@ fn every_hole(
         holes.push(next..=p2m_size - 1);
     }
     let listed = disjoint(list.ranges.clone());
-    let ram = ram.joined();
-    let ram: Vec<_> = ram
-        .iter()
-        .map(|range| range.start..=range.end - 1)
-        .collect();
+    let ram = inclusive(&ram.joined());
     let unaccounted = len(&common(&holes, &ram)) - len(&common(&common(&holes, &ram), &listed));
     if unaccounted > 0 {
         let what = format!("{unaccounted} RAM pages that are neither sent nor listed are listed");
@@ -97,22 +93,39 @@ fn every_hole(
     disjoint(holes).into()
 }
 
-/// A list for a target that says what is RAM.
+/// A list for a target that says what is RAM, in the order of its map (spec 6).
 fn within<'a>(
     list: &'a Unallocated,
+    checkpoints: &[Checkpoint],
     p2m_size: u64,
-    ram: &RamMap,
+    map: &RamMap,
     losses: &mut Losses,
 ) -> Ranges<'a> {
-    let ram = ram.joined();
-    let ram: Vec<_> = ram
-        .iter()
-        .map(|range| range.start..=range.end - 1)
-        .collect();
-    let kept = common(&disjoint(list.ranges.clone()), &ram);
+    let listed = disjoint(list.ranges.clone());
+    let ram = inclusive(&map.joined());
+    let mut kept = common(&listed, &ram);
+    let in_order = inclusive(map.ranges());
+    // Where descriptors overlap a page would be listed once for each: the order of pfns then.
+    if len(&in_order) == map.pages() {
+        let parts = in_order.chunks(1).map(|range| {
+            let first = kept.partition_point(|run| run.end() < range[0].start());
+            let behind = kept.partition_point(|run| run.start() <= range[0].end());
+            common(&kept[first..behind], range)
+        });
+        kept = parts.collect::<Vec<_>>().concat();
+    }
     // Below p2m_size version 1 lists what is no RAM as well: the map says that of the target.
-    let beyond = common(&disjoint(list.ranges.clone()), &[p2m_size..=u64::MAX]);
-    let lost = len(&beyond) - len(&common(&beyond, &ram));
+    let beyond = common(&listed, &[p2m_size..=u64::MAX]);
+    let mut lost = len(&beyond) - len(&common(&beyond, &ram));
+    if lost > 0 {
+        // What was sent as well has to be freed again, RAM or not.
+        for (pfn, ..) in survivors(checkpoints) {
+            if contains(&beyond, pfn) && !map.contains(pfn) {
+                kept.push(pfn..=pfn);
+                lost -= 1;
+            }
+        }
+    }
     if lost > 0 {
         losses.name(
             "unallocated",
@@ -120,6 +133,14 @@ fn within<'a>(
         );
     }
     kept.into()
+}
+
+/// Ranges that are not empty, with their last pfn instead of the one behind it.
+fn inclusive(ranges: &[Range<u64>]) -> Vec<RangeInclusive<u64>> {
+    ranges
+        .iter()
+        .map(|range| range.start..=range.end - 1)
+        .collect()
 }
 
 /// What two ascending lists of ranges without overlap have in common.

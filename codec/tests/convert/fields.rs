@@ -98,7 +98,8 @@ fn walk(all: &mut Fields, name: &str, layout: &Layout, bytes: &[u8]) {
         if entry.style == Style::Pad {
             return;
         }
-        if entry.count == 1 {
+        // Of the longest arrays a conversion carries all or nothing.
+        if entry.count == 1 || entry.count > 128 {
             all.insert(format!("{name}.{}", entry.path), entry.bytes.into());
             return;
         }

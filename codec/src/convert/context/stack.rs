@@ -118,7 +118,10 @@ fn made_up(source: &Side<'_>, target: &Side<'_>, names: &mut Names<'_>) {
 /// Words that `count` registers take from the word of that number on, collections in between and
 /// right behind them included.
 fn words(start: u64, count: u64) -> u64 {
-    count + ((start & 63) + count) / REGISTERS
+    match count {
+        0 => 0,
+        _ => count + ((start & 63) + count) / REGISTERS,
+    }
 }
 
 /// Registers in so many words.
@@ -166,6 +169,7 @@ mod tests {
 
     #[test]
     fn what_is_no_stack_is_refused() {
+        assert_eq!(registers_between(0x1f8, 0x1f8), Some(0));
         assert_eq!(registers_between(0x1000, 0xff8), None);
         assert_eq!(registers_between(0x1000, 0x1004), None);
         assert_eq!(registers_between(0, 8 * 4096), None);

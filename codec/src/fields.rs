@@ -258,7 +258,7 @@ impl Walker<'_, '_> {
         self.structure(
             "memmap",
             section.offset,
-            &MemmapInfo::LAYOUT,
+            MemmapInfo::LAYOUT,
             &section.bytes,
         );
         for (index, (offset, _)) in ram::descriptors(&section.bytes).enumerate() {
@@ -267,7 +267,7 @@ impl Walker<'_, '_> {
             self.structure(
                 &prefix,
                 at,
-                &EfiMemoryDesc::LAYOUT,
+                EfiMemoryDesc::LAYOUT,
                 &section.bytes[offset..],
             );
         }
@@ -429,7 +429,7 @@ impl Walker<'_, '_> {
             self.structure(
                 &path,
                 offset,
-                &hvm::HvmSaveDescriptor::LAYOUT,
+                hvm::HvmSaveDescriptor::LAYOUT,
                 &context.blob.bytes[(offset - context.blob.offset) as usize..],
             );
             let layout = match (record.typecode, regs) {

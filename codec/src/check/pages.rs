@@ -105,7 +105,7 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
 }
 
 /// The unallocated list, where the stream did not end in it.
-fn whole_list<'a>(round: Round<'a>) -> Option<&'a Unallocated> {
+fn whole_list(round: Round<'_>) -> Option<&Unallocated> {
     let list = round.checkpoint.unallocated.as_ref()?;
     (list.len() == u64::from(list.count)).then_some(list)
 }

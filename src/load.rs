@@ -132,6 +132,14 @@ impl Loaded {
         }
     }
 
+    /// Lets go of the memory that reading a mapped file has taken so far; what is looked at again
+    /// comes back.
+    pub fn release(&self) {
+        if let Some(mapped) = &self.mapped {
+            mapped.release(0..mapped.len());
+        }
+    }
+
     /// To be asked when all is done: an error if the file changed its size under the mapping.
     pub fn verify(&self) -> Result<(), Failure> {
         let Some(mapped) = &self.mapped else {

@@ -60,6 +60,7 @@ extern crate std;
 
 pub mod check;
 pub mod code;
+pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;

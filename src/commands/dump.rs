@@ -11,7 +11,7 @@ use super::print_json;
 use crate::args::{Dump, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
-use crate::output::style::{self, ADDRESS, DIM, LABEL, Painted};
+use crate::output::style::{self, DIM, LABEL, Painted};
 use crate::report::hex;
 
 /// Words of an array that are shown where the array was not asked for by name.

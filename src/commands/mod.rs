@@ -1,6 +1,9 @@
 //! One file a command.
 
+mod check;
+mod convert;
 mod dump;
+mod explain;
 mod info;
 mod map;
 
@@ -16,9 +19,11 @@ use crate::output::style;
 pub fn run(cli: &Cli) -> Outcome {
     let done = match &cli.command {
         Command::Info(args) => info::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Convert(args) => convert::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Map(args) => map::run(args),
-        _ => Ok(Outcome::Fine),
     };
     done.unwrap_or_else(|failure| report(&failure))
 }

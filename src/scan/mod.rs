@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 pub use digest::digest;
-pub use zero::{ZeroPages, is_zero};
+pub use zero::ZeroPages;
 
 use crate::input::Mapping;
 use crate::progress::Counter;
@@ -157,6 +157,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Uses so many threads instead.
+    #[cfg(test)]
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads.get();

@@ -7,9 +7,9 @@ use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use super::chooser::{Chooser, Method};
-use super::zero::is_zero;
 use super::{Source, Span, TERMINATOR, shorter};
 use crate::progress::Counter;
+use ia64save_codec::image::is_zero;
 
 /// A part of the run: what one thread works on between two visits to the shared queue.
 pub(super) struct Window<'a> {

@@ -182,7 +182,7 @@ impl fmt::Display for Place {
             Part::Record(number) => write!(f, "hvm_context.record[{number}]"),
             Part::ArchSetup => f.write_str("arch_setup"),
             Part::Memmap => f.write_str("memmap"),
-            Part::Descriptor(number) => write!(f, "memmap.descriptor[{number}]"),
+            Part::Descriptor(number) => write!(f, "memmap.descriptors[{number}]"),
         }
     }
 }

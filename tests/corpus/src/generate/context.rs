@@ -8,13 +8,17 @@ use super::canvas::Canvas;
 use super::params::Params;
 use super::random::Random;
 
-/// psr of a PV guest in kernel mode, as the hypervisor reports it.
-const PSR_PV: [u64; 3] = [0x1012_0842_6010, 0x1400_0040_2038, 0x1412_083a_6038];
+/// psr of a PV guest in kernel mode: that of the machine, and that which the guest sees.
+const PSR_MACHINE: [u64; 2] = [0x1012_0842_6010, 0x1412_083a_6038];
+const PSR_PV: [u64; 2] = [0x1012_0842_6010, 0x1400_0040_2038];
 /// psr of an HVM guest: PK, IS and VM are never set.
-const PSR_HVM: u64 = 0x1010_0802_2010;
+pub(super) const PSR_HVM: u64 = 0x1010_0802_2010;
 /// The frame marker: of a vcpu that was interrupted, and of one that suspended itself.
 const CFM: [u64; 2] = [0x8000_0000_0000_040c, 0x6];
 const KERNEL: u64 = 0xa000_0001_0000_0000;
+/// Control registers that an HVM domain has in two places.
+pub(super) const CONTROL: [(&str, u64); 3] =
+    [("dcr", 0x7e04), ("iva", KERNEL + 0x8000), ("pta", 0x3c)];
 const FPSR: u64 = 0x0009_804c_0270_033f;
 /// First bytes of the backing store.
 const BACKING_STORE: u64 = 0xe000_0000_0100_0000;
@@ -36,6 +40,7 @@ pub(super) fn context(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8
         trap_frame(&mut canvas, random);
     } else {
         registers(&mut canvas, params, heap, random);
+        canvas.set("regs.pr", predicates(params, vcpu));
     }
     canvas.set("privregs_pfn", privregs_pfn(params, vcpu, random));
     canvas.bytes
@@ -51,6 +56,11 @@ fn privregs_pfn(params: &Params, vcpu: u32, random: &mut Random) -> u64 {
         }
         Guest::Pv => 0x400_0001 + u64::from(vcpu),
     }
+}
+
+/// The predicates of a vcpu, which an HVM domain has in two places. p0 is always set.
+pub(super) fn predicates(params: &Params, vcpu: u32) -> u64 {
+    Random::new(params.seed, &[6, vcpu.into()]).word() | 1
 }
 
 /// Layout A. Flags and padding stay what the heap held.
@@ -72,7 +82,7 @@ fn trap_frame(canvas: &mut Canvas, random: &mut Random) {
         ("b0", KERNEL),
         ("b6", KERNEL + 0x5000),
         ("b7", KERNEL + 0x6000),
-        ("cr_ipsr", random.pick(&PSR_PV)),
+        ("cr_ipsr", random.pick(&PSR_MACHINE)),
         ("cr_iip", KERNEL + 16 * random.below(0x1000)),
         ("cr_ifs", random.pick(&CFM)),
         ("ar_pfs", 0x40c),
@@ -117,9 +127,8 @@ fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Rando
         ("b[6]", KERNEL + 0x5000),
         ("b[7]", KERNEL + 0x6000),
         ("ip", KERNEL + 16 * random.below(0x1000)),
-        ("psr", if hvm { PSR_HVM } else { random.pick(&PSR_PV) }),
+        ("psr", psr(params, random)),
         ("cfm", random.pick(&CFM)),
-        ("pr", random.word()),
         ("nats", random.word() & 0xfffe),
         ("ar.rsc", random.pick(&[4, 7])),
         ("ar.bsp", bsp(dialect)),
@@ -131,10 +140,10 @@ fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Rando
         ("ar.unat", random.word()),
         ("ar.fpsr", FPSR),
         ("ar.pfs", 0x40c),
-        ("cr.dcr", 0x7e04),
-        ("cr.iva", KERNEL + 0x8000),
-        ("cr.pta", 0x3c),
     ];
+    for (name, value) in CONTROL {
+        canvas.set(&format!("regs.cr.{name}"), value);
+    }
     for (name, value) in known {
         canvas.set(&format!("regs.{name}"), value);
     }
@@ -169,6 +178,15 @@ fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Rando
     }
     register_stack(canvas, dialect, random);
     canvas.set("event_callback_ip", if hvm { 0 } else { KERNEL + 0x9000 });
+}
+
+/// Until e588d94efc (2007-06-12, three days before D5) a PV guest's psr was that of the machine.
+fn psr(params: &Params, random: &mut Random) -> u64 {
+    match params.guest {
+        Guest::Hvm => PSR_HVM,
+        Guest::Pv if params.dialect < Dialect::D5 => random.pick(&PSR_MACHINE),
+        Guest::Pv => random.pick(&PSR_PV),
+    }
 }
 
 /// Up to D8 the top of the stack is the bottom and the dirty bytes; later the guest's own NaT

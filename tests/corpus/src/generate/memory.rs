@@ -71,7 +71,8 @@ impl Memory {
         if params.passes > 1 {
             let may_go = memory.present.iter().skip(1).copied();
             memory.ballooned = may_go
-                .filter(|pfn| *pfn != memory.start_info && random.once_in(5))
+                .filter(|pfn| !is_special(*pfn) && *pfn != memory.start_info)
+                .filter(|_| random.once_in(5))
                 .collect();
         }
         memory
@@ -174,13 +175,18 @@ fn hvm_ram(params: &Params) -> (Vec<Range<u64>>, u64) {
     (ranges, FIRMWARE_END)
 }
 
+/// ioreq, store, bufioreq, bufpioreq and memory map of an HVM domain: it cannot do without them.
+fn is_special(pfn: u64) -> bool {
+    (SPECIAL_PAGES..SPECIAL_PAGES + 5).contains(&pfn)
+}
+
 /// The pages that a domain has: the first of every range, the special ones, and most of the rest.
 fn present(params: &Params, ram: &[Range<u64>], random: &mut Random) -> Vec<u64> {
     let mut left = params.pages;
     let mut present = Vec::new();
     for range in ram {
         for pfn in range.clone() {
-            let special = (SPECIAL_PAGES..SPECIAL_PAGES + 5).contains(&pfn);
+            let special = is_special(pfn);
             let wanted = pfn == range.start || !random.once_in(8);
             if special || (wanted && left > 0) {
                 left = left.saturating_sub(1);
@@ -203,13 +209,17 @@ fn memmap_page(params: &Params, ram: &[Range<u64>], random: &mut Random) -> Vec<
         attribute,
     };
     let mut table: Vec<EfiMemoryDesc> = ram.iter().map(|r| descriptor(7, r, 8)).collect();
-    // Things that are not RAM: firmware, memory that is not only write-back, an empty range.
-    let behind = FIRMWARE_END + 4096..FIRMWARE_END + 8192;
+    // Things that are not RAM, above it: firmware, memory that is not only write-back, an empty range.
+    let end = ram.iter().map(|range| range.end).max().unwrap_or(0);
+    let above = |place: u64, units: u64| {
+        let start = end + place * 16 * unit(params);
+        start..start + units * unit(params)
+    };
     let others = [
-        descriptor(13, &behind, 8),
-        descriptor(7, &behind, 9),
-        descriptor(7, &(behind.start..behind.start), 8),
-        descriptor(11, &behind, 1),
+        descriptor(13, &above(1, 2), 8),
+        descriptor(7, &above(2, 4), 9),
+        descriptor(7, &above(3, 0), 8),
+        descriptor(11, &above(4, 1), 1),
     ];
     for other in others {
         if params.guest == Guest::Pv && table.len() < room(params) {

@@ -1,13 +1,16 @@
 //! The other parts of a stream: setup record, pages of vcpus and of the domain, HVM context.
 
 use ia64save_codec::dialect::{ArchSetupLayout, SharedInfoLayout};
-use ia64save_codec::wire::hvm::{END, Per, RECORDS};
+use ia64save_codec::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
+use ia64save_codec::wire::hvm::viosapic::VIOSAPIC_BASE;
+use ia64save_codec::wire::hvm::{Per, RECORDS, Record};
 use ia64save_codec::wire::{
     layout_of_arch_setup, layout_of_mapped_regs, layout_of_shared_info, layout_of_start_info,
 };
 use ia64save_codec::{Dialect, Guest};
 
 use super::canvas::Canvas;
+use super::context::{CONTROL, PSR_HVM, predicates};
 use super::memory::Memory;
 use super::params::Params;
 use super::random::Random;
@@ -131,25 +134,46 @@ pub(super) fn hvm_context(params: &Params, random: &mut Random) -> Vec<u8> {
             blob.extend_from_slice(&record.typecode.to_le_bytes());
             blob.extend_from_slice(&(*instance as u16).to_le_bytes());
             blob.extend_from_slice(&record.length.to_le_bytes());
-            let mut body = Canvas::new(record.layout, vec![0; record.length as usize]);
-            match record.typecode {
-                1 => {
-                    body.set("magic", ia64save_codec::wire::hvm::header::HVM_MAGIC);
-                    body.set("version", ia64save_codec::wire::hvm::header::HVM_VERSION);
-                    body.set("changeset", u64::MAX);
-                    body.set("cpuid[3]", 0x1f01_0504);
-                }
-                // A restore reads the first 4096 bytes alone; the rest is the hypervisor's own.
-                3 => body.bytes[..4096].copy_from_slice(&random.bytes(4096)),
-                6 => {
-                    body.set("lowest_vcpu_id", u64::MAX);
-                    body.set("base_address", 0xfec0_0000);
-                }
-                END | 8 => {}
-                _ => body.bytes[..8].copy_from_slice(&random.bytes(8)),
-            }
-            blob.extend(body.bytes);
+            blob.extend(hvm_record(params, record, *instance, random));
         }
     }
     blob
+}
+
+fn hvm_record(params: &Params, record: &Record, vcpu: u32, random: &mut Random) -> Vec<u8> {
+    let mut body = Canvas::new(record.layout, vec![0; record.length as usize]);
+    match record.name {
+        "HEADER" => {
+            body.set("magic", HVM_MAGIC);
+            body.set("version", HVM_VERSION);
+            body.set("changeset", u64::MAX);
+            body.set("cpuid[3]", 0x1f01_0504);
+        }
+        "CPU" => body.set("ipsr", PSR_HVM),
+        "VPD" => {
+            for register in 0..16 {
+                body.set(&format!("vpd.vpd_low.vgr[{register}]"), random.word());
+                body.set(&format!("vpd.vpd_low.vbgr[{register}]"), random.word());
+            }
+            body.set("vpd.vpd_low.vpsr", PSR_HVM);
+            body.set("vpd.vpd_low.vpr", predicates(params, vcpu));
+            for (name, value) in CONTROL {
+                body.set(&format!("vpd.vpd_low.{name}"), value);
+            }
+            // Addresses of the saving host.
+            body.set("vpd.vpd_low.virt_env_vaddr", random.word());
+            body.set("vpd.vmm_avail[0]", random.word());
+        }
+        "VTIME" => {
+            body.set("itc", random.below(1 << 40));
+            body.set("last_itc", random.below(1 << 40));
+        }
+        "VIOSAPIC" => {
+            body.set("lowest_vcpu_id", u64::MAX);
+            body.set("base_address", VIOSAPIC_BASE);
+        }
+        "VACPI" => body.set("regs.tmr_val", random.below(1 << 24)),
+        _ => {}
+    }
+    body.bytes
 }

@@ -35,7 +35,10 @@ impl<'a> Context<'a> {
             image,
             guest: image.guest(),
             page_size: image.page_size as u64,
-            ram: image.ram().map(super::super::ram::RamMap::joined).unwrap_or_default(),
+            ram: image
+                .ram()
+                .map(super::super::ram::RamMap::joined)
+                .unwrap_or_default(),
             candidates,
         }
     }

@@ -11,6 +11,7 @@ use crate::code::Code;
 use crate::dialect::{ContextLayout, Dialect, Guest, Spec};
 use crate::error::Finding;
 use crate::image::{Checkpoint, Image, Section, Vcpu};
+use crate::ram::RamMap;
 use crate::wire::{self, Layout};
 
 /// An image, and what most rules want to know about it.
@@ -35,7 +36,7 @@ impl<'a> Context<'a> {
             image,
             guest: image.guest(),
             page_size: image.page_size as u64,
-            ram: image.ram().map(|ram| ram.joined()).unwrap_or_default(),
+            ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
         }
     }

@@ -8,6 +8,7 @@ use super::context::{Context, Part, Round};
 use super::findings::Findings;
 use super::spans::{merged, uncovered};
 use super::text::pfns;
+use super::unallocated::is_believable;
 use crate::code::Code;
 use crate::error::Finding;
 use crate::image::Unallocated;
@@ -80,9 +81,8 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
 pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
     let mut before: Option<&Unallocated> = None;
     for round in context.rounds() {
-        let Some(list) = whole_list(round) else {
-            return;
-        };
+        let list = whole_list(round).filter(|list| is_believable(context, list));
+        let Some(list) = list else { return };
         let sent = round
             .checkpoint
             .pages
@@ -105,7 +105,7 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
 }
 
 /// The unallocated list, where the stream did not end in it.
-fn whole_list<'a>(round: Round<'a>) -> Option<&'a Unallocated> {
+fn whole_list(round: Round<'_>) -> Option<&Unallocated> {
     let list = round.checkpoint.unallocated.as_ref()?;
     (list.len() == u64::from(list.count)).then_some(list)
 }

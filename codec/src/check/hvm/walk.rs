@@ -49,7 +49,7 @@ pub(super) fn fields_of<'a>(
     typecode: u16,
 ) -> impl Iterator<Item = (RecordView<'a>, Fields<'a>)> + use<'a> {
     blobs(context)
-        .flat_map(|blob| blob.records())
+        .flat_map(Blob::records)
         .filter(move |record| record.typecode == typecode)
         .filter_map(|record| {
             let fields = record.fields()?;

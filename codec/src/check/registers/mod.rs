@@ -29,7 +29,7 @@ pub(super) fn rr_fault(rr: u64) -> Option<&'static str> {
     let log2 = page_size(rr);
     if rr & 2 != 0 || rr >> 32 != 0 {
         Some("bit 1 and bits 32 to 63 zero")
-    } else if !(12..=28).contains(&log2) || (log2 > 15 && log2 % 2 != 0) {
+    } else if !(12..=28).contains(&log2) || (log2 > 15 && !log2.is_multiple_of(2)) {
         Some("a page size of 2^12 to 2^15, or of an even power up to 2^28")
     } else {
         None

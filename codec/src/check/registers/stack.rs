@@ -203,6 +203,6 @@ mod tests {
             (63, 63, 64)
         );
         assert_eq!((slots(0, 62), slots(0, 63), slots(62, 1)), (62, 64, 2));
-        assert_eq!(registers(0, u64::MAX / 8) > STACKED, true);
+        assert!(registers(0, u64::MAX / 8) > STACKED);
     }
 }

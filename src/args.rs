@@ -7,9 +7,16 @@ use ia64save_codec::{Dialect, Guest, Limits};
 
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
 #[derive(Debug, Parser)]
-#[command(version, propagate_version = true, max_term_width = 100, arg_required_else_help = true)]
-#[command(after_help = "Exit codes: 0 fine, 1 the input is invalid, 2 usage, 3 warnings (--strict), \
-                        4 I/O error, 63 the input is another format.")]
+#[command(
+    version,
+    propagate_version = true,
+    max_term_width = 100,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "Exit codes: 0 fine, 1 the input is invalid, 2 usage, 3 warnings (--strict), \
+                        4 I/O error, 63 the input is another format."
+)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -4,9 +4,9 @@ use std::fmt;
 use std::io;
 use std::process::ExitCode;
 
+use ia64save_codec::Error;
 use ia64save_codec::envelope::Foreign;
 use ia64save_codec::file::NotAnImage;
-use ia64save_codec::Error;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,7 +51,11 @@ impl Outcome {
     #[must_use]
     pub fn and(self, other: Outcome) -> Outcome {
         let place = |outcome| Self::ORDER.iter().position(|o| *o == outcome);
-        if place(self) <= place(other) { self } else { other }
+        if place(self) <= place(other) {
+            self
+        } else {
+            other
+        }
     }
 }
 
@@ -98,7 +102,9 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Io(error) => write!(f, "{error}"),
-            Failure::Foreign(name, foreign) => write!(f, "{name}: not an ia64 save image: {foreign}"),
+            Failure::Foreign(name, foreign) => {
+                write!(f, "{name}: not an ia64 save image: {foreign}")
+            }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
             Failure::Usage(text) => f.write_str(text),
         }

@@ -67,7 +67,10 @@ impl AsRef<[u8]> for Owner {
 impl Loaded {
     /// Reads what the user named.
     pub fn open(path: &Path, reading: &Reading, wanted: Wanted) -> Result<Loaded, Failure> {
-        let options = input::Options { mmap: !reading.no_mmap, ..input::Options::default() };
+        let options = input::Options {
+            mmap: !reading.no_mmap,
+            ..input::Options::default()
+        };
         let input = Input::open(path, &options)?;
         let (name, compression, size) = (input.name.clone(), input.compression, input.size);
         let options = reading.options(wanted.zero);
@@ -76,7 +79,13 @@ impl Loaded {
             Kind::Stream(_) if wanted.random_access => Some(input.spool()?),
             Kind::Stream(stream) => {
                 let (file, digest) = from_stream(&name, size, stream, &options, wanted)?;
-                return Ok(Loaded { name, compression, file, digest, mapped: None });
+                return Ok(Loaded {
+                    name,
+                    compression,
+                    file,
+                    digest,
+                    mapped: None,
+                });
             }
         };
         let mapped = Arc::new(mapped.unwrap_or_else(|| Vec::new().into()));
@@ -84,11 +93,21 @@ impl Loaded {
         let digest = match wanted.digest {
             true => {
                 let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
-                Some(scan::digest(mapped.source(), file.size, progress.counter())?)
+                Some(scan::digest(
+                    mapped.source(),
+                    file.size,
+                    progress.counter(),
+                )?)
             }
             false => None,
         };
-        Ok(Loaded { name, compression, file, digest, mapped: Some(mapped) })
+        Ok(Loaded {
+            name,
+            compression,
+            file,
+            digest,
+            mapped: Some(mapped),
+        })
     }
 
     /// The image.
@@ -107,22 +126,41 @@ impl Loaded {
         };
         match &self.mapped {
             Some(mapped) => cut(0, mapped),
-            None => self.sections().find_map(|(offset, bytes)| cut(offset, &bytes)),
+            None => self
+                .sections()
+                .find_map(|(offset, bytes)| cut(offset, &bytes)),
+        }
+    }
+
+    /// Lets go of the memory that reading a mapped file has taken so far; what is looked at again
+    /// comes back.
+    pub fn release(&self) {
+        if let Some(mapped) = &self.mapped {
+            mapped.release(0..mapped.len());
         }
     }
 
     /// To be asked when all is done: an error if the file changed its size under the mapping.
     pub fn verify(&self) -> Result<(), Failure> {
-        let Some(mapped) = &self.mapped else { return Ok(()) };
+        let Some(mapped) = &self.mapped else {
+            return Ok(());
+        };
         mapped.verify().map_err(|error| {
-            Failure::Io(io::Error::new(error.kind(), format!("{}: {error}", self.name)))
+            Failure::Io(io::Error::new(
+                error.kind(),
+                format!("{}: {error}", self.name),
+            ))
         })
     }
 
     fn sections(&self) -> impl Iterator<Item = (u64, Bytes)> + '_ {
         let image = self.image();
         let head = image.prologue.map(|prologue| {
-            let words = [prologue.p2m_size.to_le_bytes(), prologue.version.to_le_bytes()].concat();
+            let words = [
+                prologue.p2m_size.to_le_bytes(),
+                prologue.version.to_le_bytes(),
+            ]
+            .concat();
             (image.stream_offset, Bytes::from(words))
         });
         let own = [&image.arch_setup, &image.memmap].into_iter().flatten();
@@ -138,7 +176,9 @@ impl Loaded {
             vcpus.chain(others).flatten()
         });
         let trailing = image.trailing.iter().map(|t| (t.offset, t.first.clone()));
-        let sections = own.chain(tails).map(|section| (section.offset, section.bytes.clone()));
+        let sections = own
+            .chain(tails)
+            .map(|section| (section.offset, section.bytes.clone()));
         head.into_iter().chain(sections).chain(trailing)
     }
 }
@@ -156,7 +196,11 @@ fn from_mapping(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Result<S
     let error = loop {
         let offset = decoder.offset();
         if decoder.part() == Part::Pages && scanned != Some(offset) {
-            let span = Span { start: offset, end, page_size: options.page_size };
+            let span = Span {
+                start: offset,
+                end,
+                page_size: options.page_size,
+            };
             let (headers, zero) = if options.zero {
                 let pages = scanner.pages(span)?;
                 (pages.headers, Some(pages.zero.into_words()))
@@ -259,7 +303,12 @@ fn from_stream(
 ) -> Result<Streamed, Failure> {
     let progress = Progress::new(name, size);
     let digest = wanted.digest.then(Sha256::new);
-    let mut source = Source { inner, progress: &progress, digest, passed: 0 };
+    let mut source = Source {
+        inner,
+        progress: &progress,
+        digest,
+        passed: 0,
+    };
     let (envelope, prefix) = source.probe(options).map_err(|reason| match reason {
         Reason::Io(error) => Failure::Io(error),
         Reason::Not(reason) => Failure::not_an_image(name, reason),

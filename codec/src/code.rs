@@ -228,6 +228,14 @@ codes! {
     DeviceModelTruncated = "device-model-truncated", Error, "13.4", "the input ends inside the device-model record";
     DeviceModelLength = "device-model-length", Error, "13.4", "the record cannot say a length of this size";
     DeviceModelMagic = "device-model-magic", Warning, "13.4", "the device-model record does not hold a qemu image";
+    ConfigGuest = "config-guest", Warning, "13.1", "the configuration names another kind of guest than the stream";
+    ConfigVcpus = "config-vcpus", Warning, "13.1", "the configuration gives fewer vcpus than the stream has";
+    DeviceModelAbsent = "device-model-absent", Note, "13.4", "a fully virtualised domain comes without its device model's state";
+
+    // Conversion.
+    ConvertVcpu0 = "convert-vcpu0-offline", Error, "8.2", "the dialect asked for carries vcpu 0 alone, which is offline";
+    ConvertPages = "convert-pages-absent", Error, "5.1", "the pages of the image are not at hand";
+    ConvertUnallocated = "convert-unallocated-count", Error, "6.1", "the unallocated list would have more entries than its count can say";
 }
 
 impl fmt::Display for Code {

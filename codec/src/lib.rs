@@ -1,4 +1,55 @@
-//! WIP map
+//! The grammar of Xen/ia64 save images: decode, encode, check and convert them.
+//!
+//! Xen on Itanium (3.0.3 to 4.1, 2006 to 2012) saved domains to a stream without a specification,
+//! without a magic number, and with bytes that changed while its version number did not. This crate
+//! reads and writes all of it. `spec/ia64-save.md` of the project is the specification; items here
+//! name the clause they implement.
+//!
+//! The crate is pure: no input or output, no clock, no threads, no global state, no `unsafe`, no
+//! `std`. Callers bring bytes and take bytes.
+//!
+//! # The map, from the bottom up
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`wire`] | fixed layouts, one declaration each: every structure, register and device record |
+//! | [`dialect`] | the table of the thirteen dialects: data, not code paths |
+//! | [`grammar`] | one production for each part of the stream, and the order of the parts |
+//! | [`decode`] | the sans-io [`Decoder`](decode::Decoder): bytes in, events out |
+//! | [`encode`] | the [`Encoder`](encode::Encoder), its mirror |
+//! | [`detect`] | which dialect a stream is in, with evidence |
+//! | [`image`] | a whole stream, borrowed, with an index of its pages |
+//! | [`envelope`] | what surrounds the stream: xend and xl files, device-model records |
+//! | [`file`] | a whole file: envelope, image, device model |
+//! | [`fields`] | every field of a file by path |
+//! | [`ram`] | which pfns are RAM |
+//! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
+//!
+//! # Three ways in
+//!
+//! A whole file, mapped or in memory:
+//!
+//! ```
+//! use bytes::Bytes;
+//! use ia64save_codec::SaveFile;
+//! use ia64save_codec::image::Options;
+//!
+//! # fn look(mapped: Bytes) -> Option<()> {
+//! let file = SaveFile::parse(&mapped, &Options::default()).ok()?;
+//! let image = &file.image;
+//! println!("{:?}, {:?}", image.dialect(), image.guest());
+//! let (offset, page) = image.page_of(0, 42)?; // the copy of pfn 42 that counts
+//! println!("{} bytes at {offset}", page.len());
+//! # Some(()) }
+//! ```
+//!
+//! A socket, event by event: see [`decode`]. One structure out of bytes that are already at hand:
+//!
+//! ```
+//! use ia64save_codec::wire::{Wire, memmap::EfiMemoryDesc};
+//! let descriptor = EfiMemoryDesc::parse(&[0; 40]).unwrap();
+//! assert!(!descriptor.is_ram());
+//! ```
 #![no_std]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
@@ -9,12 +60,14 @@ extern crate std;
 
 pub mod check;
 pub mod code;
+pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;
 pub mod encode;
 pub mod envelope;
 pub mod error;
+pub mod fields;
 pub mod file;
 pub mod grammar;
 pub mod image;

@@ -219,10 +219,10 @@ fn run_alone(test: &str, directory: &Path) -> Output {
         .unwrap()
 }
 
-fn unfinished_output() -> crate::output::OutputFile {
+fn unfinished_output() -> crate::output::file::OutputFile {
     let directory = std::env::var("IA64SAVE_TEST_DIRECTORY").expect("only run by another test");
     let target = Path::new(&directory).join("out");
-    let mut out = crate::output::OutputFile::create(&target, false).unwrap();
+    let mut out = crate::output::file::OutputFile::create(&target, false).unwrap();
     out.write_all(b"abc").unwrap();
     assert_eq!(std::fs::read_dir(directory).unwrap().count(), 1);
     out

@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Seek, SeekFrom, Write};
+use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -11,8 +11,6 @@ use tempfile::NamedTempFile;
 use crate::input::signals::RemovedOnSignal;
 
 const BUFFER: usize = 1 << 20;
-/// Zeros for a hole in what cannot have one.
-const ZEROS: [u8; 16 << 10] = [0; 16 << 10];
 
 /// A file that takes its name only when it is complete, or standard output.
 ///
@@ -22,7 +20,6 @@ const ZEROS: [u8; 16 << 10] = [0; 16 << 10];
 pub struct OutputFile {
     name: String,
     sink: Sink,
-    written: u64,
 }
 
 #[derive(Debug)]
@@ -55,34 +52,8 @@ impl OutputFile {
             create(target, force)
         };
         match sink {
-            Ok(sink) => Ok(OutputFile {
-                name,
-                sink,
-                written: 0,
-            }),
+            Ok(sink) => Ok(OutputFile { name, sink }),
             Err(error) => Err(named(&name, &error)),
-        }
-    }
-
-    /// Writes `len` zeros, as a hole where the file can have one.
-    pub fn hole(&mut self, len: u64) -> io::Result<()> {
-        match &mut self.sink {
-            Sink::Temporary { file, .. } => {
-                let len = i64::try_from(len).map_err(|_| io::ErrorKind::FileTooLarge)?;
-                file.seek(SeekFrom::Current(len))
-                    .map_err(|error| named(&self.name, &error))?;
-                self.written += len as u64;
-                Ok(())
-            }
-            Sink::Direct(_) => {
-                let mut left = len;
-                while left > 0 {
-                    let step = left.min(ZEROS.len() as u64);
-                    self.write_all(&ZEROS[..step as usize])?;
-                    left -= step;
-                }
-                Ok(())
-            }
         }
     }
 
@@ -96,7 +67,7 @@ impl OutputFile {
                 force,
                 guard,
             } => {
-                let done = complete(file, &target, force, self.written);
+                let done = complete(file, &target, force);
                 drop(guard);
                 done
             }
@@ -111,9 +82,7 @@ impl Write for OutputFile {
             Sink::Temporary { file, .. } => file.write(bytes),
             Sink::Direct(file) => file.write(bytes),
         };
-        let len = result.map_err(|error| named(&self.name, &error))?;
-        self.written += len as u64;
-        Ok(len)
+        result.map_err(|error| named(&self.name, &error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -167,15 +136,8 @@ fn create(target: &Path, force: bool) -> io::Result<Sink> {
     })
 }
 
-fn complete(
-    file: BufWriter<NamedTempFile>,
-    target: &Path,
-    force: bool,
-    len: u64,
-) -> io::Result<()> {
+fn complete(file: BufWriter<NamedTempFile>, target: &Path, force: bool) -> io::Result<()> {
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    // A hole at the end is not there until somebody says so.
-    file.as_file().set_len(len)?;
     file.as_file().sync_all()?;
     if force {
         file.persist(target)?;
@@ -284,26 +246,9 @@ mod tests {
     }
 
     #[test]
-    fn a_hole_reads_as_zeros_even_at_the_end() {
-        let directory = tempfile::tempdir().unwrap();
-        let target = directory.path().join("out");
-        let mut out = OutputFile::create(&target, false).unwrap();
-        out.write_all(b"a").unwrap();
-        out.hole(99_999).unwrap();
-        out.write_all(b"b").unwrap();
-        out.hole(7).unwrap();
-        out.commit().unwrap();
-        let bytes = fs::read(&target).unwrap();
-        assert_eq!(bytes.len(), 100_008);
-        assert_eq!((bytes[0], bytes[100_000]), (b'a', b'b'));
-        assert_eq!(bytes.iter().filter(|byte| **byte != 0).count(), 2);
-    }
-
-    #[test]
     fn devices_are_written_to_and_directories_are_not() {
         let mut out = OutputFile::create(Path::new("/dev/null"), false).unwrap();
         out.write_all(b"abc").unwrap();
-        out.hole(100_000).unwrap();
         out.commit().unwrap();
         let directory = tempfile::tempdir().unwrap();
         assert!(OutputFile::create(directory.path(), true).is_err());

@@ -5,5 +5,3 @@ pub mod hexline;
 pub mod size;
 pub mod style;
 pub mod table;
-
-pub use file::OutputFile;

@@ -143,11 +143,6 @@ impl Table {
         self.rows.push(cells.into());
         self
     }
-
-    /// Whether there are no rows.
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
-    }
 }
 
 impl fmt::Display for Table {

@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 pub use digest::digest;
-pub use zero::{ZeroPages, is_zero};
+pub use zero::ZeroPages;
 
 use crate::input::Mapping;
 use crate::progress::Counter;
@@ -157,6 +157,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Uses so many threads instead.
+    #[cfg(test)]
     #[must_use]
     pub fn threads(mut self, threads: NonZero<usize>) -> Self {
         self.threads = threads.get();
@@ -203,7 +204,7 @@ impl<'a> Scanner<'a> {
                 .clamp(self.tuning.first_phase, self.tuning.last_phase)
                 .min(capacity - done);
             if phase >= self.tuning.parallel && readers.len() < self.threads {
-                readers.resize_with(self.threads, reader);
+                readers.resize_with(self.threads, || reader().apart());
                 // Untouched memory costs nothing, copying what has grown does. Where this much
                 // cannot be had, growing step by step may still do.
                 let _ = gmfns.try_reserve_exact(capacity - done);

@@ -1,13 +1,15 @@
 //! Reads windows of page records, in whichever way is cheapest just now.
 
+use std::fs::File;
 use std::io;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
 use super::chooser::{Chooser, Method};
-use super::zero::is_zero;
 use super::{Source, Span, TERMINATOR, shorter};
 use crate::progress::Counter;
+use ia64save_codec::image::is_zero;
 
 /// A part of the run: what one thread works on between two visits to the shared queue.
 pub(super) struct Window<'a> {
@@ -23,6 +25,8 @@ pub(super) struct Window<'a> {
 /// What one thread keeps from window to window.
 pub(super) struct Reader<'a> {
     source: Source<'a>,
+    /// The file, opened once more for this thread alone.
+    own: Option<File>,
     span: Span,
     counter: Option<&'a Counter>,
     /// Most records that one bulk read takes.
@@ -50,12 +54,23 @@ impl<'a> Reader<'a> {
         };
         Reader {
             source,
+            own: None,
             span,
             counter,
             bulk,
             buffer: Vec::new(),
             chooser: Chooser::new(methods),
         }
+    }
+
+    /// Makes this the reader of one of several threads. Two threads that share an open file pass its
+    /// reference count and read-ahead state to and fro with each call. Where the file cannot be
+    /// opened again they share it.
+    pub fn apart(mut self) -> Self {
+        if let Source::File { file, .. } = self.source {
+            self.own = File::open(format!("/proc/self/fd/{}", file.as_raw_fd())).ok();
+        }
+        self
     }
 
     /// Fills the window; gives the number of its record that is the terminator, if there is one.
@@ -95,11 +110,8 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads 8 bytes of each record.
-    fn by_header(
-        &self,
-        file: &std::fs::File,
-        window: &mut Window<'_>,
-    ) -> io::Result<Option<usize>> {
+    fn by_header(&self, file: &File, window: &mut Window<'_>) -> io::Result<Option<usize>> {
+        let file = self.own.as_ref().unwrap_or(file);
         for (i, slot) in window.gmfns.iter_mut().enumerate() {
             let mut gmfn = [0; 8];
             file.read_exact_at(&mut gmfn, self.span.at(window.first + i))
@@ -113,13 +125,10 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads the records whole.
-    fn by_bulk(
-        &mut self,
-        file: &std::fs::File,
-        window: &mut Window<'_>,
-    ) -> io::Result<Option<usize>> {
+    fn by_bulk(&mut self, file: &File, window: &mut Window<'_>) -> io::Result<Option<usize>> {
         let stride = self.span.stride() as usize;
         let records = window.gmfns.len();
+        let file = self.own.as_ref().unwrap_or(file);
         let mut done = 0;
         while done < records {
             // Never more at once than the run already has, or many tiny runs would read the same

@@ -1,15 +1,5 @@
 //! Which pages hold nothing but zeros.
 
-/// Bytes looked at between two chances to stop early: long enough to vectorise, short enough that a
-/// page with content costs next to nothing.
-const STEP: usize = 1024;
-
-/// Whether every byte is zero.
-pub fn is_zero(page: &[u8]) -> bool {
-    page.chunks(STEP)
-        .all(|step| step.iter().fold(0, |seen, byte| seen | byte) == 0)
-}
-
 /// One bit per page record, in stream order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ZeroPages {
@@ -28,11 +18,18 @@ impl ZeroPages {
         ZeroPages { words, len }
     }
 
+    #[cfg(test)]
     /// Whether the page of this record is all zero; false where there is no such record.
     pub fn get(&self, record: usize) -> bool {
         record < self.len && self.words[record / 64] >> (record % 64) & 1 == 1
     }
 
+    /// The bits, 64 a word.
+    pub fn into_words(self) -> Vec<u64> {
+        self.words
+    }
+
+    #[cfg(test)]
     /// How many pages are all zero.
     pub fn count(&self) -> u64 {
         self.words
@@ -45,19 +42,6 @@ impl ZeroPages {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn one_byte_anywhere_makes_a_page_not_zero() {
-        for len in [0, 1, 7, 64, STEP - 1, STEP, STEP + 1, 16384] {
-            let mut page = vec![0; len];
-            assert!(is_zero(&page));
-            for at in 0..len {
-                page[at] = 0x80;
-                assert!(!is_zero(&page), "byte {at} of {len}");
-                page[at] = 0;
-            }
-        }
-    }
 
     #[test]
     fn bits_behind_the_last_record_do_not_count() {

@@ -1,1 +1,86 @@
-fn main() {}
+//! `cargo xtask`: the one vocabulary of checks, shared by contributors and CI.
+//!
+//! | file | step |
+//! |---|---|
+//! | `cargo` | `fmt`, `lint`, `test`, `bench`: what cargo and its components do |
+//! | `licences` | licences of everything that is built |
+//! | `spec` | clauses, citations and links of the specification |
+//! | `words` | what no file may say |
+//! | `ci` | all of it, in order |
+//! | `step` | what a step is: a command line, an outcome |
+//! | `files` | the files of the project |
+//! | `bench/` | the benchmark, a program of its own |
+
+mod cargo;
+mod ci;
+mod files;
+mod licences;
+mod spec;
+mod step;
+mod words;
+
+use std::process::ExitCode;
+
+use step::Outcome;
+
+const HELP: &str = "\
+cargo xtask STEP [OPTIONS]
+
+  fmt [--fix]     formatting is rustfmt's; --fix rewrites the files
+  lint            clippy on every target and feature, and rustdoc; a warning is an error
+  test            cargo test --workspace, then the tests of the benchmark
+  licences        every dependency has a licence that deny.toml allows
+  spec [--fix]    the specification's clauses, the citations of them, links between documents;
+                  --fix records new clauses, whose numbers are then fixed
+  words           no paths of one machine, no unfinished code, no test ignored without a reason
+  bench [...]     builds the release and measures it against cat; bench --help says more
+  ci              all of the above, with a summary
+  help            this
+
+Every step prints what it runs. Exit code: 0 passed, 1 failed, 2 no such step.
+";
+
+fn main() -> ExitCode {
+    let mut args = std::env::args().skip(1);
+    let name = args.next().unwrap_or_else(|| "help".into());
+    let rest: Vec<String> = args.collect();
+    if matches!(name.as_str(), "help" | "--help" | "-h") {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    if let Err(error) = std::env::set_current_dir(files::root()) {
+        eprintln!("xtask: {}: {error}", files::root().display());
+        return ExitCode::FAILURE;
+    }
+    let rest: Vec<&str> = rest.iter().map(String::as_str).collect();
+    let outcome = match (name.as_str(), rest.as_slice()) {
+        ("fmt", []) => cargo::fmt(false),
+        ("fmt", ["--fix"]) => cargo::fmt(true),
+        ("lint", []) => cargo::lint(),
+        ("test", []) => cargo::test(),
+        ("licences" | "licenses", []) => licences::check(),
+        ("spec", []) => spec::check(false),
+        ("spec", ["--fix"]) => spec::check(true),
+        ("words", []) => words::check(),
+        ("bench", rest) => cargo::bench(rest),
+        ("ci", []) => ci::all(),
+        _ => {
+            eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Outcome::Passed(note) => {
+            println!("{name}: ok{}", step::noted(&note));
+            ExitCode::SUCCESS
+        }
+        Outcome::Skipped(why) => {
+            println!("{name}: SKIPPED: {why}");
+            ExitCode::FAILURE
+        }
+        Outcome::Failed(why) => {
+            println!("{name}: FAILED: {why}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -180,10 +180,10 @@ impl fmt::Display for Place {
             Part::StartInfo => f.write_str("start_info"),
             Part::MagicPfns => f.write_str("magic_pfns"),
             Part::HvmContext => f.write_str("hvm_context"),
-            Part::Record(number) => write!(f, "hvm_context.record[{number}]"),
+            Part::Record(number) => write!(f, "hvm_context.records[{number}]"),
             Part::ArchSetup => f.write_str("arch_setup"),
             Part::Memmap => f.write_str("memmap"),
-            Part::Descriptor(number) => write!(f, "memmap.descriptor[{number}]"),
+            Part::Descriptor(number) => write!(f, "memmap.descriptors[{number}]"),
         }
     }
 }

@@ -23,6 +23,7 @@
 //!
 //! | file | rules about |
 //! |---|---|
+//! | `file` | [`run_file`]: the envelope against the image |
 //! | `stream` | the error that ended the reading, the dialect, `p2m_size`, trailing bytes |
 //! | `arch_setup` | the domain setup record |
 //! | `memmap` | the memory map: its header, its descriptors, the RAM they make |
@@ -42,6 +43,7 @@
 mod arch_setup;
 mod checkpoints;
 mod context;
+mod file;
 mod findings;
 mod hvm;
 mod magic_pfns;
@@ -64,6 +66,7 @@ use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use core::fmt;
 
+pub use file::run_file;
 pub use rules::{RULES, Rule};
 
 use crate::code::{Code, Severity};
@@ -136,10 +139,23 @@ impl fmt::Display for Verdict {
 
 /// Holds every rule against an image.
 pub fn run(image: &Image, options: &CheckOptions) -> Report {
-    let context = Context::new(image);
     let mut findings = Findings::new(*options);
-    for rule in RULES {
-        (rule.check)(&context, &mut findings);
-    }
+    apply(image, &mut findings);
     findings.into_report()
+}
+
+impl Report {
+    /// The report on an input that has nothing more to check.
+    pub fn of(finding: Finding) -> Report {
+        let mut findings = Findings::new(CheckOptions::default());
+        findings.add(finding);
+        findings.into_report()
+    }
+}
+
+fn apply(image: &Image, findings: &mut Findings) {
+    let context = Context::new(image);
+    for rule in RULES {
+        (rule.check)(&context, findings);
+    }
 }

@@ -332,10 +332,13 @@ impl Decoder {
                 Ok(Event::PagesEnd)
             });
         }
+        // A run stops at the limit, so that the complaint stands at the first record too many.
+        let room = self.limits.page_records.saturating_sub(self.records);
+        let most = room.clamp(1, RUN as u64) as usize;
         self.produce(
             input,
             end,
-            grammar::page_run(self.page_size, RUN),
+            grammar::page_run(self.page_size, most),
             |this, run| {
                 this.count_records(run.len() as u64)?;
                 Ok(Event::Pages(run))

@@ -3,8 +3,10 @@
 //! The head gives the version and the kind of guest; the rest is decided at the tail, where the
 //! dialects differ. Every candidate's grammar is walked over the tail, and each part it finds is held
 //! against what savers are known to have written there ([`signs`]). Candidates are then ranked: by
-//! whether their tail is whole, whether the stream ends where they say, and what speaks for and
-//! against them. Two that come out equal stay two: the answer is then *ambiguous* (spec 12.2).
+//! what speaks for and against them, then by whether their tail is whole and the stream ends where
+//! they say. (Not the other way round: an image that was cut short is no whole image of a dialect
+//! with shorter contexts.) Two that come out equal stay two: the answer is then *ambiguous* (spec
+//! 12.2).
 //!
 //! What is looked at depends on the bytes alone, never on how they arrived: the tail is looked at
 //! through a window whose length is computed from its first bytes.

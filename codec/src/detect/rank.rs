@@ -78,8 +78,8 @@ impl Score {
             .sum()
     }
 
-    fn key(&self) -> (bool, bool, i64) {
-        (self.whole, self.exact, self.balance())
+    fn key(&self) -> (i64, bool, bool) {
+        (self.balance(), self.whole, self.exact)
     }
 
     /// More speaks against it than for it: the bytes are not what the grammar takes them for.

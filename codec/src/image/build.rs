@@ -331,3 +331,21 @@ pub fn is_zero(page: &[u8]) -> bool {
     page.chunks(1024)
         .all(|block| block.iter().fold(0, |all, byte| all | byte) == 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_byte_anywhere_makes_a_page_not_zero() {
+        for len in [0, 1, 7, 64, 1024 - 1, 1024, 1024 + 1, 16384] {
+            let mut page = alloc::vec![0; len];
+            assert!(is_zero(&page));
+            for at in 0..len {
+                page[at] = 0x80;
+                assert!(!is_zero(&page), "byte {at} of {len}");
+                page[at] = 0;
+            }
+        }
+    }
+}

@@ -139,42 +139,42 @@ pub(super) const CASES: &[Case] = &[
     }),
     case(
         Code::MemmapDescWrap,
-        "memmap.descriptor[0].num_pages",
+        "memmap.descriptors[0].num_pages",
         || pv().descriptor(0, "num_pages", 1 << 52).image(),
     ),
     case(
         Code::MemmapDescUnaligned,
-        "memmap.descriptor[1].phys_addr",
+        "memmap.descriptors[1].phys_addr",
         || pv().ram(&[(0, 40), (0x28801, 4)]).image(),
     ),
     case(
         Code::MemmapDescEmpty,
-        "memmap.descriptor[1].num_pages",
+        "memmap.descriptors[1].num_pages",
         || pv().ram(&[(0, 40), (0x28000, 0), (0x28000, 0)]).image(),
     ),
-    case(Code::MemmapLowest, "memmap.descriptor[1].num_pages", || {
+    case(Code::MemmapLowest, "memmap.descriptors[1].num_pages", || {
         pv().ram(&[(0x4000, 36), (0, 0)]).image()
     }),
-    case(Code::MemmapLowest, "memmap.descriptor[0].phys_addr", || {
+    case(Code::MemmapLowest, "memmap.descriptors[0].phys_addr", || {
         pv().descriptor(0, "phys_addr", 0x801).image()
     }),
     case(
         Code::MemmapOverlap,
-        "memmap.descriptor[0].phys_addr",
+        "memmap.descriptors[0].phys_addr",
         || pv().ram(&[(0x24000, 8), (0, 40)]).image(),
     ),
-    case(Code::MemmapEnd, "memmap.descriptor[0].num_pages", || {
+    case(Code::MemmapEnd, "memmap.descriptors[0].num_pages", || {
         pv().descriptor(0, "num_pages", 0x2001).image()
     }),
-    case(Code::MemmapNoRam, "memmap.descriptor[0].type", || {
+    case(Code::MemmapNoRam, "memmap.descriptors[0].type", || {
         pv().descriptor(0, "attribute", 9).image()
     }),
     case(
         Code::MemmapPartialPage,
-        "memmap.descriptor[0].phys_addr",
+        "memmap.descriptors[0].phys_addr",
         || pv().descriptor(0, "num_pages", 43).image(),
     ),
-    case(Code::MemmapHvmIo, "memmap.descriptor[0].phys_addr", || {
+    case(Code::MemmapHvmIo, "memmap.descriptors[0].phys_addr", || {
         hvm().descriptor(0, "num_pages", 164).image()
     }),
     case(Code::CheckpointsUnread, "checkpoint[1]", || {

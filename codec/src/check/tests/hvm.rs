@@ -26,17 +26,17 @@ pub(super) const CASES: &[Case] = &[
     }),
     case(
         Code::HvmHeaderFirst,
-        "hvm_context.record[0].typecode",
+        "hvm_context.records[0].typecode",
         || hvm().records(|records| records.swap(0, 1)).image(),
     ),
     case(
         Code::HvmRecordType,
-        "hvm_context.record[1].typecode",
+        "hvm_context.records[1].typecode",
         || hvm().records(|records| records[1].typecode = 9).image(),
     ),
     case(
         Code::HvmRecordType,
-        "hvm_context.record[11].typecode",
+        "hvm_context.records[11].typecode",
         || {
             let old = Sample::new(Dialect::D9, Guest::Hvm);
             let identity = Record {
@@ -50,7 +50,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         Code::HvmRecordLength,
-        "hvm_context.record[1].length",
+        "hvm_context.records[1].length",
         || {
             hvm()
                 .records(|records| records[1].length = u32::MAX)
@@ -59,7 +59,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         Code::HvmRecordTruncated,
-        "hvm_context.record[3].length",
+        "hvm_context.records[3].length",
         || {
             hvm()
                 .records(|records| {
@@ -71,22 +71,22 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         Code::HvmRecordOrder,
-        "hvm_context.record[2].typecode",
+        "hvm_context.records[2].typecode",
         || hvm().records(|records| records.swap(1, 2)).image(),
     ),
     case(
         Code::HvmRecordInstance,
-        "hvm_context.record[1].instance",
+        "hvm_context.records[1].instance",
         || hvm().records(|records| records[1].instance = 200).image(),
     ),
     case(
         Code::HvmDomainInstance,
-        "hvm_context.record[9].instance",
+        "hvm_context.records[9].instance",
         || hvm().records(|records| records[9].instance = 1).image(),
     ),
     case(
         Code::HvmRecordDuplicate,
-        "hvm_context.record[2].typecode",
+        "hvm_context.records[2].typecode",
         || hvm().records(|records| records[2].instance = 0).image(),
     ),
     case(Code::HvmRecordMissing, "hvm_context", || {
@@ -101,75 +101,75 @@ pub(super) const CASES: &[Case] = &[
     case(Code::HvmEndMissing, "hvm_context", || {
         hvm().records(Vec::clear).image()
     }),
-    case(Code::HvmEnd, "hvm_context.record[12].length", || {
+    case(Code::HvmEnd, "hvm_context.records[12].length", || {
         hvm().records(|records| records[12].length = 1).image()
     }),
     case(Code::HvmEndTrailing, "hvm_context", || {
         hvm().blob_tail(&[7; 8]).image()
     }),
-    case(Code::HvmHeaderMagic, "hvm_context.record[0].magic", || {
+    case(Code::HvmHeaderMagic, "hvm_context.records[0].magic", || {
         hvm().record(1, "magic", 0).image()
     }),
     case(
         Code::HvmHeaderVersion,
-        "hvm_context.record[0].version",
+        "hvm_context.records[0].version",
         || hvm().record(1, "version", 2).image(),
     ),
     case(
         Code::HvmHeaderCpuid,
-        "hvm_context.record[0].cpuid[3]",
+        "hvm_context.records[0].cpuid[3]",
         || hvm().record(1, "cpuid[3]", 3).image(),
     ),
-    case(Code::HvmCpuIpsr, "hvm_context.record[1].ipsr", || {
+    case(Code::HvmCpuIpsr, "hvm_context.records[1].ipsr", || {
         hvm().record(2, "ipsr", 1).image()
     }),
     case(
         Code::HvmVpdContext,
-        "hvm_context.record[3].vpd.vpd_low.vpsr",
+        "hvm_context.records[3].vpd.vpd_low.vpsr",
         || hvm().record(3, "vpd.vpd_low.vpsr", 0).image(),
     ),
     case(
         Code::HvmVpdContext,
-        "hvm_context.record[3].vpd.vpd_low.vcr[8]",
+        "hvm_context.records[3].vpd.vpd_low.vcr[8]",
         || hvm().record(3, "vpd.vpd_low.pta", 0).image(),
     ),
     case(
         Code::HvmVlsapic,
-        "hvm_context.record[5].pal_init_pending",
+        "hvm_context.records[5].pal_init_pending",
         || hvm().record(4, "pal_init_pending", 2).image(),
     ),
-    case(Code::HvmVtime, "hvm_context.record[7].pending", || {
+    case(Code::HvmVtime, "hvm_context.records[7].pending", || {
         hvm().record(5, "pending", 2).image()
     }),
-    case(Code::HvmVtimeItm, "hvm_context.record[7].itm", || {
+    case(Code::HvmVtimeItm, "hvm_context.records[7].itm", || {
         hvm().record(5, "itm", 0x1235).image()
     }),
     case(
         Code::HvmViosapicBase,
-        "hvm_context.record[9].base_address",
+        "hvm_context.records[9].base_address",
         || hvm().record(6, "base_address", 0).image(),
     ),
     case(
         Code::HvmViosapicLowest,
-        "hvm_context.record[9].lowest_vcpu_id",
+        "hvm_context.records[9].lowest_vcpu_id",
         || hvm().record(6, "lowest_vcpu_id", 64).image(),
     ),
-    case(Code::HvmViosapic, "hvm_context.record[9].irr", || {
+    case(Code::HvmViosapic, "hvm_context.records[9].irr", || {
         hvm().record(6, "irr", 1 << 48).image()
     }),
     case(
         Code::HvmViosapic,
-        "hvm_context.record[9].redirtbl[5].bits",
+        "hvm_context.records[9].redirtbl[5].bits",
         || hvm().record(6, "redirtbl[5].bits", 1 << 11).image(),
     ),
     case(
         Code::HvmIdentity,
-        "hvm_context.record[11].im_reg4.key",
+        "hvm_context.records[11].im_reg4.key",
         || hvm().record(8, "im_reg4.key", 1).image(),
     ),
     case(
         Code::HvmIdentity,
-        "hvm_context.record[11].im_reg7.on",
+        "hvm_context.records[11].im_reg7.on",
         || hvm().record(8, "im_reg7.on", 2).image(),
     ),
 ];

@@ -1,0 +1,105 @@
+//! A conversion that has been planned.
+
+use alloc::borrow::Cow;
+use alloc::vec::Vec;
+
+use super::Route;
+use super::loss::Loss;
+use super::pages::Pages;
+use super::tail::Tail;
+use super::unallocated::Ranges;
+use crate::decode::Event;
+use crate::encode::{Encoder, Piece};
+use crate::error::Error;
+use crate::grammar::{Memmap, PfnRun, Prologue};
+
+/// Entries of the unallocated list in one piece, as many as a saver wrote at once.
+const PFNS: usize = 1024;
+
+/// What an image will be in another dialect. See [`plan`](super::plan()).
+#[derive(Debug)]
+pub struct Conversion<'a> {
+    pub(super) route: Route,
+    pub(super) page_size: usize,
+    pub(super) prologue: Prologue,
+    pub(super) arch_setup: Cow<'a, [u8]>,
+    pub(super) memmap: Option<Cow<'a, [u8]>>,
+    pub(super) rounds: Vec<Round<'a>>,
+    pub(super) trailing: &'a [u8],
+    pub(super) losses: Vec<Loss>,
+}
+
+/// One checkpoint of the result.
+#[derive(Debug)]
+pub(super) struct Round<'a> {
+    pub(super) pages: Pages<'a>,
+    pub(super) unallocated: Ranges<'a>,
+    pub(super) unallocated_count: u32,
+    pub(super) tail: Tail<'a>,
+}
+
+impl Conversion<'_> {
+    /// What the result does not carry and what was made up for it, part by part.
+    pub fn losses(&self) -> &[Loss] {
+        &self.losses
+    }
+
+    /// Bytes of the result.
+    pub fn size(&self) -> u64 {
+        let rounds: u64 = self.rounds.iter().map(|r| r.size(self.page_size)).sum();
+        let memmap = self.memmap.as_ref().map_or(0, |bytes| 4 + bytes.len());
+        let fixed = 16 + self.arch_setup.len() + memmap + self.trailing.len();
+        rounds + fixed as u64
+    }
+
+    /// Writes the result, piece by piece in stream order. It can be written more than once.
+    ///
+    /// # Errors
+    /// Those of `sink`; and those of the encoder, where an edit of the image does not fit its place.
+    pub fn write<E: From<Error>>(
+        &self,
+        mut sink: impl FnMut(&Piece<'_>) -> Result<(), E>,
+    ) -> Result<u64, E> {
+        let Route { to, guest, .. } = self.route;
+        let mut encoder = Encoder::new(to, guest).page_size(self.page_size);
+        self.events(|event| sink(&encoder.encode(&event)?))?;
+        Ok(encoder.finish()?)
+    }
+
+    fn events<E>(&self, mut sink: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
+        sink(Event::Prologue(self.prologue))?;
+        sink(Event::ArchSetup {
+            layout: self.route.to.spec().arch_setup,
+            bytes: &self.arch_setup,
+        })?;
+        if let Some(bytes) = &self.memmap {
+            let num_pages = (bytes.len() / self.page_size) as u32;
+            sink(Event::Memmap(Memmap { num_pages, bytes }))?;
+        }
+        for round in &self.rounds {
+            round.pages.write(&mut sink)?;
+            sink(Event::PagesEnd)?;
+            sink(Event::UnallocatedCount(round.unallocated_count))?;
+            let mut bytes = Vec::with_capacity(8 * PFNS);
+            let mut pfns = round.unallocated.iter().cloned().flatten().peekable();
+            while pfns.peek().is_some() {
+                bytes.clear();
+                bytes.extend(pfns.by_ref().take(PFNS).flat_map(u64::to_le_bytes));
+                sink(Event::Unallocated(PfnRun::new(&bytes)))?;
+            }
+            round.tail.write(self.route, &mut sink)?;
+        }
+        if !self.trailing.is_empty() {
+            sink(Event::Trailing(self.trailing))?;
+        }
+        Ok(())
+    }
+}
+
+impl Round<'_> {
+    /// Bytes on the wire.
+    fn size(&self, page_size: usize) -> u64 {
+        let pages = self.pages.records() * (8 + page_size as u64);
+        pages + 8 + 4 + 8 * u64::from(self.unallocated_count) + self.tail.size()
+    }
+}

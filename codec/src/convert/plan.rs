@@ -1,0 +1,189 @@
+//! Which checkpoints take part, and what becomes of the parts of the stream.
+
+use alloc::format;
+use alloc::vec::Vec;
+use core::ops::Range;
+
+use super::conversion::{Conversion, Round};
+use super::loss::Losses;
+use super::pages::Pages;
+use super::tail::Tail;
+use super::{ConvertOptions, Route, head, memmap, unallocated};
+use crate::code::Code;
+use crate::detect;
+use crate::envelope;
+use crate::error::Error;
+use crate::image::Image;
+use crate::ram::RamMap;
+
+/// Says what the image would be in another dialect, or compact, or both. Nothing is written.
+///
+/// # Errors
+/// - that which ended the reading of the image, where no checkpoint of it is complete, or where
+///   nothing was asked for that would leave the incomplete one out;
+/// - [`Code::GuestUnsupported`] where the dialect has no such guest (spec 2.3);
+/// - [`Code::ConvertVcpu0`] where it carries vcpu 0 alone, and vcpu 0 is offline (spec 8.2);
+/// - [`Code::ConvertPages`] where the image was read from a stream and its pages are gone;
+/// - [`Code::ConvertUnallocated`] where the unallocated list would be too long for its count.
+pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion<'a>, Error> {
+    let route = route(image, *options)?;
+    let last = image
+        .checkpoints
+        .iter()
+        .rposition(|checkpoint| checkpoint.complete)
+        .ok_or_else(|| incomplete(image))?;
+    let (Some(prologue), Some(setup), Some(ram)) = (image.prologue, &image.arch_setup, image.ram())
+    else {
+        return Err(incomplete(image));
+    };
+    let mut losses = Losses::default();
+    let torn = image.error.is_some() || last + 1 < image.checkpoints.len();
+    if torn {
+        if route.is_same() && !options.compact {
+            return Err(incomplete(image));
+        }
+        let what = format!("incomplete: {}", incomplete(image));
+        losses.name(format!("checkpoint[{}]", last + 1), what);
+    }
+
+    let p2m_size = prologue.p2m_size;
+    let page_size = image.page_size;
+    let arch_setup = head::arch_setup(&setup.bytes, p2m_size, page_size, route, &mut losses);
+    let memmap = memmap::convert(image, p2m_size, last, route, &mut losses);
+    let new_ram = match &memmap {
+        Some(map) => RamMap::from_memmap(map, page_size),
+        None => RamMap::flat(p2m_size),
+    };
+
+    let fold = options.compact || !route.to.spec().checkpoints;
+    let rounds: Vec<Range<usize>> = if fold {
+        for earlier in 0..last {
+            let what = format!("folded into checkpoint {last}, whose state alone is kept");
+            losses.name(format!("checkpoint[{earlier}]"), what);
+        }
+        core::iter::once(0..last + 1).collect()
+    } else {
+        (0..=last).map(|index| index..index + 1).collect()
+    };
+    let rounds = rounds
+        .into_iter()
+        .map(|range| {
+            losses.of_checkpoint(range.end - 1);
+            round(
+                image,
+                range,
+                [ram, &new_ram],
+                p2m_size,
+                (route, options.compact),
+                &mut losses,
+            )
+        })
+        .collect::<Result<Vec<_>, _>>()?;
+    losses.of_checkpoint(0);
+    let trailing = trailing(image, route, &mut losses);
+    Ok(Conversion {
+        route,
+        page_size,
+        prologue: head::prologue(prologue, route),
+        arch_setup,
+        memmap,
+        rounds,
+        trailing,
+        losses: losses.finish(),
+    })
+}
+
+/// From where to where. An image that several dialects explain is of any of them.
+fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
+    let to = options.to;
+    let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
+        return Err(incomplete(image));
+    };
+    if !to.supports(guest) {
+        let offset = image
+            .arch_setup
+            .as_ref()
+            .map_or(0, |section| section.offset);
+        return Err(
+            Error::new(Code::GuestUnsupported, offset, "arch_setup.flags")
+                .length(8)
+                .expected(format!("a paravirtual guest for {to}"))
+                .found(format!("a guest that is {guest}")),
+        );
+    }
+    let from = if detection.candidates.contains(&to) {
+        to
+    } else {
+        detection.best()
+    };
+    Ok(Route { from, to, guest })
+}
+
+/// One checkpoint of the result, made from one or more of the source.
+fn round<'a>(
+    image: &'a Image,
+    range: Range<usize>,
+    ram: [&RamMap; 2],
+    p2m_size: u64,
+    (route, compact): (Route, bool),
+    losses: &mut Losses,
+) -> Result<Round<'a>, Error> {
+    let checkpoints = &image.checkpoints[range.clone()];
+    let last = &image.checkpoints[range.end - 1];
+    let list = last.unallocated.as_ref().ok_or_else(|| incomplete(image))?;
+    let unallocated = unallocated::convert(list, checkpoints, p2m_size, ram, route, losses);
+    let count = unallocated::len(&unallocated);
+    let Ok(unallocated_count) = u32::try_from(count) else {
+        let error = Error::new(Code::ConvertUnallocated, list.count_offset, "unallocated");
+        return Err(error
+            .expected(format!("at most {} pfns", u32::MAX))
+            .found(format!("{count}")));
+    };
+    Ok(Round {
+        pages: Pages::new(image, range, compact)?,
+        unallocated,
+        unallocated_count,
+        tail: Tail::convert(last, ram[0], route, losses)?.ok_or_else(|| incomplete(image))?,
+    })
+}
+
+/// The bytes behind the last checkpoint (spec 11.2).
+fn trailing<'a>(image: &'a Image, route: Route, losses: &mut Losses) -> &'a [u8] {
+    let Some(trailing) = &image.trailing else {
+        return &[];
+    };
+    let in_file = image.data.as_ref().and_then(|data| {
+        let from = usize::try_from(trailing.offset).ok()?;
+        data.get(from..from.checked_add(usize::try_from(trailing.size).ok()?)?)
+    });
+    let kept = in_file.unwrap_or(&trailing.first);
+    if kept.len() as u64 != trailing.size {
+        losses.name(
+            "trailing",
+            format!("{} bytes behind the stream are not at hand", trailing.size),
+        );
+        return &[];
+    }
+    // A dialect without checkpoints has nothing to mistake them for; one with them may.
+    let mistaken = !route.is_same()
+        && envelope::DeviceModelKind::of(kept).is_none()
+        && image.head.as_ref().is_some_and(|head| {
+            detect::follows(head, route.to, kept, true) == Ok(detect::Follow::Checkpoint)
+        });
+    if mistaken {
+        let what = format!(
+            "{} would take these bytes for a further checkpoint",
+            route.to
+        );
+        losses.name("trailing", what);
+        return &[];
+    }
+    kept
+}
+
+/// What ended the reading of an image.
+fn incomplete(image: &Image) -> Error {
+    image.error.clone().unwrap_or_else(|| {
+        Error::new(Code::OutOfOrder, image.end, "checkpoint").expected("a whole image")
+    })
+}

@@ -1,0 +1,174 @@
+//! `dump`: every field with its offset, size and meaning.
+
+use std::fmt::Write as _;
+use std::io::{BufWriter, Write};
+
+use ia64save_codec::fields::{self, Field, Selection};
+use ia64save_codec::wire::{Style, Value};
+use serde_json::json;
+
+use super::print_json;
+use crate::args::{Dump, Format};
+use crate::exit::{Failure, Outcome};
+use crate::load::{Loaded, Wanted};
+use crate::output::style::{self, DIM, LABEL, Painted};
+use crate::report::hex;
+
+/// Words of an array that are shown where the array was not asked for by name.
+const WORDS: usize = 8;
+/// Columns of the path before the value.
+const PATH: usize = 40;
+
+/// Runs the command.
+pub fn run(args: &Dump) -> Result<Outcome, Failure> {
+    let loaded = Loaded::open(&args.image, &args.reading, Wanted::default())?;
+    let selection = Selection::new(args.path.as_deref().unwrap_or(""));
+    let named = |field: &Field<'_>| field.path == selection.path;
+    let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
+    let mut count = 0usize;
+    match args.output {
+        Format::Text => {
+            let mut out = BufWriter::new(style::stdout());
+            let mut failed = None;
+            fields::visit(&loaded.file, &selection, &mut |field| {
+                if shown(&field) && failed.is_none() {
+                    count += 1;
+                    failed = out.write_all(line(&field, named(&field)).as_bytes()).err();
+                }
+            });
+            failed.map_or(Ok(()), Err)?;
+            out.flush()?;
+        }
+        Format::Json | Format::Jsonl => {
+            let mut values = Vec::new();
+            fields::visit(&loaded.file, &selection, &mut |field| {
+                if shown(&field) {
+                    values.push(json!({
+                        "path": field.path,
+                        "offset": field.offset,
+                        "size": field.size,
+                        "value": value(&field),
+                        "meaning": field.meaning,
+                    }));
+                }
+            });
+            count = values.len();
+            if args.output == Format::Json {
+                values = vec![json!({
+                    "schema": "ia64save/dump/1",
+                    "file": loaded.name,
+                    "dialect": loaded.image().dialect().map(|dialect| dialect.name()),
+                    "fields": values,
+                })];
+            }
+            print_json(values, args.output)?;
+        }
+    }
+    loaded.verify()?;
+    if let Some(error) = &loaded.image().error {
+        return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
+    }
+    if count == 0 {
+        let path = &selection.path;
+        return Err(Failure::Usage(format!(
+            "{}: there is no {path}",
+            loaded.name
+        )));
+    }
+    Ok(Outcome::Fine)
+}
+
+/// `offset size path value meaning`, aligned.
+fn line(field: &Field<'_>, whole: bool) -> String {
+    let mut text = String::new();
+    let place = Painted(DIM, format!("{:>10}{:>7}", field.offset, field.size));
+    let path = Painted(LABEL, format!("{:PATH$}", field.path));
+    let _ = write!(text, "{place}  {path}  ");
+    let meaning = Painted(DIM, field.meaning);
+    let lines = rendered(field, whole);
+    let _ = writeln!(text, "{:24}  {meaning}", Painted(style::VALUE, &lines[0]));
+    for more in &lines[1..] {
+        let _ = writeln!(text, "{:1$}{more}", "", 10 + 7 + 2 + PATH + 2);
+    }
+    text
+}
+
+fn rendered(field: &Field<'_>, whole: bool) -> Vec<String> {
+    let word = |word: &u64| match field.style {
+        Style::Hex => format!("{word:#x}"),
+        _ => word.to_string(),
+    };
+    match &field.value {
+        Value::Unsigned(number) => vec![word(number)],
+        Value::Signed(number) => vec![number.to_string()],
+        Value::Text(text) => vec![format!("{text:?}")],
+        Value::List(words) => list(words, whole, word),
+        Value::Bytes(bytes) => hex_bytes(bytes, whole),
+    }
+}
+
+fn list(words: &[u64], whole: bool, word: impl Fn(&u64) -> String) -> Vec<String> {
+    if words.is_empty() {
+        return vec!["none".into()];
+    }
+    if let Some(first) = words
+        .first()
+        .filter(|first| words.len() > 1 && words.iter().all(|w| w == *first))
+    {
+        return vec![format!("{} x {}", words.len(), word(first))];
+    }
+    let shown = if whole {
+        words.len()
+    } else {
+        words.len().min(WORDS)
+    };
+    let mut lines: Vec<String> = words[..shown]
+        .chunks(4)
+        .map(|four| four.iter().map(&word).collect::<Vec<_>>().join(" "))
+        .collect();
+    if shown < words.len() {
+        lines.push(format!("… and {} more", words.len() - shown));
+    }
+    lines
+}
+
+fn hex_bytes(bytes: &[u8], whole: bool) -> Vec<String> {
+    if bytes.len() > 4 && bytes.iter().all(|byte| *byte == bytes[0]) {
+        return vec![format!("{} x {:02x}", bytes.len(), bytes[0])];
+    }
+    let shown = if whole {
+        bytes.len()
+    } else {
+        bytes.len().min(32)
+    };
+    let mut lines: Vec<String> = bytes[..shown]
+        .chunks(16)
+        .map(|row| {
+            row.iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect::<Vec<_>>()
+                .join(" ")
+        })
+        .collect();
+    if shown < bytes.len() {
+        lines.push(format!("… and {} more bytes", bytes.len() - shown));
+    }
+    if lines.is_empty() {
+        lines.push("none".into());
+    }
+    lines
+}
+
+fn value(field: &Field<'_>) -> serde_json::Value {
+    let word = |word: &u64| match field.style {
+        Style::Hex => hex(*word),
+        _ => json!(word),
+    };
+    match &field.value {
+        Value::Unsigned(number) => word(number),
+        Value::Signed(number) => json!(number),
+        Value::Text(text) => json!(text),
+        Value::List(words) => words.iter().map(word).collect(),
+        Value::Bytes(bytes) => json!(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+    }
+}

@@ -1,0 +1,427 @@
+//! `info`: what an image is, on one screen.
+
+use std::fmt::Write as _;
+use std::io::Write as _;
+
+use ia64save_codec::image::{Checkpoint, Image};
+use ia64save_codec::wire::arch_setup::ArchSetup;
+use ia64save_codec::wire::hvm;
+use ia64save_codec::wire::vcpu_context::Context;
+use ia64save_codec::{Guest, ram};
+
+use super::{print_json, report};
+use crate::args::{Format, Info};
+use crate::exit::{Failure, Outcome};
+use crate::load::{Loaded, Wanted};
+use crate::output::size::{grouped, human};
+use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
+use crate::output::table::{Align, Block, Cell, Table};
+use crate::report;
+
+/// Lines of evidence that fit on the screen; `--output json` has them all.
+const EVIDENCE: usize = 4;
+/// Rows of a table that fit on the screen.
+const ROWS: usize = 12;
+
+/// Runs the command.
+pub fn run(args: &Info) -> Result<Outcome, Failure> {
+    let wanted = Wanted {
+        zero: args.digest,
+        digest: args.digest,
+        random_access: false,
+    };
+    let mut outcome = Outcome::Fine;
+    let mut values = Vec::new();
+    for (index, path) in args.images.iter().enumerate() {
+        let loaded = match Loaded::open(path, &args.reading, wanted) {
+            Ok(loaded) => loaded,
+            Err(failure) => {
+                outcome = outcome.and(report(&failure));
+                continue;
+            }
+        };
+        if args.output == Format::Text {
+            let gap = if index > 0 { "\n" } else { "" };
+            write!(style::stdout(), "{gap}{}", text(&loaded))?;
+        } else {
+            values.push(report::info(&loaded));
+        }
+        loaded.verify()?;
+        if let Some(error) = &loaded.image().error {
+            outcome = outcome.and(report(&Failure::Invalid(
+                loaded.name.clone(),
+                error.clone(),
+            )));
+        }
+    }
+    if args.output != Format::Text && !values.is_empty() {
+        print_json(values, args.output)?;
+    }
+    Ok(outcome)
+}
+
+fn text(loaded: &Loaded) -> String {
+    let image = loaded.image();
+    let mut out = String::new();
+    heading(&mut out, loaded);
+    let _ = write!(out, "{}", stream(image));
+    memory_map(&mut out, image);
+    if let Some(first) = image.first() {
+        pages(&mut out, image, first);
+        vcpus(&mut out, first);
+        hvm(&mut out, first);
+    }
+    rounds(&mut out, image);
+    behind(&mut out, loaded);
+    out
+}
+
+fn heading(out: &mut String, loaded: &Loaded) {
+    let file = &loaded.file;
+    let mut what = human(file.size);
+    if let Some(compression) = loaded.compression {
+        let _ = write!(what, " in {compression}");
+    }
+    let _ = match file.envelope.kind.name() {
+        "bare" => write!(what, ", bare stream"),
+        kind => write!(
+            what,
+            ", {kind} file, stream at byte {}",
+            file.envelope.stream_offset
+        ),
+    };
+    let _ = writeln!(
+        out,
+        "{}  {}",
+        Painted(HEADING, &loaded.name),
+        Painted(DIM, what)
+    );
+    if let Some(digest) = loaded.digest {
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
+    }
+    let _ = writeln!(out);
+}
+
+fn stream(image: &Image) -> Block {
+    let mut block = Block::new(2);
+    if let Some(prologue) = image.prologue {
+        block.row("version", prologue.version.to_string());
+    }
+    if let Some(detection) = &image.detection {
+        match detection.dialect {
+            Some(dialect) => {
+                let spec = dialect.spec();
+                let by = match spec.releases.strip_prefix("none") {
+                    Some(_) => String::from("a development tree"),
+                    None => format!("Xen {}", spec.releases),
+                };
+                block.row(
+                    "dialect",
+                    format!("{} ({}, written by {by})", spec.name, spec.id),
+                );
+            }
+            None => {
+                let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();
+                let text = format!("ambiguous: {}", names.join(" or "));
+                block.row("dialect", Cell::styled(WARNING, text));
+            }
+        }
+        let shown = detection.evidence.iter().skip(2).take(EVIDENCE);
+        let because: Vec<_> = shown.map(String::as_str).collect();
+        if !because.is_empty() {
+            block.row("because", Cell::styled(DIM, because.join("\n")));
+        }
+    }
+    if let Some(guest) = image.guest() {
+        let kind = match guest {
+            Guest::Pv => "paravirtual (PV)",
+            Guest::Hvm => "fully virtualised (HVM, VTi)",
+        };
+        block.row("guest", kind);
+    }
+    if let Some(prologue) = image.prologue {
+        let bytes = prologue.p2m_size.checked_mul(image.page_size as u64);
+        let size = bytes.map_or("more than 16 EiB".into(), human);
+        block.row(
+            "p2m_size",
+            format!("{} pages ({size})", grouped(prologue.p2m_size)),
+        );
+    }
+    let setup = image.arch_setup.as_ref().zip(image.arch_setup_layout());
+    if let Some(setup) = setup.and_then(|(s, layout)| ArchSetup::parse(layout, &s.bytes)) {
+        let mut text = format!(
+            "flags {:#x}, bp {:#x}, maxmem {}, xsi_va {:#x}, hypercall_imm {:#x}",
+            setup.flags(),
+            setup.bp(),
+            human(setup.maxmem()),
+            setup.xsi_va(),
+            setup.hypercall_imm(),
+        );
+        if let Some(vhpt) = setup.vhpt_size_log2() {
+            let _ = write!(text, ", vhpt_size_log2 {vhpt}");
+        }
+        block.row("arch_setup", text);
+    }
+    block
+}
+
+fn memory_map(out: &mut String, image: &Image) {
+    let Some(section) = &image.memmap else { return };
+    let page_size = image.page_size as u64;
+    let columns = [
+        ("type", Align::Left),
+        ("pfns", Align::Right),
+        ("", Align::Left),
+        ("size", Align::Right),
+        ("attribute", Align::Right),
+    ];
+    let mut table = Table::new(4, columns);
+    let mut left_out = 0;
+    for (index, (_, descriptor)) in ram::descriptors(&section.bytes).enumerate() {
+        if index >= ROWS {
+            left_out += 1;
+            continue;
+        }
+        let name = descriptor
+            .type_name()
+            .map_or_else(|| descriptor.r#type.to_string(), short_type);
+        let (first, end) = match descriptor.pfn_range(page_size) {
+            Some(pfns) => (format!("{:#x}", pfns.start), format!(".. {:#x}", pfns.end)),
+            None => ("beyond 64 bits".into(), String::new()),
+        };
+        let bytes = descriptor
+            .num_pages
+            .checked_mul(4096)
+            .map_or("huge".into(), human);
+        let style = if descriptor.is_ram() {
+            style::VALUE
+        } else {
+            DIM
+        };
+        table.row([
+            Cell::styled(
+                style,
+                if descriptor.is_ram() {
+                    format!("{name} (RAM)")
+                } else {
+                    name
+                },
+            ),
+            Cell::styled(ADDRESS, first),
+            Cell::styled(ADDRESS, end),
+            Cell::styled(style, bytes),
+            Cell::styled(style, format!("{:#x}", descriptor.attribute)),
+        ]);
+    }
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        Painted(HEADING, "Memory map"),
+        at(section.offset)
+    );
+    let _ = write!(out, "{table}");
+    more(out, left_out, "descriptors");
+}
+
+/// `EFI_CONVENTIONAL_MEMORY` as `conventional memory`.
+fn short_type(name: &str) -> String {
+    name.trim_start_matches("EFI_")
+        .to_lowercase()
+        .replace('_', " ")
+}
+
+fn pages(out: &mut String, image: &Image, checkpoint: &Checkpoint) {
+    let pages = &checkpoint.pages;
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        Painted(HEADING, "Pages"),
+        at(pages.offset())
+    );
+    let mut block = Block::new(4);
+    let bytes = (pages.len() as u64).saturating_mul(image.page_size as u64);
+    block.row(
+        "records",
+        format!("{} ({})", grouped(pages.len() as u64), human(bytes)),
+    );
+    block.row("distinct", grouped(pages.distinct() as u64));
+    if pages.superseded() > 0 {
+        let passes = image.ram().map_or(0, |ram| pages.passes(ram).len());
+        let count = grouped(pages.superseded() as u64);
+        block.row(
+            "superseded",
+            format!("{count}, in {passes} passes (a live save)"),
+        );
+    }
+    if let Some(zero) = pages.zero() {
+        block.row("zero", grouped(zero));
+    }
+    if let Some(list) = &checkpoint.unallocated {
+        let mut text = grouped(list.count.into());
+        for range in list.ranges.iter().take(4) {
+            let _ = match range.end() - range.start() {
+                0 => write!(text, "  {:#x}", range.start()),
+                _ => write!(text, "  {:#x}-{:#x}", range.start(), range.end()),
+            };
+        }
+        if list.ranges.len() > 4 {
+            text.push_str("  …");
+        }
+        block.row("unallocated", text);
+    }
+    let _ = write!(out, "{block}");
+}
+
+fn vcpus(out: &mut String, checkpoint: &Checkpoint) {
+    if checkpoint.vcpus.is_empty() {
+        return;
+    }
+    let columns = [
+        ("id", Align::Right),
+        ("ip", Align::Right),
+        ("psr", Align::Right),
+        ("cfm", Align::Right),
+        ("privregs_pfn", Align::Right),
+        ("layout", Align::Left),
+        ("at byte", Align::Right),
+    ];
+    let mut table = Table::new(4, columns);
+    for vcpu in checkpoint.vcpus.iter().take(ROWS) {
+        let Some(context) = Context::parse(vcpu.layout, &vcpu.context.bytes) else {
+            continue;
+        };
+        let word = |word: u64| Cell::styled(ADDRESS, format!("{word:#x}"));
+        table.row([
+            vcpu.id.to_string().into(),
+            word(context.ip()),
+            word(context.psr()),
+            word(context.cfm()),
+            word(context.privregs_pfn()),
+            Cell::styled(
+                DIM,
+                format!("{:?}, {} bytes", vcpu.layout, vcpu.context.bytes.len()),
+            ),
+            Cell::styled(DIM, vcpu.context.offset.to_string()),
+        ]);
+    }
+    let _ = write!(out, "\n  {}", Painted(HEADING, "Vcpus"));
+    if let Some(map) = &checkpoint.vcpumap {
+        let text = format!(
+            "  {} of {} online",
+            checkpoint.vcpus.len(),
+            map.max_virt_cpus
+        );
+        let _ = write!(out, "{}", Painted(DIM, text));
+    }
+    let _ = writeln!(out);
+    let _ = write!(out, "{table}");
+    more(out, checkpoint.vcpus.len().saturating_sub(ROWS), "vcpus");
+}
+
+fn hvm(out: &mut String, checkpoint: &Checkpoint) {
+    let Some(magic) = &checkpoint.magic_pfns else {
+        return;
+    };
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        Painted(HEADING, "HVM"),
+        at(magic.section.offset)
+    );
+    let mut block = Block::new(4);
+    let pfns: Vec<_> = magic
+        .iter()
+        .map(|(m, pfn, _)| format!("{} {pfn:#x}", m.name()))
+        .collect();
+    block.row("magic pfns", pfns.join(", "));
+    if let Some(context) = &checkpoint.hvm_context {
+        let mut counts: Vec<(&str, usize)> = Vec::new();
+        for (_, record) in context.records() {
+            let name = hvm::record_of(record.typecode).map_or("unknown", |record| record.name);
+            match counts.last_mut() {
+                Some((last, count)) if *last == name => *count += 1,
+                _ => counts.push((name, 1)),
+            }
+        }
+        let names = counts.iter().map(|(name, count)| match count {
+            1 => (*name).to_owned(),
+            _ => format!("{count} {name}"),
+        });
+        block.row(
+            "context",
+            format!("{} bytes", grouped(context.blob.bytes.len() as u64)),
+        );
+        block.row("records", names.collect::<Vec<_>>().join(", "));
+    }
+    let _ = write!(out, "{block}");
+}
+
+fn rounds(out: &mut String, image: &Image) {
+    if image.checkpoints.len() < 2 {
+        return;
+    }
+    let columns = [
+        ("checkpoint", Align::Right),
+        ("records", Align::Right),
+        ("at byte", Align::Right),
+    ];
+    let mut table = Table::new(4, columns);
+    for (index, checkpoint) in image.checkpoints.iter().enumerate().skip(1).take(ROWS) {
+        let whole = if checkpoint.complete {
+            ""
+        } else {
+            " (not whole)"
+        };
+        table.row([
+            format!("{index}{whole}").into(),
+            grouped(checkpoint.pages.len() as u64).into(),
+            Cell::styled(DIM, checkpoint.pages.offset().to_string()),
+        ]);
+    }
+    let _ = writeln!(out, "\n  {}", Painted(HEADING, "Remus rounds"));
+    let _ = write!(out, "{table}");
+    more(
+        out,
+        (image.checkpoints.len() - 1).saturating_sub(ROWS),
+        "rounds",
+    );
+}
+
+fn behind(out: &mut String, loaded: &Loaded) {
+    if let Some(Ok(model)) = &loaded.file.device_model {
+        let size = human(model.data.end - model.data.start);
+        let _ = writeln!(
+            out,
+            "\n  {}  {}, {size}  {}",
+            Painted(HEADING, "Device model"),
+            model.kind.name(),
+            at(model.signature_offset)
+        );
+    }
+    if let Some((offset, size)) = loaded.file.trailing() {
+        let text = format!("{} bytes behind the end belong to nobody", grouped(size));
+        let _ = writeln!(out, "\n  {}  {}", Painted(WARNING, text), at(offset));
+    }
+    if loaded.image().error.is_some() {
+        let _ = writeln!(
+            out,
+            "\n  {}",
+            Painted(ERROR, "The image is broken: see ia64save check")
+        );
+    }
+}
+
+fn at(offset: u64) -> Painted<String> {
+    Painted(DIM, format!("at byte {offset}"))
+}
+
+fn more(out: &mut String, count: usize, of: &str) {
+    if count > 0 {
+        let _ = writeln!(
+            out,
+            "    {}",
+            Painted(DIM, format!("and {count} more {of} (--output json)"))
+        );
+    }
+}

@@ -1,0 +1,61 @@
+//! One file a command.
+
+mod check;
+mod convert;
+mod dump;
+mod explain;
+mod info;
+mod map;
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use crate::args::{Cli, Command, Format};
+use crate::exit::{Failure, Outcome};
+use crate::output::style;
+
+/// Does what the user asked for.
+pub fn run(cli: &Cli) -> Outcome {
+    let done = match &cli.command {
+        Command::Info(args) => info::run(args),
+        Command::Check(args) => check::run(args),
+        Command::Explain(args) => explain::run(args),
+        Command::Convert(args) => convert::run(args),
+        Command::Dump(args) => dump::run(args),
+        Command::Map(args) => map::run(args),
+    };
+    done.unwrap_or_else(|failure| report(&failure))
+}
+
+/// Says on standard error why something was not done.
+pub fn report(failure: &Failure) -> Outcome {
+    // A reader that went away wants no more, and no complaint either.
+    if let Failure::Io(error) = failure
+        && error.kind() == io::ErrorKind::BrokenPipe
+    {
+        return Outcome::Fine;
+    }
+    let error = style::Painted(style::ERROR, "error");
+    let _ = writeln!(style::stderr(), "ia64save: {error}: {failure}");
+    failure.outcome()
+}
+
+/// Prints JSON values: one document, or an array of several, or one a line.
+fn print_json(mut values: Vec<Value>, format: Format) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if format == Format::Jsonl {
+        for value in values {
+            writeln!(out, "{value}")?;
+        }
+        return out.flush();
+    }
+    let value = if values.len() == 1 {
+        values.remove(0)
+    } else {
+        Value::Array(values)
+    };
+    serde_json::to_writer_pretty(&mut out, &value)?;
+    writeln!(out)?;
+    out.flush()
+}

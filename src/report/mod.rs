@@ -1,0 +1,26 @@
+//! JSON: values that every command shares.
+//!
+//! Offsets, counts, sizes and pfns are numbers; addresses, registers and bit fields are `"0x…"`.
+
+mod finding;
+mod info;
+
+use ia64save_codec::Severity;
+use serde_json::Value;
+
+pub use finding::{Verdicts, finding};
+pub use info::info;
+
+/// An address, a register or a bit field.
+pub fn hex(word: u64) -> Value {
+    Value::String(format!("{word:#x}"))
+}
+
+/// The style that goes with a severity.
+pub fn severity_style(severity: Severity) -> anstyle::Style {
+    match severity {
+        Severity::Error => crate::output::style::ERROR,
+        Severity::Warning => crate::output::style::WARNING,
+        Severity::Note => crate::output::style::DIM,
+    }
+}

@@ -1,0 +1,137 @@
+//! `check`: verdicts, findings, exit codes, bounds.
+
+use std::time::{Duration, Instant};
+
+use ia64save_corpus::{Verdict, goldens, hostile};
+
+use super::program::{Folder, arg, run, run_with};
+
+#[test]
+fn no_golden_image_has_an_error_and_no_real_one_a_warning() {
+    let folder = Folder::new();
+    for golden in goldens() {
+        let path = folder.file("image.sav", &golden.bytes());
+        let run = run(["check", "--output", "json", arg(&path)]);
+        assert_eq!(run.code, 0, "{}: {}", golden.name, run.out);
+        let verdict = run.json()["verdict"].clone();
+        assert_ne!(verdict, "invalid", "{}", golden.name);
+        if golden.name.starts_with("real") {
+            assert_eq!(verdict, "valid", "{}: {}", golden.name, run.out);
+        }
+    }
+}
+
+#[test]
+fn every_hostile_image_gets_its_verdict_in_bounded_time() {
+    let folder = Folder::new();
+    for case in hostile() {
+        let bytes = case.bytes();
+        let path = folder.file("image.sav", &bytes);
+        let begun = Instant::now();
+        let run = run(["check", "--output", "json", arg(&path)]);
+        let took = begun.elapsed();
+        assert!(
+            took < Duration::from_secs(10),
+            "{} took {took:?}",
+            case.name
+        );
+        assert_eq!(run.err, "", "{}", case.name);
+        let report = run.json();
+        let verdict = report["verdict"].as_str().expect("a verdict");
+        let fits = match case.verdict {
+            Verdict::Invalid => verdict == "invalid",
+            Verdict::NotClean => verdict != "valid",
+            Verdict::Valid => verdict != "invalid",
+            Verdict::Any => true,
+        };
+        assert!(
+            fits,
+            "{}: {verdict}, not {:?}: {}",
+            case.name, case.verdict, run.out
+        );
+        assert_eq!(run.code, i32::from(verdict == "invalid"), "{}", case.name);
+        for finding in report["findings"].as_array().expect("findings") {
+            for key in ["code", "severity", "path", "message", "clause"] {
+                let text = finding[key].as_str().unwrap_or_default();
+                assert!(!text.is_empty(), "{}: {key} of {finding}", case.name);
+            }
+            let offset = finding["offset"].as_u64().expect("an offset");
+            assert!(offset <= bytes.len() as u64, "{}: {finding}", case.name);
+        }
+        // A pipe is told the same.
+        let piped = run_with(["check", "--output", "json", "-"], &bytes).json();
+        assert_eq!(piped["findings"], report["findings"], "{}", case.name);
+    }
+}
+
+#[test]
+fn strict_turns_warnings_into_an_exit_code() {
+    let folder = Folder::new();
+    let case = hostile()
+        .into_iter()
+        .find(|case| case.name == "trailing-garbage")
+        .expect("a case");
+    let path = folder.file("image.sav", &case.bytes());
+    assert_eq!(run(["check", arg(&path)]).code, 0);
+    assert_eq!(run(["check", "--strict", arg(&path)]).code, 3);
+}
+
+#[test]
+fn one_bad_image_does_not_keep_the_others_from_being_checked() {
+    let folder = Folder::new();
+    let good = folder.file("good.sav", &ia64save_corpus::golden("real310-pv").bytes());
+    let missing = folder.path("missing.sav");
+    let run = run(["check", arg(&missing), arg(&good)]);
+    assert_eq!(run.code, 4);
+    assert!(run.out.contains("good.sav: valid"), "{}", run.out);
+    assert!(run.err.contains("missing.sav"), "{}", run.err);
+}
+
+#[test]
+fn a_finding_marks_its_bytes() {
+    let folder = Folder::new();
+    let case = hostile()
+        .into_iter()
+        .find(|case| case.name == "ver-0")
+        .expect("a case");
+    let path = folder.file("image.sav", &case.bytes());
+    let run = run(["check", arg(&path)]);
+    let carets = "                                     ^^ ^^ ^^ ^^ ^^ ^^ ^^ ^^";
+    assert!(
+        run.out
+            .lines()
+            .any(|line| line.contains(carets.trim_start())),
+        "{}",
+        run.out
+    );
+    assert!(run.out.contains("error[version-unknown]"), "{}", run.out);
+}
+
+/// Peak memory of the program, over the images that make sizes up: 64 MiB and 24 bytes a record.
+#[test]
+fn no_hostile_image_makes_the_program_large() {
+    let folder = Folder::new();
+    for case in hostile() {
+        let path = folder.file("image.sav", &case.bytes());
+        assert!(run(["info", arg(&path)]).code <= 1, "{}", case.name);
+        assert!(run(["dump", arg(&path)]).code <= 1, "{}", case.name);
+        assert!(run(["map", arg(&path)]).code <= 1, "{}", case.name);
+    }
+    assert!(
+        peak_of_children() <= 64 << 20,
+        "{} bytes",
+        peak_of_children()
+    );
+}
+
+/// Bytes that the largest child so far held at once.
+#[allow(unsafe_code)]
+fn peak_of_children() -> u64 {
+    // SAFETY: rusage is plain data for which zeros are a value, and getrusage fills it in.
+    let usage = unsafe {
+        let mut usage: libc::rusage = std::mem::zeroed();
+        assert_eq!(libc::getrusage(libc::RUSAGE_CHILDREN, &raw mut usage), 0);
+        usage
+    };
+    usage.ru_maxrss as u64 * 1024
+}

@@ -1,0 +1,179 @@
+//! `info --output json` against the truth about every golden image.
+
+use ia64save_corpus::goldens;
+use serde_json::Value;
+
+use super::program::{Folder, arg, run};
+
+/// A number, whether it is written as one or as `"0x…"`.
+fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number
+            .as_u64()
+            .or_else(|| number.as_i64().map(|n| n as u64)),
+        Value::String(text) => u64::from_str_radix(text.strip_prefix("0x")?, 16).ok(),
+        _ => None,
+    }
+}
+
+/// Whether two values say the same: numbers in either spelling, and null for what is absent.
+fn same(truth: &Value, told: &Value) -> bool {
+    match (number(truth), number(told)) {
+        (Some(a), Some(b)) => a == b,
+        _ => truth == told,
+    }
+}
+
+/// Compares the fields that both have, in every object below; `required` must be there.
+fn compare(name: &str, path: &str, truth: &Value, told: &Value) {
+    match (truth, told) {
+        (Value::Object(truth), Value::Object(told)) => {
+            for (key, value) in truth {
+                if let Some(told) = told.get(key) {
+                    compare(name, &format!("{path}.{key}"), value, told);
+                }
+            }
+        }
+        (Value::Array(truth), Value::Array(told)) => {
+            assert_eq!(truth.len(), told.len(), "{name}: {path}");
+            for (index, (truth, told)) in truth.iter().zip(told).enumerate() {
+                compare(name, &format!("{path}[{index}]"), truth, told);
+            }
+        }
+        (truth, told) => assert!(
+            same(truth, told),
+            "{name}: {path} is {truth}, told as {told}"
+        ),
+    }
+}
+
+/// Pfns as the ranges that `info` prints.
+fn ranges(pfns: &[Value]) -> Vec<(u64, u64)> {
+    let mut ranges: Vec<(u64, u64)> = Vec::new();
+    for pfn in pfns.iter().filter_map(Value::as_u64) {
+        match ranges.last_mut() {
+            Some((start, length)) if *start + *length == pfn => *length += 1,
+            _ => ranges.push((pfn, 1)),
+        }
+    }
+    ranges
+}
+
+#[test]
+fn every_golden_image_is_told_as_it_is() {
+    let folder = Folder::new();
+    for golden in goldens() {
+        let name = &golden.name;
+        let path = folder.file("image.sav", &golden.bytes());
+        let run = run(["info", "--digest", "--output", "json", arg(&path)]);
+        assert_eq!((run.code, run.err.as_str()), (0, ""), "{name}");
+        let told = run.json();
+        assert!(
+            run.out.trim_start().starts_with("{\n  \"schema\""),
+            "schema comes first"
+        );
+        let truth = &golden.truth;
+        compare(name, "", truth, &told);
+        // What has another name or shape in the truth.
+        assert_eq!(truth["file_sha256"], told["sha256"], "{name}");
+        assert_eq!(truth["mode"], told["guest"], "{name}");
+        assert_eq!(told["dialect"], golden.dialect().name(), "{name}");
+        assert_eq!(told["envelope"]["kind"], "bare", "{name}");
+        assert_eq!(
+            told["envelope"]["stream_size"], truth["file_size"],
+            "{name}"
+        );
+        let duplicates = truth["pages"]["duplicates"]
+            .as_object()
+            .expect("duplicates")
+            .values();
+        let superseded: u64 = duplicates
+            .filter_map(Value::as_u64)
+            .map(|copies| copies - 1)
+            .sum();
+        assert_eq!(
+            told["pages"]["num_superseded"].as_u64(),
+            Some(superseded),
+            "{name}"
+        );
+        let told_ranges = told["unallocated"]["ranges"]
+            .as_array()
+            .expect("ranges")
+            .iter();
+        let told_ranges: Vec<_> = told_ranges
+            .filter_map(|range| Some((range["start"].as_u64()?, range["length"].as_u64()?)))
+            .collect();
+        let pfns = truth["unallocated"]["pfns"].as_array().expect("pfns");
+        assert_eq!(told_ranges, ranges(pfns), "{name}");
+        // Every field that the design promises is there.
+        for key in [
+            "schema",
+            "tool_version",
+            "file_size",
+            "envelope",
+            "format_version",
+            "dialect",
+            "dialect_candidates",
+            "dialect_evidence",
+            "guest",
+            "p2m_size",
+            "arch_setup",
+            "memmap",
+            "pages",
+            "unallocated",
+            "vcpumap",
+            "vcpus",
+            "shared_info",
+            "magic_pfns",
+            "hvm_context",
+            "trailing_bytes",
+        ] {
+            assert!(told.get(key).is_some(), "{name}: {key}");
+        }
+        let zero = "4fe7b59af6de3b665b67788cc2f99892ab827efae3a467342b3bb4e3bc8e5bfe";
+        let last = truth["pages"]["last_sha256"].as_object().expect("digests");
+        let zero_pages = last.values().filter(|digest| **digest == zero).count() as u64;
+        // A superseded copy may be zero too.
+        assert!(
+            told["pages"]["num_zero"].as_u64() >= Some(zero_pages),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn several_images_are_an_array_or_a_line_each() {
+    let folder = Folder::new();
+    let images = goldens();
+    let paths: Vec<_> = images[..2]
+        .iter()
+        .map(|golden| folder.file(&golden.name, &golden.bytes()))
+        .collect();
+    let array = run(["info", "--output", "json", arg(&paths[0]), arg(&paths[1])]);
+    assert_eq!(array.json().as_array().map(Vec::len), Some(2));
+    let lines = run(["info", "--output", "jsonl", arg(&paths[0]), arg(&paths[1])]);
+    let lines: Vec<Value> = lines
+        .out
+        .lines()
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    assert_eq!(Value::Array(lines), array.json());
+}
+
+#[test]
+fn what_can_be_told_of_a_broken_image_is_told() {
+    let folder = Folder::new();
+    let golden = ia64save_corpus::golden("real320-pv");
+    let bytes = golden.bytes();
+    let path = folder.file("cut.sav", &bytes[..bytes.len() - 1]);
+    let run = run(["info", "--output", "json", arg(&path)]);
+    assert_eq!(run.code, 1);
+    assert!(run.err.contains("truncated"), "{}", run.err);
+    let told = run.json();
+    assert_eq!(told["error"]["code"], "truncated");
+    assert_eq!(told["complete"], false);
+    assert_eq!(
+        told["pages"]["num_records"],
+        golden.truth["pages"]["num_records"]
+    );
+}

@@ -1,0 +1,139 @@
+//! Where images come from.
+
+use std::io::Write;
+
+use flate2::write::GzEncoder;
+use ia64save_corpus::golden;
+
+use super::program::{Folder, Run, arg, run, run_with};
+
+/// A report without the name of its file.
+fn anonymous(run: &Run) -> serde_json::Value {
+    let mut value = run.json();
+    for key in ["file", "compression"] {
+        value.as_object_mut().expect("an object").remove(key);
+    }
+    value
+}
+
+#[test]
+fn files_pipes_and_packed_images_say_the_same() {
+    let folder = Folder::new();
+    for name in ["real340-pv-live", "r410-hvm-live-4vcpu-hole"] {
+        let bytes = golden(name).bytes();
+        let path = folder.file("image.sav", &bytes);
+        let options = ["info", "--digest", "--output", "json"];
+        let of = |last: &str| run(options.into_iter().chain([last]));
+        let plain = anonymous(&of(arg(&path)));
+        assert_eq!(
+            plain,
+            anonymous(&run(options.into_iter().chain(["--no-mmap", arg(&path)])))
+        );
+        assert_eq!(
+            plain,
+            anonymous(&run_with(options.into_iter().chain(["-"]), &bytes))
+        );
+        let mut gzip = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+        gzip.write_all(&bytes).expect("memory");
+        let packed = [
+            ("zstd", zstd::encode_all(&bytes[..], 1).expect("memory")),
+            ("gzip", gzip.finish().expect("memory")),
+            ("xz", liblzma::encode_all(&bytes[..], 0).expect("memory")),
+        ];
+        for (kind, packed) in packed {
+            // The name says nothing: content decides.
+            let path = folder.file("image.bin", &packed);
+            let run = of(arg(&path));
+            assert_eq!(run.json()["compression"], kind);
+            assert_eq!(plain, anonymous(&run), "{kind}");
+            assert_eq!(
+                plain,
+                anonymous(&run_with(options.into_iter().chain(["-"]), &packed)),
+                "{kind}"
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_image_is_called_by_name() {
+    let folder = Folder::new();
+    let v2 = [&[0xff; 8][..], b"XENF\0\0\0\x02", &[0; 64]].concat();
+    let mut legacy = 0x4000u64.to_le_bytes().to_vec();
+    legacy.extend_from_slice(&[0xff; 8]);
+    legacy.extend_from_slice(&[0x10; 64]);
+    let libxl = [&b"LibxlFmt"[..], &[0, 0, 0, 2, 0, 0, 0, 0], &[0; 64]].concat();
+    for (bytes, what) in [(&v2, "libxc"), (&legacy, "x86"), (&libxl, "libxl")] {
+        let path = folder.file("image.sav", bytes);
+        for command in ["info", "check", "dump", "map"] {
+            let run = run([command, arg(&path)]);
+            assert_eq!((run.code, run.out.as_str()), (63, ""), "{command}: {run:?}");
+            assert!(run.err.contains(what), "{command}: {}", run.err);
+        }
+    }
+}
+
+#[test]
+fn an_empty_file_is_an_image_cut_short() {
+    let folder = Folder::new();
+    let path = folder.file("image.sav", b"");
+    let run = run(["check", arg(&path)]);
+    assert_eq!(run.code, 1);
+    assert!(run.out.contains("truncated"), "{}", run.out);
+    assert_eq!(run_with(["check", "-"], b"").code, 1);
+}
+
+#[test]
+fn failing_to_read_is_another_exit_code_than_a_bad_image() {
+    let folder = Folder::new();
+    let run_missing = run(["info", arg(&folder.path("missing"))]);
+    assert_eq!(run_missing.code, 4);
+    assert!(run_missing.err.contains("missing"), "{}", run_missing.err);
+    assert_eq!(run(["info"]).code, 2);
+    assert_eq!(run(["info", "--dialect", "xen-9"]).code, 2);
+    let packed = zstd::encode_all(&golden("real310-pv").bytes()[..], 1).expect("memory");
+    let cut = folder.file("cut.zst", &packed[..packed.len() / 2]);
+    assert_eq!(
+        run(["info", arg(&cut)]).code,
+        4,
+        "the packing is cut, not the image"
+    );
+}
+
+#[test]
+fn the_user_can_name_dialect_and_guest() {
+    let folder = Folder::new();
+    let path = folder.file("image.sav", &golden("real310-pv").bytes());
+    let named = run([
+        "info",
+        "--output",
+        "json",
+        "--dialect",
+        "xen-3.1",
+        "--guest",
+        "pv",
+        arg(&path),
+    ]);
+    assert_eq!(named.json()["dialect"], "xen-3.0.4");
+    assert_eq!(named.json()["dialect_evidence"][0], "named by the user");
+    let wrong = run(["info", "--dialect", "xen-3.2", arg(&path)]);
+    assert_eq!(wrong.code, 1);
+    let hvm = run(["info", "--guest", "hvm", arg(&path)]);
+    assert_eq!(hvm.code, 1);
+    assert!(hvm.err.contains("guest-unsupported"), "{}", hvm.err);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_failure() {
+    let folder = Folder::new();
+    let path = folder.file("image.sav", &golden("r410-hvm-live-4vcpu-hole").bytes());
+    let mut child = super::program::command(["dump", "--output", "json", arg(&path)])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+}

@@ -1,0 +1,19 @@
+//! The command line from outside: what a user sees, and what a script relies on.
+//!
+//! | file | what it holds the program to |
+//! |---|---|
+//! | `info` | JSON compared field by field with what is known of every golden image |
+//! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
+//! | `input` | files, pipes and packed images say the same; what is no image is called by name |
+//! | `dump`, `map` | paths, values, extents |
+//! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `screens` | what a person sees, as snapshots |
+
+mod check;
+mod convert;
+mod dump;
+mod info;
+mod input;
+mod map;
+mod program;
+mod screens;

@@ -1,0 +1,229 @@
+//! The files beside this crate.
+//!
+//! `golden/NAME.sav.zst` was written by Xen's own code (`real*`: on the real hypervisor, the others
+//! over a simulated domain); `NAME.json` says what is in it, with every offset, and
+//! `NAME.restore.json` what the original restore made of it. `hostile/NAME.sav.zst` is bad in one
+//! way, which `hostile/INDEX.tsv` names.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use ia64save_codec::{Dialect, Guest};
+use serde_json::Value;
+
+use crate::generate::Section;
+
+/// An image written by Xen's own code.
+#[derive(Clone, Debug)]
+pub struct Golden {
+    /// `"r340-pv-live-8vcpu-holes"`.
+    pub name: String,
+    /// What is in the image.
+    pub truth: Value,
+    /// What the original restore of its era made of it.
+    pub restore: Value,
+}
+
+impl Golden {
+    /// The image.
+    pub fn bytes(&self) -> Bytes {
+        decompress(&path("golden", &self.name, "sav.zst"))
+    }
+
+    /// Its parts, in the order of the stream.
+    pub fn sections(&self) -> Vec<Section> {
+        let number = |value: &Value| value.as_u64().expect("a number");
+        let sections = self.truth["sections"].as_array().expect("sections");
+        sections
+            .iter()
+            .map(|section| Section {
+                name: section[0].as_str().expect("a name").to_string(),
+                checkpoint: 0,
+                offset: number(&section[1]),
+                size: number(&section[2]),
+                records: number(&self.truth["pages"]["num_records"]),
+            })
+            .collect()
+    }
+
+    /// The dialect that wrote it.
+    pub fn dialect(&self) -> Dialect {
+        dialect_of(self.name.split('-').next().unwrap_or_default())
+    }
+
+    /// The kind of guest.
+    pub fn guest(&self) -> Guest {
+        let mode = self.truth["mode"].as_str().expect("a mode");
+        mode.parse().expect("pv or hvm")
+    }
+}
+
+/// A bad image.
+#[derive(Clone, Debug)]
+pub struct Hostile {
+    /// The name of its defect.
+    pub name: String,
+    /// Era of the tool that would read it, as in the names of the goldens.
+    pub era: String,
+    /// How the original restore was told to read it.
+    pub guest: Guest,
+    /// What is wrong with it.
+    pub what_is_wrong: String,
+    /// Where; `None` where that is no one place.
+    pub offset: Option<u64>,
+    /// What a checker should say.
+    pub verdict: Verdict,
+    /// What the original restore did.
+    pub original: String,
+}
+
+impl Hostile {
+    /// The image.
+    pub fn bytes(&self) -> Bytes {
+        decompress(&path("hostile", &self.name, "sav.zst"))
+    }
+
+    /// The dialect of its era.
+    pub fn dialect(&self) -> Dialect {
+        dialect_of(&self.era)
+    }
+
+    /// Whether its defect is that it ends too early.
+    pub fn is_truncated(&self) -> bool {
+        self.name.starts_with("trunc-") || self.name == "empty-file"
+    }
+}
+
+/// What a checker should say about a bad image.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// An error.
+    Invalid,
+    /// A warning at least.
+    NotClean,
+    /// Nothing: the image is good and was given to the wrong tool.
+    Valid,
+    /// Anything.
+    Any,
+}
+
+/// Every golden image, by name.
+pub fn goldens() -> Vec<Golden> {
+    let mut names: Vec<String> = fs::read_dir(root("golden"))
+        .expect("the corpus is there")
+        .map(|entry| entry.expect("a readable directory").file_name())
+        .filter_map(|name| Some(name.to_str()?.strip_suffix(".sav.zst")?.to_string()))
+        .collect();
+    names.sort();
+    names.iter().map(|name| golden(name)).collect()
+}
+
+/// One golden image.
+///
+/// # Panics
+/// If there is none of that name.
+pub fn golden(name: &str) -> Golden {
+    Golden {
+        name: name.to_string(),
+        truth: json(&path("golden", name, "json")),
+        restore: json(&path("golden", name, "restore.json")),
+    }
+}
+
+/// Every bad image, in the order of the index, which is that of the stream.
+pub fn hostile() -> Vec<Hostile> {
+    let index = root("hostile").join("INDEX.tsv");
+    let index = fs::read_to_string(&index).unwrap_or_else(|e| panic!("{}: {e}", index.display()));
+    let mut lines = index.lines();
+    let columns = "name\tera\tguest\twhat_is_wrong\toffset\tverdict\twhat_the_original_restore_did";
+    assert_eq!(lines.next(), Some(columns));
+    lines.map(hostile_row).collect()
+}
+
+fn hostile_row(row: &str) -> Hostile {
+    let [name, era, guest, what, offset, verdict, original] =
+        row.split('\t').collect::<Vec<_>>()[..]
+    else {
+        panic!("seven columns: {row}");
+    };
+    Hostile {
+        name: name.to_string(),
+        era: era.to_string(),
+        guest: guest.parse().expect("pv or hvm"),
+        what_is_wrong: what.to_string(),
+        offset: (offset != "-").then(|| offset.parse().expect("a number")),
+        verdict: match verdict {
+            "invalid" => Verdict::Invalid,
+            "not-clean" => Verdict::NotClean,
+            "valid" => Verdict::Valid,
+            "any" => Verdict::Any,
+            other => panic!("verdict {other}"),
+        },
+        original: original.to_string(),
+    }
+}
+
+/// The dialect that was written in an era, as the names of files have it.
+fn dialect_of(era: &str) -> Dialect {
+    match era {
+        "v1old" | "real310" => Dialect::D1b,
+        "v1new" => Dialect::D3,
+        "seed" => Dialect::D8,
+        "r320" | "real320" => Dialect::D10,
+        "r340" | "r410" | "real340" => Dialect::D11,
+        other => panic!("era {other}"),
+    }
+}
+
+fn root(folder: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)
+}
+
+fn path(folder: &str, name: &str, extension: &str) -> PathBuf {
+    root(folder).join(format!("{name}.{extension}"))
+}
+
+fn json(path: &Path) -> Value {
+    let text = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_slice(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+fn decompress(path: &Path) -> Bytes {
+    let packed = fs::read(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let bytes = zstd::decode_all(&packed[..]);
+    bytes
+        .unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+        .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_golden_is_what_its_truth_says_it_is() {
+        let all = goldens();
+        assert_eq!(all.len(), 21);
+        for golden in all {
+            let size = golden.truth["file_size"].as_u64();
+            assert_eq!(Some(golden.bytes().len() as u64), size, "{}", golden.name);
+            assert!(golden.dialect().supports(golden.guest()), "{}", golden.name);
+        }
+    }
+
+    #[test]
+    fn every_bad_image_of_the_index_is_there_and_no_other() {
+        let all = hostile();
+        let there = fs::read_dir(root("hostile")).unwrap().count();
+        assert_eq!(all.len() + 1, there, "images and the index");
+        for bad in all {
+            let size = bad.bytes().len() as u64;
+            let within = bad.offset.is_none_or(|offset| offset <= size);
+            assert!(within, "{}: {:?} of {size}", bad.name, bad.offset);
+            if bad.is_truncated() {
+                assert_eq!(bad.offset, Some(size), "{}", bad.name);
+            }
+        }
+    }
+}

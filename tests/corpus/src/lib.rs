@@ -1,0 +1,25 @@
+//! Images for tests.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`files`] | [`goldens`]: images written by Xen's own code, with the truth about each; [`hostile`]: bad images, each named after its defect |
+//! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them |
+//! | [`strategy`] | the same, as proptest strategies |
+//! | [`read`] | three readers of one stream: a slice, chunks, single bytes |
+//!
+//! ```
+//! use ia64save_codec::{Dialect, Guest};
+//! use ia64save_corpus::{Params, generate};
+//!
+//! let image = generate(&Params::new(Dialect::D11, Guest::Pv));
+//! let cut = image.plan.section("vcpu0_context").unwrap().offset as usize;
+//! assert_eq!(image.bytes[cut..].len(), 2 * 16384 + 22208);
+//! ```
+
+pub mod files;
+pub mod generate;
+pub mod read;
+pub mod strategy;
+
+pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile};
+pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate, kinds};

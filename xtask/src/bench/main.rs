@@ -1,0 +1,161 @@
+//! `cargo xtask bench`: the release against `cat`, and the decoder against a hand-written loop.
+//!
+//! Absolute times depend on the machine and on the hour, so everything is a ratio of two
+//! measurements that were taken in turns, in one run. A goal that was not measured is not met.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `options` | the command line |
+//! | `image` | the image that is read |
+//! | `pipeline` | commands, timed |
+//! | `peak` | peak memory of one command |
+//! | `decode` | the decoder in memory |
+//! | `table` | the result |
+
+mod decode;
+mod image;
+mod options;
+mod peak;
+mod pipeline;
+mod table;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use options::{HELP, Options};
+use pipeline::Pipeline;
+use table::{Goal, Table};
+
+/// Exit code where something could not be measured; `cargo xtask` knows it.
+const SKIPPED: u8 = 3;
+/// What a reader may hold whatever it reads, and for each page record.
+const PEAK_FIXED: u64 = 64 << 20;
+const PEAK_PER_RECORD: u64 = 24;
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    if let [first, rest @ ..] = args.as_slice()
+        && first == peak::HELPER
+    {
+        return peak::helper(rest);
+    }
+    if args
+        .iter()
+        .any(|arg| matches!(arg.as_str(), "help" | "--help" | "-h"))
+    {
+        print!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let options = match Options::parse(&args) {
+        Ok(options) => options,
+        Err(error) => {
+            eprint!("bench: {error}\n\n{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match bench(&options) {
+        Ok(table) => {
+            print!("{table}");
+            if options.check && table.missed() {
+                println!("a goal was missed");
+                ExitCode::FAILURE
+            } else if table.skipped() {
+                println!("SKIPPED rows were not measured: nothing is known about their goals");
+                ExitCode::from(if options.check { 1 } else { SKIPPED })
+            } else {
+                ExitCode::SUCCESS
+            }
+        }
+        Err(error) => {
+            eprintln!("bench: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn bench(options: &Options) -> Result<Table, String> {
+    let io = |what: &str, error: std::io::Error| format!("{what}: {error}");
+    std::fs::create_dir_all(&options.dir).map_err(|e| io("making the directory", e))?;
+    let mut file = tempfile::Builder::new()
+        .prefix("ia64save-bench-")
+        .suffix(".sav")
+        .tempfile_in(&options.dir)
+        .map_err(|e| io("making the image", e))?;
+    let plan = image::Plan::of_size(options.size);
+    plan.write(file.as_file_mut(), options.dense)
+        .map_err(|e| io("writing the image", e))?;
+    let path = file.path();
+    let records = plan.pages;
+    println!(
+        "image: {} bytes, {records} page records, {}",
+        plan.file_size(),
+        if options.dense { "dense" } else { "sparse" },
+    );
+    // Twice, since a kernel may not keep what was read only once.
+    for _ in 0..2 {
+        Pipeline::new([cat(path)]).run()?;
+    }
+
+    let mut table = Table::new(options.reps);
+    files(&mut table, options, path, records)?;
+    let size = options.size.min(1 << 30);
+    table.decoding(decode::measure(image::Plan::of_size(size), options.reps)?);
+    Ok(table)
+}
+
+/// Everything that reads the file. Memory comes before anything here grows large.
+fn files(table: &mut Table, options: &Options, path: &Path, records: u64) -> Result<(), String> {
+    let tool = |args: &[&str]| -> Vec<String> {
+        let tool = [options.tool.to_string_lossy().into_owned()];
+        tool.into_iter()
+            .chain(args.iter().map(ToString::to_string))
+            .collect()
+    };
+    let name = path.to_string_lossy().into_owned();
+    let info = tool(&["info", &name]);
+    let check = tool(&["check", &name]);
+    let piped = tool(&["info", "-"]);
+    let limit = PEAK_FIXED + PEAK_PER_RECORD * records;
+
+    let cases = [
+        (
+            "info IMAGE",
+            Pipeline::new([info]),
+            Pipeline::new([cat(path)]),
+            Goal::Faster(3.0),
+        ),
+        (
+            "check IMAGE",
+            Pipeline::new([check]),
+            Pipeline::new([cat(path)]),
+            Goal::Faster(1.0),
+        ),
+        (
+            "cat IMAGE | info -",
+            Pipeline::new([cat(path), piped]),
+            Pipeline::new([cat(path), vec!["cat".into()]]),
+            Goal::Within(1.3),
+        ),
+    ];
+    for (name, own, other, goal) in cases {
+        if let Err(why) = own.answers(name.starts_with("check"), records) {
+            table.skip(name, goal, &why);
+            table.skip(&format!("{name}: peak memory"), Goal::AtMost(limit), &why);
+            continue;
+        }
+        table.compare(name, goal, &own, &other)?;
+        let (peak, anonymous) = peak::of(&own)?;
+        table.memory(&format!("{name}: peak memory"), peak, anonymous, limit);
+    }
+    Ok(())
+}
+
+fn cat(path: &Path) -> Vec<String> {
+    vec!["cat".into(), path.to_string_lossy().into_owned()]
+}
+
+/// The directory in which this program was built: where the release is, too.
+fn own_directory() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    own.parent().unwrap_or(Path::new(".")).to_path_buf()
+}

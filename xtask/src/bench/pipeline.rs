@@ -1,0 +1,119 @@
+//! One or two commands in a row, run with their output thrown away, and timed.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Commands, each fed by the one before.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    commands: Vec<Vec<String>>,
+}
+
+impl Pipeline {
+    /// A pipeline; each command is a program and its arguments.
+    pub fn new(commands: impl IntoIterator<Item = Vec<String>>) -> Self {
+        Pipeline {
+            commands: commands.into_iter().collect(),
+        }
+    }
+
+    /// Its commands.
+    pub fn commands(&self) -> &[Vec<String>] {
+        &self.commands
+    }
+
+    /// Starts it; the last command's output goes to `stdout`.
+    fn start(&self, stdout: impl Fn() -> Stdio) -> Result<Vec<Child>, String> {
+        let mut children: Vec<Child> = Vec::new();
+        for (index, words) in self.commands.iter().enumerate() {
+            let input = match children.last_mut() {
+                Some(before) => before.stdout.take().map_or(Stdio::null(), Stdio::from),
+                None => Stdio::null(),
+            };
+            let last = index + 1 == self.commands.len();
+            let child = Command::new(&words[0])
+                .args(&words[1..])
+                .stdin(input)
+                .stdout(if last { stdout() } else { Stdio::piped() })
+                .spawn();
+            match child {
+                Ok(child) => children.push(child),
+                Err(error) => {
+                    let _ = wait(children);
+                    return Err(format!("{}: {error}", words[0]));
+                }
+            }
+        }
+        Ok(children)
+    }
+
+    /// Runs it to its end.
+    pub fn run(&self) -> Result<Duration, String> {
+        let start = Instant::now();
+        let children = self.start(Stdio::null)?;
+        wait(children).map_err(|why| format!("{}: {why}", self.shown()))?;
+        Ok(start.elapsed())
+    }
+
+    /// Whether the tool does its work at all: a program that does nothing is quick.
+    ///
+    /// `info` has to count the page records, `check` to give a verdict. Otherwise says why not.
+    pub fn answers(&self, is_check: bool, records: u64) -> Result<(), String> {
+        let mut asking = self.clone();
+        if let Some(last) = asking.commands.last_mut() {
+            last.extend(["--output".into(), "json".into()]);
+        }
+        let mut children = asking.start(Stdio::piped)?;
+        let last = children.pop().ok_or("no command")?;
+        let output = last.wait_with_output().map_err(|error| error.to_string())?;
+        // Its feeder may well have been cut short; whose fault that was, the answer shows.
+        let fed = wait(children);
+        if !output.status.success() {
+            return Err(format!("{}: {}", asking.shown(), output.status));
+        }
+        let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
+            .map_err(|_| format!("{} answers no JSON", asking.shown()))?;
+        let good = if is_check {
+            answer["verdict"].is_string()
+        } else {
+            answer["pages"]["num_records"].as_u64() == Some(records)
+        };
+        if good {
+            fed
+        } else {
+            Err(format!(
+                "{} does not answer what it was asked",
+                asking.shown()
+            ))
+        }
+    }
+
+    /// As a person would type it, without directories.
+    pub fn shown(&self) -> String {
+        let command = |words: &Vec<String>| {
+            let short = words
+                .iter()
+                .map(|word| word.rsplit('/').next().unwrap_or(word));
+            short.collect::<Vec<_>>().join(" ")
+        };
+        self.commands
+            .iter()
+            .map(command)
+            .collect::<Vec<_>>()
+            .join(" | ")
+    }
+}
+
+/// Waits for all, and complains about the first that failed.
+fn wait(children: Vec<Child>) -> Result<(), String> {
+    let mut failed = Ok(());
+    for mut child in children {
+        drop(child.stdout.take());
+        match child.wait() {
+            Ok(status) if status.success() => {}
+            Ok(status) => failed = failed.and(Err(status.to_string())),
+            Err(error) => failed = failed.and(Err(error.to_string())),
+        }
+    }
+    failed
+}

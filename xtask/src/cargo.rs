@@ -1,0 +1,43 @@
+//! The steps that are cargo's: formatting, lints, tests, and the benchmark's build.
+
+use crate::step::{Outcome, cargo, run};
+
+/// Formatting.
+pub fn fmt(fix: bool) -> Outcome {
+    let args: &[&str] = if fix {
+        &["fmt", "--all"]
+    } else {
+        &["fmt", "--all", "--check"]
+    };
+    run(&mut cargo(args))
+}
+
+/// Clippy and rustdoc.
+pub fn lint() -> Outcome {
+    let clippy = [
+        "clippy",
+        "--workspace",
+        "--all-targets",
+        "--all-features",
+        "--",
+        "-D",
+        "warnings",
+    ];
+    let doc = ["doc", "--workspace", "--no-deps", "--all-features"];
+    run(&mut cargo(&clippy)).then(|| run(cargo(&doc).env("RUSTDOCFLAGS", "-D warnings")))
+}
+
+/// The tests. Those of the benchmark are behind a feature, so that `cargo xtask` itself stays small.
+pub fn test() -> Outcome {
+    let bench = ["test", "--package", "xtask", "--features", "bench"];
+    run(&mut cargo(&["test", "--workspace"])).then(|| run(&mut cargo(&bench)))
+}
+
+/// The benchmark, of the release.
+pub fn bench(args: &[&str]) -> Outcome {
+    let tool = ["build", "--release", "--package", "ia64save"];
+    let mut bench = vec!["run", "--release", "--quiet", "--package", "xtask"];
+    bench.extend(["--features", "bench", "--bin", "bench", "--"]);
+    bench.extend(args);
+    run(&mut cargo(&tool)).then(|| run(&mut cargo(&bench)))
+}

@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::ops::Range;
 
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
 use ia64save_codec::{Finding, Severity};
@@ -216,14 +217,36 @@ fn one(out: &mut String, found: &Finding, loaded: Option<&Loaded>) {
     let _ = writeln!(out, "{}", Painted(DIM, more));
 }
 
-/// The line of bytes that the finding is about, where they are at hand.
+/// The line of bytes that the finding is about, where they are at hand and no page of the guest's.
 fn bytes(found: &Finding, loaded: &Loaded) -> Option<String> {
     let mark = found.offset..found.offset.saturating_add(found.length.min(16).into());
     let end = loaded.file.size;
-    let (base, bytes) = loaded.bytes_at(HexLine::wants(&mark, end))?;
+    let (base, bytes) = loaded.bytes_at(clip(HexLine::wants(&mark, end), found.offset, loaded)?)?;
     let line = HexLine::new(base, &bytes, mark, end).to_string();
     Some(
         line.lines()
             .fold(String::new(), |all, line| all + "  " + line + "\n"),
     )
+}
+
+/// Guest memory holds secrets: among page records, nothing but the header at hand is shown.
+fn clip(range: Range<u64>, offset: u64, loaded: &Loaded) -> Option<Range<u64>> {
+    let mut shown = range;
+    for checkpoint in &loaded.image().checkpoints {
+        let pages = &checkpoint.pages;
+        let end = pages.terminator().unwrap_or(loaded.file.size);
+        if shown.end <= pages.offset() || shown.start >= end {
+            continue;
+        }
+        if offset >= end {
+            shown.start = shown.start.max(end);
+        } else if offset < pages.offset() {
+            shown.end = shown.end.min(pages.offset());
+        } else {
+            let record = (offset - pages.offset()) / pages.stride();
+            let header = pages.record_offset(record as usize);
+            shown = shown.start.max(header)..shown.end.min(header + 8);
+        }
+    }
+    (shown.start < shown.end).then_some(shown)
 }

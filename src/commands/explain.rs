@@ -111,7 +111,10 @@ fn section(code: Code) -> Option<String> {
 /// The code whose name is most like what the user typed.
 fn nearest(name: &str) -> &'static str {
     let distance = |code: &&Code| strsim::damerau_levenshtein(name, code.name());
-    Code::ALL.iter().min_by_key(distance).map_or("", |code| code.name())
+    Code::ALL
+        .iter()
+        .min_by_key(distance)
+        .map_or("", |code| code.name())
 }
 
 #[cfg(test)]

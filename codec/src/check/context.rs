@@ -11,6 +11,7 @@ use crate::code::Code;
 use crate::dialect::{ContextLayout, Dialect, Guest, Spec};
 use crate::error::Finding;
 use crate::image::{Checkpoint, Image, Section, Vcpu};
+use crate::ram::RamMap;
 use crate::wire::{self, Layout};
 
 /// An image, and what most rules want to know about it.
@@ -35,10 +36,7 @@ impl<'a> Context<'a> {
             image,
             guest: image.guest(),
             page_size: image.page_size as u64,
-            ram: image
-                .ram()
-                .map(super::super::ram::RamMap::joined)
-                .unwrap_or_default(),
+            ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
         }
     }
@@ -182,7 +180,7 @@ impl fmt::Display for Place {
             Part::StartInfo => f.write_str("start_info"),
             Part::MagicPfns => f.write_str("magic_pfns"),
             Part::HvmContext => f.write_str("hvm_context"),
-            Part::Record(number) => write!(f, "hvm_context.record[{number}]"),
+            Part::Record(number) => write!(f, "hvm_context.records[{number}]"),
             Part::ArchSetup => f.write_str("arch_setup"),
             Part::Memmap => f.write_str("memmap"),
             Part::Descriptor(number) => write!(f, "memmap.descriptors[{number}]"),

@@ -8,6 +8,7 @@ use super::context::{Context, Part, Round};
 use super::findings::Findings;
 use super::spans::{merged, uncovered};
 use super::text::pfns;
+use super::unallocated::is_believable;
 use crate::code::Code;
 use crate::error::Finding;
 use crate::image::Unallocated;
@@ -80,9 +81,8 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
 pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
     let mut before: Option<&Unallocated> = None;
     for round in context.rounds() {
-        let Some(list) = whole_list(round) else {
-            return;
-        };
+        let list = whole_list(round).filter(|list| is_believable(context, list));
+        let Some(list) = list else { return };
         let sent = round
             .checkpoint
             .pages

@@ -67,32 +67,44 @@ where
 #[cfg(test)]
 mod tests {
     use super::*;
-    use alloc::vec;
     use alloc::vec::Vec;
 
-    fn left(whole: &[Range<u64>], covered: &[Range<u64>]) -> Vec<Range<u64>> {
+    type Pairs<'a> = &'a [(u64, u64)];
+
+    fn ranges(pairs: Pairs<'_>) -> Vec<Range<u64>> {
+        pairs.iter().map(|(start, end)| *start..*end).collect()
+    }
+
+    fn left(whole: Pairs<'_>, covered: Pairs<'_>) -> Vec<(u64, u64)> {
         let mut found = Vec::new();
-        uncovered(whole, covered.iter().cloned(), |range| found.push(range));
+        let covered = ranges(covered).into_iter();
+        uncovered(&ranges(whole), covered, |range| {
+            found.push((range.start, range.end));
+        });
         found
     }
 
     #[test]
     fn what_is_not_covered_is_found_once() {
+        let two = [(0, 10), (20, 30)];
         assert_eq!(
-            left(&[0..10, 20..30], &[2..3, 2..4, 8..22, 25..26]),
-            vec![0..2, 4..8, 22..25, 26..30]
+            left(&two, &[(2, 3), (2, 4), (8, 22), (25, 26)]),
+            [(0, 2), (4, 8), (22, 25), (26, 30)]
         );
-        assert_eq!(left(&[0..10, 20..30], &[]), vec![0..10, 20..30]);
-        assert_eq!(left(&[0..10, 20..30], &[0..30]), vec![]);
-        assert_eq!(left(&[5..10], &[0..1, 2..3, 12..13]), vec![5..10]);
-        assert_eq!(left(&[0..u64::MAX], &[5..6]), vec![0..5, 6..u64::MAX]);
-        assert_eq!(left(&[], &[5..6]), vec![]);
+        assert_eq!(left(&two, &[]), two);
+        assert_eq!(left(&two, &[(0, 30)]), []);
+        assert_eq!(left(&[(5, 10)], &[(0, 1), (2, 3), (12, 13)]), [(5, 10)]);
+        assert_eq!(left(&[(0, u64::MAX)], &[(5, 6)]), [(0, 5), (6, u64::MAX)]);
+        assert_eq!(left(&[], &[(5, 6)]), []);
     }
 
     #[test]
     fn two_sequences_become_one() {
-        let merged: Vec<_> =
-            merged([0..1, 5..6].into_iter(), [0..2, 3..4, 9..10].into_iter()).collect();
-        assert_eq!(merged, vec![0..1, 0..2, 3..4, 5..6, 9..10]);
+        let (a, b) = (
+            ranges(&[(0, 1), (5, 6)]),
+            ranges(&[(0, 2), (3, 4), (9, 10)]),
+        );
+        let merged: Vec<_> = merged(a.into_iter(), b.into_iter()).collect();
+        assert_eq!(merged, ranges(&[(0, 1), (0, 2), (3, 4), (5, 6), (9, 10)]));
     }
 }

@@ -2,6 +2,7 @@
 
 use alloc::format;
 use alloc::string::String;
+use core::fmt::Write as _;
 use core::ops::Range;
 
 /// A register, an address or a set of bits.
@@ -26,7 +27,8 @@ pub(super) fn bits(value: u64) -> String {
     let set = (0..64u32).filter(|bit| value >> bit & 1 == 1);
     for (index, bit) in set.enumerate() {
         let comma = if index == 0 { "" } else { "," };
-        text.push_str(&format!("{comma} {bit}"));
+        // Writing into a String cannot fail.
+        let _ = write!(text, "{comma} {bit}");
     }
     text
 }

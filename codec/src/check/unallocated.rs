@@ -31,10 +31,14 @@ struct List<'a> {
     list: &'a Unallocated,
 }
 
-/// The lists that can be believed: one that is longer than RAM is something else, read as a list.
+/// The lists that can be believed.
 fn lists<'a>(context: &Context<'a>) -> impl Iterator<Item = List<'a>> {
-    let pages = looked_at(context);
-    all(context).filter(move |List { list, .. }| pages.is_none_or(|n| u64::from(list.count) <= n))
+    all(context).filter(|list| is_believable(context, list.list))
+}
+
+/// Whether a list may be one: one that is longer than RAM is something else, read as a list.
+pub(super) fn is_believable(context: &Context<'_>, list: &Unallocated) -> bool {
+    looked_at(context).is_none_or(|pages| u64::from(list.count) <= pages)
 }
 
 fn all<'a>(context: &Context<'a>) -> impl Iterator<Item = List<'a>> + use<'a> {

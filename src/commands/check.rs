@@ -222,6 +222,11 @@ fn bytes(found: &Finding, loaded: &Loaded) -> Option<String> {
     let mark = found.offset..found.offset.saturating_add(found.length.min(16).into());
     let end = loaded.file.size;
     let (base, bytes) = loaded.bytes_at(clip(HexLine::wants(&mark, end), found.offset, loaded)?)?;
+    // A few bytes, or others than those to blame, would only confuse.
+    let held = base..base + bytes.len() as u64;
+    if bytes.len() < 4 || held.start > mark.start || held.end < mark.end.min(end) {
+        return None;
+    }
     let line = HexLine::new(base, &bytes, mark, end).to_string();
     Some(
         line.lines()

@@ -24,6 +24,9 @@ use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
 /// Bytes of a mapped image that are copied before its memory is let go.
 const RELEASE: usize = 16 << 20;
 
+/// Bytes that a conversion may add to four times what there was.
+const MOST_MADE_UP: u64 = 1 << 30;
+
 /// Runs the command.
 pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let wanted = Wanted {
@@ -49,6 +52,20 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     };
     let conversion = convert::plan(&loaded.file.image, &options)
         .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?;
+    let most = loaded
+        .file
+        .size
+        .saturating_mul(4)
+        .saturating_add(MOST_MADE_UP);
+    if conversion.size() > most {
+        // A list of version 1 is as long as p2m_size says.
+        let size = conversion.size();
+        let text = format!(
+            "{}: the result would have {size} bytes: p2m_size is absurd",
+            loaded.name
+        );
+        return Err(Failure::Usage(text));
+    }
     let mut losses = conversion.losses().to_vec();
     losses.extend(surroundings.losses.iter().cloned());
     let report = Report {
@@ -256,10 +273,77 @@ impl Report<'_> {
         } else {
             let _ = writeln!(out, "  {} -> {}", self.from, self.to);
         }
-        for loss in self.losses {
-            let path = Painted(LABEL, &loss.path);
-            let _ = writeln!(out, "  {} {path}: {}", Painted(WARNING, "lost"), loss.what);
+        for (path, what) in joined(self.losses) {
+            let _ = writeln!(
+                out,
+                "  {} {}: {what}",
+                Painted(WARNING, "lost"),
+                Painted(LABEL, path)
+            );
         }
         out
+    }
+}
+
+/// Losses of neighbouring elements of an array as one: `vcpu[0].regs.f[12..=127].u.bits`.
+fn joined(losses: &[Loss]) -> Vec<(String, &str)> {
+    let mut all = Vec::new();
+    let mut rest = losses;
+    while let [first, ..] = rest {
+        let run = 1 + rest
+            .windows(2)
+            .take_while(|pair| follows(&pair[0], &pair[1]).is_some())
+            .count();
+        let path = match follows(first, rest.get(1).unwrap_or(first)).filter(|_| run > 1) {
+            Some((before, number, after)) => {
+                format!("{before}[{number}..={}]{after}", number + run as u64 - 1)
+            }
+            None => first.path.clone(),
+        };
+        all.push((path, &first.what[..]));
+        rest = &rest[run..];
+    }
+    all
+}
+
+/// The path of `a` around its index, where `b` is the same loss of the next element.
+fn follows<'a>(a: &'a Loss, b: &Loss) -> Option<(&'a str, u64, &'a str)> {
+    a.path.match_indices('[').find_map(|(at, _)| {
+        let (before, rest) = (&a.path[..at], &a.path[at + 1..]);
+        let (number, after) = rest.split_once(']')?;
+        let number: u64 = number.parse().ok()?;
+        let next = format!("{before}[{}]{after}", number + 1);
+        (next == b.path && a.what == b.what).then_some((before, number, after))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn neighbours_are_told_together() {
+        let loss = |path: &str, what: &str| Loss {
+            path: path.into(),
+            what: what.into(),
+        };
+        let losses = [
+            loss("vcpu[0].ip", "x"),
+            loss("vcpu[0].f[2].bits", "gone"),
+            loss("vcpu[0].f[3].bits", "gone"),
+            loss("vcpu[0].f[4].bits", "gone"),
+            loss("vcpu[0].f[9].bits", "gone"),
+            loss("vcpu[1].f[9].bits", "else"),
+        ];
+        let told: Vec<_> = joined(&losses).into_iter().map(|(path, _)| path).collect();
+        assert_eq!(
+            told,
+            [
+                "vcpu[0].ip",
+                "vcpu[0].f[2..=4].bits",
+                "vcpu[0].f[9].bits",
+                "vcpu[1].f[9].bits"
+            ]
+        );
     }
 }

@@ -152,12 +152,16 @@ pub(super) const CASES: &[Case] = &[
         "memmap.descriptors[1].num_pages",
         || pv().ram(&[(0, 40), (0x28000, 0), (0x28000, 0)]).image(),
     ),
-    case(Code::MemmapLowest, "memmap.descriptors[1].num_pages", || {
-        pv().ram(&[(0x4000, 36), (0, 0)]).image()
-    }),
-    case(Code::MemmapLowest, "memmap.descriptors[0].phys_addr", || {
-        pv().descriptor(0, "phys_addr", 0x801).image()
-    }),
+    case(
+        Code::MemmapLowest,
+        "memmap.descriptors[1].num_pages",
+        || pv().ram(&[(0x4000, 36), (0, 0)]).image(),
+    ),
+    case(
+        Code::MemmapLowest,
+        "memmap.descriptors[0].phys_addr",
+        || pv().descriptor(0, "phys_addr", 0x801).image(),
+    ),
     case(
         Code::MemmapOverlap,
         "memmap.descriptors[0].phys_addr",

@@ -255,21 +255,11 @@ impl Walker<'_, '_> {
             Style::Dec,
             "pages of the memory map; every saver wrote 1",
         );
-        self.structure(
-            "memmap",
-            section.offset,
-            MemmapInfo::LAYOUT,
-            &section.bytes,
-        );
+        self.structure("memmap", section.offset, MemmapInfo::LAYOUT, &section.bytes);
         for (index, (offset, _)) in ram::descriptors(&section.bytes).enumerate() {
             let prefix = format!("memmap.descriptors[{index}]");
             let at = section.offset + offset as u64;
-            self.structure(
-                &prefix,
-                at,
-                EfiMemoryDesc::LAYOUT,
-                &section.bytes[offset..],
-            );
+            self.structure(&prefix, at, EfiMemoryDesc::LAYOUT, &section.bytes[offset..]);
         }
     }
 

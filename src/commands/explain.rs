@@ -110,17 +110,8 @@ fn section(code: Code) -> Option<String> {
 
 /// The code whose name is most like what the user typed.
 fn nearest(name: &str) -> &'static str {
-    let shared = |code: &&Code| {
-        let words: Vec<&str> = name.split('-').collect();
-        code.name()
-            .split('-')
-            .filter(|word| words.contains(word))
-            .count()
-    };
-    Code::ALL
-        .iter()
-        .max_by_key(shared)
-        .map_or("truncated", |code| code.name())
+    let distance = |code: &&Code| strsim::damerau_levenshtein(name, code.name());
+    Code::ALL.iter().min_by_key(distance).map_or("", |code| code.name())
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ fn errors_name_the_file() {
 
 #[test]
 fn special_files_are_streams() {
-    assert_eq!(stream(open(Path::new("/dev/null"))).unwrap(), []);
+    assert!(stream(open(Path::new("/dev/null"))).unwrap().is_empty());
 }
 
 #[test]

@@ -211,7 +211,6 @@ mod tests {
                 ("x", Align::Left),
             ],
         );
-        assert!(table.is_empty());
         table
             .row(["8".into(), Cell::styled(OK, "größe"), "a".into()])
             .row(["16 384".into(), "b".into(), "".into()]);

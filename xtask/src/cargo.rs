@@ -39,5 +39,11 @@ pub fn bench(args: &[&str]) -> Outcome {
     let mut bench = vec!["run", "--release", "--quiet", "--package", "xtask"];
     bench.extend(["--features", "bench", "--bin", "bench", "--"]);
     bench.extend(args);
-    run(&mut cargo(&tool)).then(|| run(&mut cargo(&bench)))
+    let judged = args.contains(&"--check") || args.contains(&"--help");
+    match run(&mut cargo(&tool)).then(|| run(&mut cargo(&bench))) {
+        Outcome::Passed(_) if !judged => {
+            Outcome::Passed("it ran; only --check judges by the goals".into())
+        }
+        other => other,
+    }
 }

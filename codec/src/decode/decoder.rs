@@ -351,7 +351,8 @@ impl Decoder {
         if self.records.saturating_add(count) > limit {
             let at = limit.saturating_sub(self.records);
             let offset = self.offset.saturating_add(at * (8 + self.page_size as u64));
-            return Err(Error::new(Code::LimitExceeded, offset, self.path())
+            let path = self.within(format!("pages[{}]", self.records_here + at));
+            return Err(Error::new(Code::LimitExceeded, offset, path)
                 .expected(format!("at most {limit} page records"))
                 .found("one more"));
         }
@@ -376,7 +377,7 @@ impl Decoder {
             (None, Some(dialect)) => (Detection::given(dialect, head.guest), true),
             (None, None) => match detect::detect(head, &self.limits, input, end) {
                 Ok(Some(found)) => (found, true),
-                Ok(None) => return Err(detect::none(head, self.offset)),
+                Ok(None) => return Err(detect::none(head, self.offset, input)),
                 Err(wanted) => return Ok(Step::NeedMore(wanted)),
             },
         };

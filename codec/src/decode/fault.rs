@@ -26,10 +26,14 @@ impl Decoder {
             Part::Privregs => format!("privregs[{vcpu}]"),
             part => part.name().to_string(),
         };
-        if self.checkpoint > 0 {
-            format!("checkpoint[{}].{path}", self.checkpoint)
-        } else {
-            path
+        self.within(path)
+    }
+
+    /// A path of the checkpoint at hand: with its number in front where it is not the first.
+    pub(super) fn within(&self, path: String) -> String {
+        match self.checkpoint {
+            0 => path,
+            checkpoint => format!("checkpoint[{checkpoint}].{path}"),
         }
     }
 
@@ -84,7 +88,7 @@ impl Decoder {
             Some(dialect) => Error::new(Code::GuestUnsupported, self.offset, "arch_setup.flags")
                 .length(8)
                 .expected(format!("a paravirtual guest in {dialect}")),
-            None => detect::none(head, self.offset),
+            None => detect::none(head, self.offset, &[]),
         }
     }
 

@@ -97,41 +97,51 @@ pub(super) fn head(signs: &mut Signs, head: &Head, dialect: Dialect) {
         let text = format!("arch_setup.xsi_va is {:#x}", head.xsi_va);
         signs.note(era == expected, 2, text);
     }
-    let looks_like_vhpt = matches!(head.vhpt_byte, 0 | 0xff | 15..=25);
-    match spec.arch_setup {
-        ArchSetupLayout::Vhpt => {
-            let text = format!("the byte of vhpt_size_log2 is {:#04x}", head.vhpt_byte);
-            signs.note(looks_like_vhpt, 1, text);
+    // Zero and -1 are sizes too, but an unused byte of the stack is as likely to hold them.
+    let vhpt = head.vhpt_byte;
+    match (spec.arch_setup, vhpt) {
+        (_, 0 | 0xff) => {}
+        (ArchSetupLayout::Vhpt, _) => {
+            let text = format!("the byte of vhpt_size_log2 is {vhpt:#04x}");
+            signs.note((15..=25).contains(&vhpt), 1, text);
         }
-        // Garbage on the stack seldom looks like the logarithm of a table's size.
-        ArchSetupLayout::Plain if matches!(head.vhpt_byte, 0xff | 15..=25) => {
-            let text = format!(
-                "byte 36 of arch_setup is {:#04x}, like a vhpt_size_log2",
-                head.vhpt_byte
-            );
+        (ArchSetupLayout::Plain, 15..=25) => {
+            let text = format!("byte 36 of arch_setup is {vhpt:#04x}, like a vhpt_size_log2");
             signs.note(false, 1, text);
         }
-        ArchSetupLayout::Plain | ArchSetupLayout::Dom0Op => {}
+        (ArchSetupLayout::Plain | ArchSetupLayout::Dom0Op, _) => {}
     }
 }
 
-/// A vcpu context.
-pub(super) fn context(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u32, bytes: &[u8]) {
+/// Registers whose places and bits savers cannot but keep, as far as a context is there.
+pub(super) fn registers(signs: &mut Signs, dialect: Dialect, vcpu: u32, bytes: &[u8]) {
     let layout = dialect.spec().context;
     let at = places(layout);
-    let word = |offset| u64_at(bytes, offset).unwrap_or(0);
-    let (psr, ip, rsc, fpsr) = (word(at.psr), word(at.ip), word(at.rsc), word(at.fpsr));
-    let registers = psr != 0
+    let word = |offset| u64_at(bytes, offset);
+    let (Some(psr), Some(ip)) = (word(at.psr), word(at.ip)) else {
+        return;
+    };
+    let (Some(rsc), Some(fpsr)) = (word(at.rsc), word(at.fpsr)) else {
+        return;
+    };
+    let sound = psr != 0
         && psr & PSR_RESERVED == 0
         && ip % 16 == 0
         && rsc & RSC_RESERVED == 0
         && fpsr >> 58 == 0;
     signs.holds(
-        registers,
+        sound,
         3,
         &format!("vcpu[{vcpu}]: psr, ip, rsc and fpsr stand where layout {layout:?} has them"),
         &format!("vcpu[{vcpu}]: psr, ip, rsc or fpsr are not what layout {layout:?} has there"),
     );
+}
+
+/// A whole vcpu context.
+pub(super) fn context(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u32, bytes: &[u8]) {
+    let layout = dialect.spec().context;
+    registers(signs, dialect, vcpu, bytes);
+    let word = |offset| u64_at(bytes, offset).unwrap_or(0);
     privregs_pfn(signs, head, dialect, vcpu, word(layout.size() - 8));
     match layout {
         ContextLayout::F => match word(22176) {
@@ -150,7 +160,7 @@ pub(super) fn context(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u3
                 format!("vcpu[{vcpu}]: byte 22176 holds 96, which is num_phys_stacked"),
             );
         }
-        ContextLayout::D => context_d(signs, dialect, vcpu, bytes),
+        ContextLayout::D if dialect >= Dialect::D7 => context_d(signs, dialect, vcpu, bytes),
         _ => {}
     }
 }

@@ -2,12 +2,13 @@
 
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use super::rank::{Detection, Score, rank};
 use super::signs::{self, Signs};
 use super::{Head, names};
 use crate::code::Code;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Guest};
 use crate::envelope;
 use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
 use crate::limits::Limits;
@@ -46,8 +47,8 @@ pub(crate) fn detect(
             "arch_setup.flags is {}: {}",
             head.flags,
             match head.guest {
-                crate::Guest::Pv => "paravirtual",
-                crate::Guest::Hvm => "fully virtualised",
+                Guest::Pv => "paravirtual",
+                Guest::Hvm => "fully virtualised",
             }
         ),
     ];
@@ -91,9 +92,9 @@ fn extent(
         Err(_) => return Ok(before_map + 8),
     };
     Ok(match head.guest {
-        crate::Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
+        Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
         // As far as the magic number of the blob's HEADER.
-        crate::Guest::Hvm => {
+        Guest::Hvm => {
             before_map + map + vcpus * spec.context.size() + spec.magic_pfns.len() * 8 + 24
         }
     })
@@ -106,7 +107,7 @@ fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool
     let whole = rest.is_some();
     let exact = match rest {
         // An HVM tail is looked at up to its blob, which says its own size.
-        Some(_) if head.guest == crate::Guest::Hvm => false,
+        Some(_) if head.guest == Guest::Hvm => false,
         Some(rest) => (ends && rest.is_empty()) || envelope::DeviceModelKind::of(rest).is_some(),
         None => false,
     };
@@ -162,6 +163,9 @@ fn walk<'a>(
             _ => return Some(rest),
         };
         if rest.len() < size {
+            if part == Part::Context {
+                signs::registers(signs, dialect, online[vcpu], rest);
+            }
             return None;
         }
         let (bytes, after) = rest.split_at(size);
@@ -262,18 +266,32 @@ pub(crate) fn follows(
 }
 
 /// The complaint that no candidate makes sense of the tail.
-pub(crate) fn none(head: &Head, offset: u64) -> crate::Error {
+pub(crate) fn none(head: &Head, offset: u64, tail: &[u8]) -> crate::Error {
     let candidates = head.candidates();
-    let error = crate::Error::new(Code::DialectNone, offset, "tail");
+    let version = head.version as u64;
     if candidates.is_empty() {
         return crate::Error::new(Code::GuestUnsupported, 16, "arch_setup.flags")
-            .expected(alloc::format!(
-                "a paravirtual guest in version {}",
-                head.version as u64
-            ))
+            .expected(alloc::format!("a paravirtual guest in version {version}"))
             .found(alloc::format!("flags {:#x}", head.flags));
     }
-    error
+    let mut found = String::from("contexts, privregs and shared_info where none of them has them");
+    let before_map = match head.guest {
+        Guest::Pv => 0,
+        Guest::Hvm => head.page_size,
+    };
+    // A wrong size of the vcpumap shifts all that follows, and is the likeliest cause.
+    let mapped = candidates
+        .iter()
+        .any(|dialect| dialect.has_vcpumap(head.guest));
+    if let (true, Some(max)) = (mapped, u64_at(tail, before_map))
+        && max != 64
+    {
+        let _ = write!(
+            found,
+            "; max_virt_cpus would be {max}, where every saver wrote 64"
+        );
+    }
+    crate::Error::new(Code::DialectNone, offset, "tail")
         .expected(alloc::format!("the tail of {}", names(&candidates)))
-        .found("contexts, privregs and shared_info where none of them has them")
+        .found(found)
 }

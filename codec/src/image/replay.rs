@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use super::{Checkpoint, Image};
+use crate::code::Code;
 use crate::decode::Event;
 use crate::encode::{Encoder, Piece};
 use crate::error::Error;
@@ -53,14 +54,22 @@ impl Image {
     /// Writes the stream through an encoder of the image's own dialect.
     ///
     /// # Errors
-    /// Those of the encoder, where edits do not fit their place, and those of `sink`.
+    /// What ended the reading of an image that is not whole; those of the encoder, where edits do not
+    /// fit their place or pages are not at hand; and those of `sink`.
     pub fn write<E: From<Error>>(
         &self,
         mut sink: impl FnMut(&Piece<'_>) -> Result<(), E>,
     ) -> Result<u64, E> {
-        let (Some(dialect), Some(guest)) = (self.read_as(), self.guest()) else {
+        let (Some(dialect), Some(guest), None) = (self.read_as(), self.guest(), &self.error) else {
             return Err(incomplete(self).into());
         };
+        let has_pages = self
+            .checkpoints
+            .iter()
+            .any(|checkpoint| !checkpoint.pages.is_empty());
+        if self.data.is_none() && has_pages {
+            return Err(Error::new(Code::ConvertPages, self.stream_offset, "pages").into());
+        }
         let mut encoder = Encoder::new(dialect, guest).page_size(self.page_size);
         self.events(|event| sink(&encoder.encode(&event)?))?;
         Ok(encoder.finish()?)
@@ -88,7 +97,8 @@ impl Image {
                 record.clear();
                 record.extend_from_slice(&pfn.to_le_bytes());
                 record.extend_from_slice(page);
-                sink(Event::Pages(PageRun::new(&record, self.page_size)))?;
+                // A page of another size makes a run of another stride, which an encoder refuses.
+                sink(Event::Pages(PageRun::new(&record, page.len().max(1))))?;
             }
         }
         if pages.terminator().is_some() {
@@ -160,6 +170,6 @@ impl Image {
 
 fn incomplete(image: &Image) -> Error {
     image.error.clone().unwrap_or_else(|| {
-        Error::new(crate::Code::OutOfOrder, image.end, "checkpoint").expected("a whole image")
+        Error::new(Code::OutOfOrder, image.end, "checkpoint").expected("a whole image")
     })
 }

@@ -56,8 +56,11 @@ fn main() -> ExitCode {
     match bench(&options) {
         Ok(table) => {
             print!("{table}");
-            if options.check && table.missed() {
-                println!("a goal was missed");
+            let missed = table.missed();
+            if !missed.is_empty() {
+                println!("goals MISSED: {}", missed.join("; "));
+            }
+            if options.check && !missed.is_empty() {
                 ExitCode::FAILURE
             } else if table.skipped() {
                 println!("SKIPPED rows were not measured: nothing is known about their goals");

@@ -116,9 +116,13 @@ impl Table {
         });
     }
 
-    /// A goal was measured and missed.
-    pub fn missed(&self) -> bool {
-        self.rows.iter().any(|row| row.verdict == Verdict::Missed)
+    /// The rows whose goal was measured and missed.
+    pub fn missed(&self) -> Vec<&str> {
+        let missed = self
+            .rows
+            .iter()
+            .filter(|row| row.verdict == Verdict::Missed);
+        missed.map(|row| row.name.as_str()).collect()
     }
 
     /// A goal was not measured.
@@ -244,7 +248,7 @@ mod tests {
             times(&[3, 3, 3]),
             shown,
         );
-        assert!(!table.missed() && !table.skipped());
+        assert!(table.missed().is_empty() && !table.skipped());
         table.ratio(
             "slow",
             Goal::Within(1.3),
@@ -252,9 +256,9 @@ mod tests {
             times(&[6, 6, 6]),
             shown,
         );
-        assert!(table.missed());
+        assert_eq!(table.missed(), ["slow"]);
         let mut table = Table::new(3);
         table.skip("absent", Goal::None, "no tool");
-        assert!(table.skipped() && !table.missed());
+        assert!(table.skipped() && table.missed().is_empty());
     }
 }

@@ -134,7 +134,7 @@ pub struct Dump {
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub image: PathBuf,
 
-    /// Only this part: vcpu[0], vcpu[0].regs.cfm, memmap, pages, start_info ...
+    #[arg(help = "Only this part: vcpu[0], vcpu[0].regs.cfm, memmap, pages, start_info ...")]
     pub path: Option<String>,
 
     /// Show padding and reserved fields too

@@ -90,16 +90,15 @@ impl Loaded {
         };
         let mapped = Arc::new(mapped.unwrap_or_else(|| Vec::new().into()));
         let file = from_mapping(&name, &mapped, &options)?;
-        let digest = match wanted.digest {
-            true => {
-                let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
-                Some(scan::digest(
-                    mapped.source(),
-                    file.size,
-                    progress.counter(),
-                )?)
-            }
-            false => None,
+        let digest = if wanted.digest {
+            let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
+            Some(scan::digest(
+                mapped.source(),
+                file.size,
+                progress.counter(),
+            )?)
+        } else {
+            None
         };
         Ok(Loaded {
             name,

@@ -20,9 +20,11 @@
 //! | [`detect`] | which dialect a stream is in, with evidence |
 //! | [`image`] | a whole stream, borrowed, with an index of its pages |
 //! | [`envelope`] | what surrounds the stream: xend and xl files, device-model records |
-//! | [`file`] | a whole file: envelope, image, device model |
+//! | [`mod@file`] | a whole file: envelope, image, device model |
 //! | [`fields`] | every field of a file by path |
 //! | [`ram`] | which pfns are RAM |
+//! | [`check`] | the rules: everything that is wrong with an image |
+//! | [`convert`] | an image in another dialect, every loss named |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
 //! # Three ways in

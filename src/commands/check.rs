@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::ops::Range;
 
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
+use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
@@ -95,8 +96,8 @@ fn json(name: &str, checked: &Checked) -> Value {
         "verdict": report.verdict.name(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "suppressed": suppressed,
-        "num_records": pages.map(|pages| pages.len()),
-        "num_zero": pages.and_then(|pages| pages.zero()),
+        "num_records": pages.map(PageIndex::len),
+        "num_zero": pages.and_then(PageIndex::zero),
     })
 }
 

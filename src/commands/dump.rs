@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
 
+use ia64save_codec::Dialect;
 use ia64save_codec::fields::{self, Field, Selection};
 use ia64save_codec::wire::{Style, Value};
 use serde_json::json;
@@ -12,7 +13,7 @@ use crate::args::{Dump, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::style::{self, DIM, LABEL, Painted};
-use crate::report::hex;
+use crate::report::{digits, hex};
 
 /// Words of an array that are shown where the array was not asked for by name.
 const WORDS: usize = 8;
@@ -57,7 +58,7 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
                 values = vec![json!({
                     "schema": "ia64save/dump/1",
                     "file": loaded.name,
-                    "dialect": loaded.image().dialect().map(|dialect| dialect.name()),
+                    "dialect": loaded.image().dialect().map(Dialect::name),
                     "fields": values,
                 })];
             }
@@ -169,6 +170,6 @@ fn value(field: &Field<'_>) -> serde_json::Value {
         Value::Signed(number) => json!(number),
         Value::Text(text) => json!(text),
         Value::List(words) => words.iter().map(word).collect(),
-        Value::Bytes(bytes) => json!(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>()),
+        Value::Bytes(bytes) => json!(digits(bytes)),
     }
 }

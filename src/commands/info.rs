@@ -97,7 +97,7 @@ fn heading(out: &mut String, loaded: &Loaded) {
         Painted(DIM, what)
     );
     if let Some(digest) = loaded.digest {
-        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        let hex = report::digits(&digest);
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
     }
     let _ = writeln!(out);
@@ -109,23 +109,21 @@ fn stream(image: &Image) -> Block {
         block.row("version", prologue.version.to_string());
     }
     if let Some(detection) = &image.detection {
-        match detection.dialect {
-            Some(dialect) => {
-                let spec = dialect.spec();
-                let by = match spec.releases.strip_prefix("none") {
-                    Some(_) => String::from("a development tree"),
-                    None => format!("Xen {}", spec.releases),
-                };
-                block.row(
-                    "dialect",
-                    format!("{} ({}, written by {by})", spec.name, spec.id),
-                );
-            }
-            None => {
-                let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();
-                let text = format!("ambiguous: {}", names.join(" or "));
-                block.row("dialect", Cell::styled(WARNING, text));
-            }
+        if let Some(dialect) = detection.dialect {
+            let spec = dialect.spec();
+            let by = if spec.releases.starts_with("none") {
+                String::from("a development tree")
+            } else {
+                format!("Xen {}", spec.releases)
+            };
+            block.row(
+                "dialect",
+                format!("{} ({}, written by {by})", spec.name, spec.id),
+            );
+        } else {
+            let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();
+            let text = format!("ambiguous: {}", names.join(" or "));
+            block.row("dialect", Cell::styled(WARNING, text));
         }
         let shown = detection.evidence.iter().skip(2).take(EVIDENCE);
         let because: Vec<_> = shown.map(String::as_str).collect();

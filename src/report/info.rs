@@ -10,7 +10,7 @@ use ia64save_codec::wire::vcpu_context::Context;
 use ia64save_codec::{Dialect, ram};
 use serde_json::{Map, Value, json};
 
-use super::{finding, hex};
+use super::{digits, finding, hex};
 use crate::load::Loaded;
 
 /// Everything `info` knows, with the names of the specification.
@@ -29,8 +29,7 @@ pub fn info(loaded: &Loaded) -> Value {
         json!(loaded.compression.map(|c| c.to_string())),
     );
     if let Some(digest) = loaded.digest {
-        let text: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-        put("sha256", json!(text));
+        put("sha256", json!(digits(&digest)));
     }
     put("envelope", envelope(loaded));
     put(
@@ -46,7 +45,10 @@ pub fn info(loaded: &Loaded) -> Value {
         "dialect_evidence",
         json!(detection.map(|d| &d.evidence[..]).unwrap_or_default()),
     );
-    put("guest", json!(image.guest().map(|guest| guest.name())));
+    put(
+        "guest",
+        json!(image.guest().map(ia64save_codec::Guest::name)),
+    );
     put("page_size", json!(image.page_size));
     put(
         "p2m_size",
@@ -107,7 +109,7 @@ fn envelope(loaded: &Loaded) -> Value {
             "maxmem": config.maxmem,
             "vcpus": config.vcpus,
             "vcpu_avail": config.vcpu_avail.map(hex),
-            "guest": config.guest.map(|guest| guest.name()),
+            "guest": config.guest.map(ia64save_codec::Guest::name),
             "devices": config.devices,
         })),
         "xl": envelope.xl.map(|xl| json!({

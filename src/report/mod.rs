@@ -5,6 +5,8 @@
 mod finding;
 mod info;
 
+use std::fmt::Write as _;
+
 use ia64save_codec::Severity;
 use serde_json::Value;
 
@@ -14,6 +16,14 @@ pub use info::info;
 /// An address, a register or a bit field.
 pub fn hex(word: u64) -> Value {
     Value::String(format!("{word:#x}"))
+}
+
+/// Bytes as pairs of hexadecimal digits.
+pub fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// The style that goes with a severity.

@@ -2,7 +2,7 @@
 //!
 //! The head gives the version and the kind of guest; the rest is decided at the tail, where the
 //! dialects differ. Every candidate's grammar is walked over the tail, and each part it finds is held
-//! against what savers are known to have written there ([`signs`]). Candidates are then ranked: by
+//! against what savers are known to have written there (`signs`). Candidates are then ranked: by
 //! what speaks for and against them, then by whether their tail is whole and the stream ends where
 //! they say. (Not the other way round: an image that was cut short is no whole image of a dialect
 //! with shorter contexts.) Two that come out equal stay two: the answer is then *ambiguous* (spec

@@ -18,7 +18,7 @@ use ia64save_codec::decode::{Buffer, Step};
 use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::{NotAnImage, probe_slice};
 use ia64save_codec::grammar::Part;
-use ia64save_codec::image::{Builder, Image, Options};
+use ia64save_codec::image::{Builder, Image, Options, Section};
 use ia64save_codec::{Error, SaveFile};
 use sha2::{Digest, Sha256};
 
@@ -123,12 +123,22 @@ impl Loaded {
             let place = (from - start) as usize..(to.checked_sub(start)?) as usize;
             Some((from, bytes.get(place)?.to_vec())).filter(|(_, bytes)| !bytes.is_empty())
         };
-        match &self.mapped {
-            Some(mapped) => cut(0, mapped),
-            None => self
-                .sections()
-                .find_map(|(offset, bytes)| cut(offset, &bytes)),
+        if let Some(mapped) = &self.mapped {
+            return cut(0, mapped);
         }
+        let mut pieces: Vec<_> = self
+            .sections()
+            .filter_map(|(offset, bytes)| cut(offset, &bytes))
+            .collect();
+        pieces.sort_by_key(|(offset, _)| *offset);
+        // Neighbours belong to one line.
+        let runs = pieces.chunk_by(|a, b| a.0 + a.1.len() as u64 == b.0);
+        let run = runs.max_by_key(|run| run.iter().map(|(_, bytes)| bytes.len()).sum::<usize>())?;
+        let bytes = run
+            .iter()
+            .flat_map(|(_, bytes)| bytes.iter().copied())
+            .collect();
+        Some((run[0].0, bytes))
     }
 
     /// Lets go of the memory that reading a mapped file has taken so far; what is looked at again
@@ -152,33 +162,61 @@ impl Loaded {
         })
     }
 
-    fn sections(&self) -> impl Iterator<Item = (u64, Bytes)> + '_ {
+    /// What an image keeps of a stream: the sections, each with the words in front of it.
+    fn sections(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
         let image = self.image();
         let head = image.prologue.map(|prologue| {
             let words = [
                 prologue.p2m_size.to_le_bytes(),
                 prologue.version.to_le_bytes(),
-            ]
-            .concat();
-            (image.stream_offset, Bytes::from(words))
+            ];
+            (image.stream_offset, words.concat())
         });
-        let own = [&image.arch_setup, &image.memmap].into_iter().flatten();
-        let tails = image.checkpoints.iter().flat_map(|checkpoint| {
+        let plain = |section: &Section| (section.offset, section.bytes.to_vec());
+        let after = |word: &[u8], section: &Section| {
+            (
+                section.offset - word.len() as u64,
+                [word, &section.bytes].concat(),
+            )
+        };
+        let memmap = image.memmap.as_ref().map(|section| {
+            let num_pages = (section.bytes.len() / image.page_size) as u32;
+            after(&num_pages.to_le_bytes(), section)
+        });
+        let own = image
+            .arch_setup
+            .as_ref()
+            .map(plain)
+            .into_iter()
+            .chain(memmap);
+        let tails = image.checkpoints.iter().flat_map(move |checkpoint| {
+            let list = checkpoint.unallocated.as_ref().map(|list| {
+                let first = list.pfns().take(4).flat_map(u64::to_le_bytes);
+                let count = list.count.to_le_bytes();
+                (list.count_offset, count.into_iter().chain(first).collect())
+            });
+            let map = checkpoint.vcpumap.as_ref();
+            let map = map.map(|map| after(&map.max_virt_cpus.to_le_bytes(), &map.bitmap));
+            let context = checkpoint.hvm_context.as_ref().map(|context| {
+                let size = context.blob.bytes.len() as u64;
+                after(&size.to_le_bytes(), &context.blob)
+            });
+            let magic = checkpoint
+                .magic_pfns
+                .as_ref()
+                .map(|magic| plain(&magic.section));
+            let shared_info = checkpoint.shared_info.as_ref().map(plain);
             let vcpus = checkpoint.vcpus.iter();
             let vcpus = vcpus.flat_map(|vcpu| [Some(&vcpu.context), vcpu.privregs.as_ref()]);
-            let others = [
-                checkpoint.shared_info.as_ref(),
-                checkpoint.vcpumap.as_ref().map(|map| &map.bitmap),
-                checkpoint.magic_pfns.as_ref().map(|magic| &magic.section),
-                checkpoint.hvm_context.as_ref().map(|context| &context.blob),
-            ];
-            vcpus.chain(others).flatten()
+            let vcpus = vcpus.flatten().map(plain);
+            vcpus.chain(
+                [list, map, context, magic, shared_info]
+                    .into_iter()
+                    .flatten(),
+            )
         });
-        let trailing = image.trailing.iter().map(|t| (t.offset, t.first.clone()));
-        let sections = own
-            .chain(tails)
-            .map(|section| (section.offset, section.bytes.clone()));
-        head.into_iter().chain(sections).chain(trailing)
+        let trailing = image.trailing.iter().map(|t| (t.offset, t.first.to_vec()));
+        head.into_iter().chain(own).chain(tails).chain(trailing)
     }
 }
 

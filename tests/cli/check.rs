@@ -117,10 +117,9 @@ fn no_byte_of_a_page_is_shown() {
         .expect("a case");
     let bytes = case.bytes();
     let offset = usize::try_from(case.offset.expect("an offset")).expect("a small file");
-    let page: String = bytes[offset + 8..offset + 12]
-        .iter()
-        .map(|b| format!("{b:02x} "))
-        .collect();
+    let page = bytes[offset + 8..offset + 12].iter();
+    let page: Vec<String> = page.map(|byte| format!("{byte:02x}")).collect();
+    let page = page.join(" ");
     let path = folder.file("image.sav", &bytes);
     let file = run(["check", arg(&path)]).out;
     assert!(
@@ -129,7 +128,7 @@ fn no_byte_of_a_page_is_shown() {
     );
     for out in [file, run_with(["check", "-"], &bytes).out] {
         assert!(
-            out.contains("page-outside-ram") && !out.contains(page.trim()),
+            out.contains("page-outside-ram") && !out.contains(&page),
             "{out}"
         );
     }

@@ -247,7 +247,7 @@ fn from_mapping(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Result<S
             if let Err(error) = decoder.skip_page_records(headers.gmfns.len() as u64) {
                 break Some(error);
             }
-            builder.set_pages(offset, headers.gmfns, zero);
+            builder.add_pages(offset, headers.gmfns, zero);
             scanned = Some(decoder.offset());
         }
         match decoder.decode(&data[decoder.offset() as usize..], true) {

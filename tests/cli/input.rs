@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use flate2::write::GzEncoder;
-use ia64save_corpus::golden;
+use ia64save_corpus::{Params, generate, golden};
 
 use super::program::{Folder, Run, arg, run, run_with};
 
@@ -51,6 +51,44 @@ fn files_pipes_and_packed_images_say_the_same() {
                 anonymous(&run_with(options.into_iter().chain(["-"]), &packed)),
                 "{kind}"
             );
+        }
+    }
+}
+
+/// The scanner of files and the decoder of streams see the same records, in every kind of image and
+/// in every Remus round.
+#[test]
+fn files_and_pipes_agree_on_every_kind_of_image() {
+    let folder = Folder::new();
+    for (dialect, guest) in ia64save_corpus::kinds() {
+        for seed in 0..3 {
+            let made = generate(&Params::rich(dialect, guest, seed));
+            let path = folder.file("image.sav", &made.bytes);
+            let page_size = made.page_size.to_string();
+            for command in ["info", "check", "map"] {
+                let options = [command, "--output", "json", "--page-size", &page_size];
+                let file = run(options.into_iter().chain([arg(&path)]));
+                let pipe = run_with(options.into_iter().chain(["-"]), &made.bytes);
+                let what = format!("{command} {:?}", made.params);
+                assert_eq!(file.code, pipe.code, "{what}");
+                if command == "map" {
+                    assert_eq!(file.json(), pipe.json(), "{what}");
+                    continue;
+                }
+                assert_eq!(anonymous(&file), anonymous(&pipe), "{what}");
+                if command == "info" {
+                    let told = file.json();
+                    let rounds = made.plan.rounds.len();
+                    assert_eq!(told["num_checkpoints"], rounds, "{what}");
+                    for (index, round) in made.plan.rounds.iter().enumerate() {
+                        let place = match rounds {
+                            1 => &told["pages"],
+                            _ => &told["checkpoints"][index]["pages"],
+                        };
+                        assert_eq!(place["num_records"], round.pages.len(), "{what} {index}");
+                    }
+                }
+            }
         }
     }
 }

@@ -199,10 +199,10 @@ impl Builder {
         Ok(())
     }
 
-    /// Takes all page records of the checkpoint at hand at once: for a caller who found them by
-    /// itself and told the decoder ([`Decoder::skip_page_records`]). `zero` has one bit a record.
-    pub fn set_pages(&mut self, offset: u64, pfns: Vec<u64>, zero: Option<Vec<u64>>) {
-        self.pages_here(offset).set(pfns, zero);
+    /// Takes page records of the checkpoint at hand, after those it has: for a caller who found them
+    /// by itself and told the decoder ([`Decoder::skip_page_records`]). `zero` has one bit a record.
+    pub fn add_pages(&mut self, offset: u64, pfns: Vec<u64>, zero: Option<Vec<u64>>) {
+        self.pages_here(offset).append(pfns, zero);
     }
 
     /// The image, and `error` where reading ended early.

@@ -45,10 +45,19 @@ impl PageIndex {
         self.pfns.extend(pfns);
     }
 
-    /// Takes all records at once.
-    pub(super) fn set(&mut self, pfns: Vec<u64>, zero: Option<Vec<u64>>) {
-        self.pfns = pfns;
-        self.zero = zero;
+    /// Takes many records at once; `zero` has one bit for each of them.
+    pub(super) fn append(&mut self, pfns: Vec<u64>, zero: Option<Vec<u64>>) {
+        if self.is_empty() {
+            self.pfns = pfns;
+            self.zero = zero;
+            return;
+        }
+        for (record, pfn) in pfns.into_iter().enumerate() {
+            self.pfns.push(pfn);
+            if let Some(bits) = &zero {
+                self.push_zero(bits[record / 64] >> (record % 64) & 1 == 1);
+            }
+        }
     }
 
     pub(super) fn push_zero(&mut self, is_zero: bool) {
@@ -237,6 +246,22 @@ mod tests {
         let last: Vec<_> = index.last_copies().collect();
         assert_eq!(last, vec![(1, 5, 3), (3, 2, 1), (5, 0, 1), (9, 4, 1)]);
         assert_eq!(index.record_offset(2), 132);
+    }
+
+    #[test]
+    fn records_are_appended_with_their_bits() {
+        let mut index = PageIndex::new(0, 8);
+        index.append(vec![1, 2, 3], Some(vec![0b101]));
+        index.append((4..70).collect(), Some(vec![1, 0b10]));
+        index.append(Vec::new(), Some(Vec::new()));
+        index.finish();
+        let zero: Vec<_> = (0..index.len())
+            .filter(|r| index.is_zero(*r) == Some(true))
+            .collect();
+        assert_eq!(
+            (index.len(), zero, index.zero()),
+            (69, vec![0, 2, 3, 68], Some(4))
+        );
     }
 
     #[test]

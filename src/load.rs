@@ -12,6 +12,9 @@ use std::io::{self, Read};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 use bytes::Bytes;
 use ia64save_codec::decode::{Buffer, Step};
@@ -28,8 +31,15 @@ use crate::input::{self, Compression, Input, Kind, Mapped};
 use crate::progress::Progress;
 use crate::scan::{self, Scanner, Span};
 
+/// Bytes of a mapping that the decoder passes before their memory is let go of.
+const HELD: u64 = 16 << 20;
 /// Bytes read from a stream at a time.
 const STEP: usize = 512 << 10;
+
+/// Checkpoints from which on their sections are more than memory should hold.
+const MANY: usize = 8;
+/// How often memory is let go of then: a walk passes a few MiB meanwhile.
+const RELEASE: Duration = Duration::from_millis(2);
 
 /// What to find out on the way.
 #[derive(Clone, Copy, Debug, Default)]
@@ -149,6 +159,29 @@ impl Loaded {
         }
     }
 
+    /// Has the memory of a mapped image let go of while a command walks over all its sections. Those
+    /// of one checkpoint are a few MiB and not worth it; an image with thousands of Remus rounds
+    /// would come to be resident as a whole.
+    pub fn keep_small<T>(&self, walk: impl FnOnce() -> T) -> T {
+        let Some(mapped) = &self.mapped else {
+            return walk();
+        };
+        if self.image().checkpoints.len() < MANY {
+            return walk();
+        }
+        let (done, wait) = mpsc::channel::<()>();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                while wait.recv_timeout(RELEASE) == Err(RecvTimeoutError::Timeout) {
+                    mapped.release(0..mapped.len());
+                }
+            });
+            let result = walk();
+            drop(done);
+            result
+        })
+    }
+
     /// To be asked when all is done: an error if the file changed its size under the mapping.
     pub fn verify(&self) -> Result<(), Failure> {
         let Some(mapped) = &self.mapped else {
@@ -230,8 +263,13 @@ fn from_mapping(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Result<S
     let mut decoder = options.decoder(envelope.stream_offset);
     let mut builder = Builder::new(options, envelope.stream_offset, Some(data.clone()));
     let mut scanned = None;
+    let mut released = 0;
     let error = loop {
         let offset = decoder.offset();
+        if offset - released > HELD {
+            mapped.release(0..mapped.len());
+            released = offset;
+        }
         if decoder.part() == Part::Pages && scanned != Some(offset) {
             let span = Span {
                 start: offset,

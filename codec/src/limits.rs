@@ -42,7 +42,7 @@ impl Default for Limits {
             max_virt_cpus: 4096,
             hvm_context_bytes: 8 << 20,
             page_records: u64::from(u32::MAX),
-            unallocated_ranges: 1 << 20,
+            unallocated_ranges: 1 << 19,
             checkpoints: 1 << 14,
             retained_bytes: 40 << 20,
             config_bytes: 1 << 20,

@@ -64,7 +64,7 @@ struct Checked {
 
 impl Checked {
     fn image(loaded: Loaded) -> Self {
-        let report = check::run_file(&loaded.file, &CheckOptions::default());
+        let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
         Checked {
             loaded: Some(loaded),
             report,

@@ -8,7 +8,6 @@ use ia64save_codec::fields::{self, Field, Selection};
 use ia64save_codec::wire::{Style, Value};
 use serde_json::json;
 
-use super::print_json;
 use crate::args::{Dump, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -27,44 +26,32 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     let named = |field: &Field<'_>| field.path == selection.path;
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
     let mut count = 0usize;
-    match args.output {
-        Format::Text => {
-            let mut out = BufWriter::new(style::stdout());
-            let mut failed = None;
-            fields::visit(&loaded.file, &selection, &mut |field| {
-                if shown(&field) && failed.is_none() {
-                    count += 1;
-                    failed = out.write_all(line(&field, named(&field)).as_bytes()).err();
-                }
-            });
-            failed.map_or(Ok(()), Err)?;
-            out.flush()?;
-        }
-        Format::Json | Format::Jsonl => {
-            let mut values = Vec::new();
-            fields::visit(&loaded.file, &selection, &mut |field| {
-                if shown(&field) {
-                    values.push(json!({
-                        "path": field.path,
-                        "offset": field.offset,
-                        "size": field.size,
-                        "value": value(&field),
-                        "meaning": field.meaning,
-                    }));
-                }
-            });
-            count = values.len();
-            if args.output == Format::Json {
-                values = vec![json!({
-                    "schema": "ia64save/dump/1",
-                    "file": loaded.name,
-                    "dialect": loaded.image().dialect().map(Dialect::name),
-                    "fields": values,
-                })];
+    let mut out = BufWriter::new(style::stdout());
+    let mut written = match args.output {
+        Format::Json => out.write_all(head(&loaded).as_bytes()),
+        Format::Text | Format::Jsonl => Ok(()),
+    };
+    loaded.keep_small(|| {
+        fields::visit(&loaded.file, &selection, &mut |field| {
+            if !shown(&field) || written.is_err() {
+                return;
             }
-            print_json(values, args.output)?;
-        }
+            let text = match args.output {
+                Format::Text => line(&field, named(&field)),
+                Format::Json if count > 0 => format!(",\n    {}", json(&field)),
+                Format::Json => format!("\n    {}", json(&field)),
+                Format::Jsonl => format!("{}\n", json(&field)),
+            };
+            count += 1;
+            written = out.write_all(text.as_bytes());
+        });
+    });
+    written?;
+    if args.output == Format::Json {
+        out.write_all(b"\n  ]\n}\n")?;
     }
+    out.flush()?;
+    drop(out);
     loaded.verify()?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
@@ -77,6 +64,27 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
         )));
     }
     Ok(Outcome::Fine)
+}
+
+/// A JSON document up to its list of fields. They follow one by one: an image may have more of them
+/// than memory should hold.
+fn head(loaded: &Loaded) -> String {
+    let file = json!(loaded.name);
+    let dialect = json!(loaded.image().dialect().map(Dialect::name));
+    let schema = json!("ia64save/dump/1");
+    format!(
+        "{{\n  \"schema\": {schema},\n  \"file\": {file},\n  \"dialect\": {dialect},\n  \"fields\": ["
+    )
+}
+
+fn json(field: &Field<'_>) -> serde_json::Value {
+    json!({
+        "path": field.path,
+        "offset": field.offset,
+        "size": field.size,
+        "value": value(field),
+        "meaning": field.meaning,
+    })
 }
 
 /// `offset size path value meaning`, aligned.

@@ -44,7 +44,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&loaded))?;
         } else {
-            values.push(report::info(&loaded));
+            values.push(loaded.keep_small(|| report::info(&loaded)));
         }
         loaded.verify()?;
         if let Some(error) = &loaded.image().error {

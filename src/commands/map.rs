@@ -1,13 +1,14 @@
 //! `map`: which guest memory an image holds, and where in the file.
 
 use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::{self, BufWriter, Write as _};
+use std::ops::Range;
 
 use anstyle::Style;
 use ia64save_codec::image::{Checkpoint, Extent, State};
+use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
-use super::print_json;
 use crate::args::{Format, Map};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -20,6 +21,9 @@ const BAR: u64 = 64;
 /// Rows of the table that are printed; a live image has thousands of extents.
 const ROWS: usize = 40;
 
+/// Bars that are drawn; a broken map can ask for millions.
+const BARS: usize = 48;
+
 /// Runs the command.
 pub fn run(args: &Map) -> Result<Outcome, Failure> {
     let wanted = Wanted {
@@ -29,44 +33,51 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let image = loaded.image();
     let checkpoint = image.checkpoints.get(args.checkpoint);
-    let extents = match (checkpoint, image.ram()) {
-        (Some(checkpoint), Some(ram)) => checkpoint.map(ram),
-        _ => Vec::new(),
-    };
-    if args.output == Format::Text {
-        write!(
-            style::stdout(),
-            "{}",
-            text(&loaded, args.checkpoint, &extents)
-        )?;
-    } else {
-        let values: Vec<Value> = extents
-            .iter()
-            .map(|extent| value(&loaded, checkpoint, extent))
-            .collect();
-        let values = if args.output == Format::Json {
-            vec![Value::Array(values)]
-        } else {
-            values
-        };
-        print_json(values, args.output)?;
+    let nothing = (Checkpoint::default(), RamMap::default());
+    let (checkpoint_or, ram) = (
+        checkpoint.unwrap_or(&nothing.0),
+        image.ram().unwrap_or(&nothing.1),
+    );
+    match args.output {
+        Format::Text => {
+            let drawing = Drawing::new(checkpoint_or, ram);
+            write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint_or))?;
+        }
+        format => print(&loaded, checkpoint_or, ram, format)?,
     }
     loaded.verify()?;
     if let Some(error) = &image.error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
     if checkpoint.is_none() {
-        let count = image.checkpoints.len();
+        let (name, count) = (&loaded.name, image.checkpoints.len());
         return Err(Failure::Usage(format!(
-            "{}: there are only {count} checkpoints",
-            loaded.name
+            "{name}: there are only {count} checkpoints"
         )));
     }
     Ok(Outcome::Fine)
 }
 
+/// Prints the extents one by one, as `qemu-img map` does: there may be more than memory should hold.
+fn print(loaded: &Loaded, checkpoint: &Checkpoint, ram: &RamMap, format: Format) -> io::Result<()> {
+    let mut out = BufWriter::new(io::stdout().lock());
+    let array = format == Format::Json;
+    let mut written = if array { out.write_all(b"[") } else { Ok(()) };
+    let mut separator = "";
+    checkpoint.map(ram, &mut |extent| {
+        if written.is_ok() {
+            let value = value(loaded, checkpoint, &extent);
+            written = write!(out, "{separator}{value}");
+            separator = if array { ",\n" } else { "\n" };
+        }
+    });
+    written?;
+    writeln!(out, "{}", if array { "]" } else { "" })?;
+    out.flush()
+}
+
 /// An extent as `qemu-img map` has it, in bytes of guest memory, and what it does not know besides.
-fn value(loaded: &Loaded, checkpoint: Option<&Checkpoint>, extent: &Extent) -> Value {
+fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
     let page_size = loaded.image().page_size as u64;
     let data = extent.record.is_some() && extent.zero != Some(true);
     let mut value = json!({
@@ -77,8 +88,7 @@ fn value(loaded: &Loaded, checkpoint: Option<&Checkpoint>, extent: &Extent) -> V
         "zero": extent.zero.unwrap_or(extent.record.is_none()),
         "data": data,
     });
-    let first = extent.record.zip(checkpoint);
-    if let Some((record, checkpoint)) = first {
+    if let Some(record) = extent.record {
         value["offset"] = json!(checkpoint.pages.record_offset(record) + 8);
         value["stride"] = json!(checkpoint.pages.stride());
     }
@@ -113,106 +123,154 @@ fn look(extent: &Extent) -> usize {
     }
 }
 
-fn text(loaded: &Loaded, number: usize, extents: &[Extent]) -> String {
-    let mut out = String::new();
-    let image = loaded.image();
-    let Some(checkpoint) = image.checkpoints.get(number) else {
-        return out;
-    };
-    let _ = writeln!(out, "{}", Painted(HEADING, &loaded.name));
-    let totals = totals(extents);
-    let _ = writeln!(out);
-    for (index, (name, glyph, style)) in LOOKS.iter().enumerate() {
-        if totals[index] > 0 && index != 6 {
-            let bytes = human(totals[index].saturating_mul(image.page_size as u64));
-            let count = grouped(totals[index]);
-            let _ = writeln!(
-                out,
-                "  {} {name:13} {count:>9} pages  {bytes:>10}",
-                Painted(*style, glyph)
-            );
+/// What is drawn of a checkpoint: all of it in numbers, the first of it in detail.
+struct Drawing {
+    /// Pages by look.
+    totals: [u64; LOOKS.len()],
+    /// The first extents that are not gaps.
+    rows: Vec<Extent>,
+    more_rows: usize,
+    /// Memory between gaps.
+    bars: Vec<Bar>,
+    more_bars: usize,
+}
+
+/// A stretch of memory that has no gap, and a look for each cell of its bar.
+struct Bar {
+    pfns: Range<u64>,
+    cells: Vec<usize>,
+}
+
+impl Drawing {
+    fn new(checkpoint: &Checkpoint, ram: &RamMap) -> Self {
+        let mut drawing = Drawing {
+            totals: [0; LOOKS.len()],
+            rows: Vec::new(),
+            more_rows: 0,
+            bars: Vec::new(),
+            more_bars: 0,
+        };
+        let mut gap = true;
+        checkpoint.map(ram, &mut |extent| drawing.count(extent, &mut gap));
+        for bar in &mut drawing.bars {
+            let cells = (bar.pfns.end - bar.pfns.start).min(BAR);
+            bar.cells = vec![LOOKS.len() - 1; cells as usize];
+        }
+        let mut at = 0;
+        checkpoint.map(ram, &mut |extent| {
+            while drawing
+                .bars
+                .get(at)
+                .is_some_and(|bar| bar.pfns.end <= extent.pfns.start)
+            {
+                at += 1;
+            }
+            if let Some(bar) = drawing
+                .bars
+                .get_mut(at)
+                .filter(|_| extent.state != State::NotRam)
+            {
+                bar.fill(&extent);
+            }
+        });
+        drawing
+    }
+
+    fn count(&mut self, extent: Extent, gap: &mut bool) {
+        let total = &mut self.totals[look(&extent)];
+        *total = total.saturating_add(extent.pages());
+        let was_gap = std::mem::replace(gap, extent.state == State::NotRam);
+        if *gap {
+            return;
+        }
+        if was_gap && self.bars.len() < BARS {
+            let pfns = extent.pfns.clone();
+            self.bars.push(Bar {
+                pfns,
+                cells: Vec::new(),
+            });
+        } else if was_gap {
+            self.more_bars += 1;
+        } else if self.more_bars == 0
+            && let Some(bar) = self.bars.last_mut()
+        {
+            bar.pfns.end = extent.pfns.end;
+        }
+        if self.rows.len() < ROWS {
+            self.rows.push(extent);
+        } else {
+            self.more_rows += 1;
         }
     }
-    let _ = writeln!(out);
-    picture(&mut out, extents);
-    let columns = [
-        ("pfns", Align::Right),
-        ("", Align::Left),
-        ("pages", Align::Right),
-        ("state", Align::Left),
-        ("record", Align::Right),
-        ("page at byte", Align::Right),
-    ];
-    let mut table = Table::new(2, columns);
-    let shown: Vec<_> = extents
-        .iter()
-        .filter(|extent| extent.state != State::NotRam)
-        .collect();
-    for extent in shown.iter().take(ROWS) {
-        let (name, _, style) = LOOKS[look(extent)];
-        let offset = extent
-            .record
-            .map(|record| checkpoint.pages.record_offset(record) + 8);
-        table.row([
-            Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.start)),
-            Cell::styled(ADDRESS, format!(".. {:#x}", extent.pfns.end)),
-            grouped(extent.pages()).into(),
-            Cell::styled(style, name),
-            Cell::styled(
-                DIM,
-                extent
-                    .record
-                    .map_or(String::new(), |record| record.to_string()),
-            ),
-            Cell::styled(
-                DIM,
-                offset.map_or(String::new(), |offset| offset.to_string()),
-            ),
-        ]);
-    }
-    let _ = write!(out, "\n{table}");
-    if shown.len() > ROWS {
-        let text = format!("and {} more (--output json)", shown.len() - ROWS);
-        let _ = writeln!(out, "  {}", Painted(DIM, text));
-    }
-    out
-}
 
-/// Pages by look.
-fn totals(extents: &[Extent]) -> [u64; LOOKS.len()] {
-    let mut totals = [0u64; LOOKS.len()];
-    for extent in extents {
-        let total = &mut totals[look(extent)];
-        *total = total.saturating_add(extent.pages());
-    }
-    totals
-}
-
-/// One bar for each stretch of memory between gaps that are not RAM.
-fn picture(out: &mut String, extents: &[Extent]) {
-    let width = extents
-        .iter()
-        .map(|e| format!("{:#x}", e.pfns.start).len())
-        .max()
-        .unwrap_or(3);
-    for stretch in extents.split(|extent| extent.state == State::NotRam) {
-        let (Some(first), Some(last)) = (stretch.first(), stretch.last()) else {
-            continue;
-        };
-        let (start, end) = (first.pfns.start, last.pfns.end);
-        let cells = (end - start).min(BAR);
-        let mut looks = vec![LOOKS.len() - 1; cells as usize];
-        for extent in stretch {
-            let cell = |pfn: u64| {
-                (u128::from(pfn - start) * u128::from(cells) / u128::from(end - start)) as usize
-            };
-            let (from, to) = (cell(extent.pfns.start), cell(extent.pfns.end - 1));
-            for place in &mut looks[from..=to] {
-                *place = (*place).min(look(extent));
+    fn text(&self, loaded: &Loaded, checkpoint: &Checkpoint) -> String {
+        let mut out = String::new();
+        let page_size = loaded.image().page_size as u64;
+        let _ = writeln!(out, "{}\n", Painted(HEADING, &loaded.name));
+        for ((name, glyph, style), total) in LOOKS.iter().zip(self.totals) {
+            if total > 0 && *glyph != ' ' {
+                let bytes = human(total.saturating_mul(page_size));
+                let (glyph, count) = (Painted(*style, glyph), grouped(total));
+                let _ = writeln!(out, "  {glyph} {name:13} {count:>9} pages  {bytes:>10}");
             }
         }
+        let _ = writeln!(out);
+        let width = self
+            .bars
+            .iter()
+            .map(|bar| format!("{:#x}", bar.pfns.start).len())
+            .max();
+        for bar in &self.bars {
+            bar.draw(&mut out, width.unwrap_or(3));
+        }
+        more(&mut out, self.more_bars, "bars");
+        let columns = [
+            ("pfns", Align::Right),
+            ("", Align::Left),
+            ("pages", Align::Right),
+            ("state", Align::Left),
+            ("record", Align::Right),
+            ("page at byte", Align::Right),
+        ];
+        let mut table = Table::new(2, columns);
+        for extent in &self.rows {
+            let (name, _, style) = LOOKS[look(extent)];
+            let number = |number: Option<u64>| number.map_or(String::new(), |n| n.to_string());
+            let record = extent.record.map(|record| record as u64);
+            let offset = extent
+                .record
+                .map(|record| checkpoint.pages.record_offset(record) + 8);
+            table.row([
+                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.start)),
+                Cell::styled(ADDRESS, format!(".. {:#x}", extent.pfns.end)),
+                grouped(extent.pages()).into(),
+                Cell::styled(style, name),
+                Cell::styled(DIM, number(record)),
+                Cell::styled(DIM, number(offset)),
+            ]);
+        }
+        let _ = write!(out, "\n{table}");
+        more(&mut out, self.more_rows, "ranges (--output json)");
+        out
+    }
+}
+
+impl Bar {
+    /// Lets an extent show in its cells; the more telling look wins.
+    fn fill(&mut self, extent: &Extent) {
+        let (start, pages) = (self.pfns.start, u128::from(self.pfns.end - self.pfns.start));
+        let cells = self.cells.len() as u128;
+        let cell = |pfn: u64| (u128::from(pfn - start) * cells / pages) as usize;
+        let last = extent.pfns.end.min(self.pfns.end) - 1;
+        for place in &mut self.cells[cell(extent.pfns.start)..=cell(last)] {
+            *place = (*place).min(look(extent));
+        }
+    }
+
+    fn draw(&self, out: &mut String, width: usize) {
+        let Range { start, end } = self.pfns;
         let _ = write!(out, "  {} ", Painted(ADDRESS, format!("{start:#width$x}")));
-        for run in looks.chunk_by(|a, b| a == b) {
+        for run in self.cells.chunk_by(|a, b| a == b) {
             let (_, glyph, style) = LOOKS[run[0]];
             let _ = write!(
                 out,
@@ -220,19 +278,24 @@ fn picture(out: &mut String, extents: &[Extent]) {
                 Painted(style, glyph.to_string().repeat(run.len()))
             );
         }
-        let pad = (BAR - cells) as usize;
-        let each = (end - start).div_ceil(cells);
+        let pad = BAR as usize - self.cells.len();
+        let each = (end - start).div_ceil(self.cells.len() as u64);
         let scale = if each > 1 {
             format!("  about {each} pages a cell")
         } else {
             String::new()
         };
+        let end = Painted(ADDRESS, format!("{end:#x}"));
+        let _ = writeln!(out, "{:pad$} {end}{}", "", Painted(DIM, scale));
+    }
+}
+
+fn more(out: &mut String, count: usize, of: &str) {
+    if count > 0 {
         let _ = writeln!(
             out,
-            "{:pad$} {}{}",
-            "",
-            Painted(ADDRESS, format!("{end:#x}")),
-            Painted(DIM, scale)
+            "  {}",
+            Painted(DIM, format!("and {} more {of}", grouped(count as u64)))
         );
     }
 }

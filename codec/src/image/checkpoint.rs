@@ -80,7 +80,7 @@ impl Unallocated {
     /// The ranges, ascending; a pfn that is listed twice stands in two of them.
     pub fn sorted(&self) -> Vec<RangeInclusive<u64>> {
         let mut sorted = self.ranges.clone();
-        sorted.sort_by_key(|range| *range.start());
+        sorted.sort_unstable_by_key(|range| *range.start());
         sorted
     }
 

@@ -98,30 +98,17 @@ impl Cursor {
 }
 
 impl Checkpoint {
-    /// What every pfn is, from 0 to the last that is RAM, sent or listed; extents are as long as
-    /// they can be. Time and memory grow with the records and ranges of the image, not with pfns.
-    pub fn map(&self, ram: &RamMap) -> Vec<Extent> {
-        let mut listed: Vec<Range<u64>> = Vec::new();
-        for range in self
-            .unallocated
-            .as_ref()
-            .map(super::Unallocated::sorted)
-            .unwrap_or_default()
-        {
-            let range = *range.start()..range.end().saturating_add(1);
-            match listed.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => listed.push(range),
-            }
-        }
+    /// Tells what every pfn is, from 0 to the last that is RAM, sent or listed; extents are as long
+    /// as they can be. Time grows with the records and ranges of the image, not with pfns, and no
+    /// extent is kept.
+    pub fn map(&self, ram: &RamMap, tell: &mut dyn FnMut(Extent)) {
+        let listed = self.listed();
         let ram = ram.joined();
-        let end = [ram.last(), listed.last()]
-            .into_iter()
-            .flatten()
-            .map(|range| range.end)
-            .max();
+        let last = [ram.last(), listed.last()];
+        let end = last.into_iter().flatten().map(|range| range.end).max();
         let mut map = Map {
-            extents: Vec::new(),
+            tell,
+            last: None,
             ram: Cursor::new(ram),
             listed: Cursor::new(listed),
             next: 0,
@@ -131,18 +118,36 @@ impl Checkpoint {
             map.page(&self.pages, pfn, record, copies);
         }
         map.fill(end.unwrap_or(0));
-        map.extents
+        if let Some(last) = map.last {
+            (map.tell)(last);
+        }
+    }
+
+    /// The unallocated list as ascending ranges that do not touch.
+    fn listed(&self) -> Vec<Range<u64>> {
+        let mut listed: Vec<Range<u64>> = Vec::new();
+        let sorted = self.unallocated.as_ref().map(super::Unallocated::sorted);
+        for range in sorted.unwrap_or_default() {
+            let range = *range.start()..range.end().saturating_add(1);
+            match listed.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => listed.push(range),
+            }
+        }
+        listed
     }
 }
 
-struct Map {
-    extents: Vec<Extent>,
+struct Map<'t> {
+    tell: &'t mut dyn FnMut(Extent),
+    /// May grow still.
+    last: Option<Extent>,
     ram: Cursor,
     listed: Cursor,
     next: u64,
 }
 
-impl Map {
+impl Map<'_> {
     /// Says what the pfns without a page are, up to `end`.
     fn fill(&mut self, end: u64) {
         while self.next < end {
@@ -184,9 +189,13 @@ impl Map {
 
     fn push(&mut self, extent: Extent) {
         self.next = extent.pfns.end;
-        match self.extents.last_mut() {
+        match &mut self.last {
             Some(last) if last.joins(&extent) => last.pfns.end = extent.pfns.end,
-            _ => self.extents.push(extent),
+            last => {
+                if let Some(done) = last.replace(extent) {
+                    (self.tell)(done);
+                }
+            }
         }
     }
 }
@@ -211,7 +220,8 @@ mod tests {
             ranges,
             ..Unallocated::default()
         });
-        let map = checkpoint.map(&RamMap::new([10..14, 0..8]));
+        let mut map = Vec::new();
+        checkpoint.map(&RamMap::new([10..14, 0..8]), &mut |extent| map.push(extent));
         let told: Vec<_> = map
             .iter()
             .map(|e| (e.pfns.clone(), e.state, e.listed, e.record))
@@ -246,6 +256,8 @@ mod tests {
             ranges: vec![u64::MAX..=u64::MAX],
             ..Unallocated::default()
         });
-        assert_eq!(checkpoint.map(&RamMap::default()).len(), 2);
+        let mut count = 0;
+        checkpoint.map(&RamMap::default(), &mut |_| count += 1);
+        assert_eq!(count, 2);
     }
 }

@@ -94,14 +94,22 @@ pub(super) fn rank(
     guest: Guest,
     mut evidence: Vec<String>,
 ) -> Option<Detection> {
-    scores.retain(|score| !score.is_absurd());
-    let best = scores.iter().map(Score::key).max()?;
+    scores.sort_by_key(|score| core::cmp::Reverse(score.key()));
+    let best = scores.iter().find(|score| !score.is_absurd())?.key();
     let winners: Vec<&Score> = scores.iter().filter(|score| score.key() == best).collect();
+    let others: Vec<&Score> = scores.iter().filter(|score| score.key() != best).collect();
     let candidates: Vec<Dialect> = winners.iter().map(|score| score.dialect).collect();
     let dialect = (candidates.len() == 1).then(|| candidates[0]);
     let worth = |e: &&Evidence| !(e.repeats && e.speaks_for);
     let mut seen: Vec<&Evidence> = winners[0].evidence.iter().filter(worth).collect();
-    seen.sort_by_key(|e| core::cmp::Reverse(e.weight));
+    // First what decided: what does not speak for another dialect just as well.
+    let shared = |e: &Evidence| {
+        others
+            .iter()
+            .filter(|score| score.evidence.contains(e))
+            .count()
+    };
+    seen.sort_by_key(|e| (shared(e), core::cmp::Reverse(e.weight)));
     evidence.extend(seen.into_iter().map(|e| {
         let but = if e.speaks_for { "" } else { "although " };
         alloc::format!("{but}{}", e.text)

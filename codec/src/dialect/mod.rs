@@ -2,7 +2,8 @@
 //!
 //! The bytes of the stream changed several times without a change of its version word, so the
 //! version alone does not fix the layout. A [`Dialect`] does. Its [`Spec`] row says everything that
-//! a reader or writer has to know; nothing else in this crate asks which dialect it is handling.
+//! a reader or writer has to know. Only detection and the rules about what a hypervisor of an era
+//! filled in compare dialects themselves.
 //! Source: spec 12.1, which names the Xen commit of every change.
 
 mod layouts;

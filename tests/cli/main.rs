@@ -7,6 +7,7 @@
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `readme` | the sessions in the README are true |
 //! | `screens` | what a person sees, as snapshots |
 
 mod check;
@@ -16,4 +17,5 @@ mod info;
 mod input;
 mod map;
 mod program;
+mod readme;
 mod screens;

@@ -215,9 +215,9 @@ pub struct Convert {
     #[arg(long)]
     pub allow_loss: bool,
 
-    /// Replace OUT where it exists
+    /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
-    pub force: bool,
+    pub no_clobber: bool,
 
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,

@@ -81,7 +81,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         );
         return Err(Failure::Usage(text));
     }
-    let mut out = OutputFile::create(&args.out, args.force)?;
+    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
     out.write_all(&surroundings.front)?;
     let mut held = 0;
     let written = conversion.write(|piece| -> Result<(), Stopped> {

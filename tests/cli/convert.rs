@@ -13,15 +13,7 @@ fn the_same_dialect_is_the_same_bytes() {
         let path = folder.file("in.sav", &golden.bytes());
         let out = folder.path("out.sav");
         let dialect = golden.dialect().name();
-        let run = run([
-            "convert",
-            "--to",
-            dialect,
-            "--force",
-            arg(&path),
-            "-o",
-            arg(&out),
-        ]);
+        let run = run(["convert", "--to", dialect, arg(&path), "-o", arg(&out)]);
         assert_eq!(run.code, 0, "{}: {run:?}", golden.name);
         assert!(
             fs::read(&out).expect("the output") == golden.bytes(),
@@ -67,14 +59,7 @@ fn compact_keeps_the_copies_that_count() {
         let golden = golden(name);
         let path = folder.file("in.sav", &golden.bytes());
         let out = folder.path("out.sav");
-        let done = run([
-            "convert",
-            "--compact",
-            "--force",
-            arg(&path),
-            "-o",
-            arg(&out),
-        ]);
+        let done = run(["convert", "--compact", arg(&path), "-o", arg(&out)]);
         assert_eq!(done.code, 0, "{name}: {done:?}");
         let info = run(["info", "--output", "json", arg(&out)]).json();
         assert_eq!(info["pages"]["num_superseded"], 0, "{name}");
@@ -188,10 +173,15 @@ fn nothing_half_written_stays() {
     assert_eq!(folder.names(), ["in.sav"]);
     let kept = folder.file("kept.sav", b"precious");
     let whole = folder.file("in.sav", &golden);
-    let refused = run(["convert", "--compact", arg(&whole), "-o", arg(&kept)]);
+    let options = ["convert", "--compact", "--no-clobber"];
+    let refused = run(options.into_iter().chain([arg(&whole), "-o", arg(&kept)]));
     assert_eq!(refused.code, 4, "{refused:?}");
     assert_eq!(fs::read(&kept).expect("the file"), b"precious");
     assert_eq!(folder.names(), ["in.sav", "kept.sav"]);
+    // Replaced as a whole: even the file that is being read.
+    let itself = run(["convert", "--compact", arg(&whole), "-o", arg(&whole)]);
+    assert_eq!(itself.code, 0, "{itself:?}");
+    assert!(fs::read(&whole).expect("the file") == golden);
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn directory(target: &Path) -> &Path {
 fn exists() -> io::Error {
     io::Error::new(
         io::ErrorKind::AlreadyExists,
-        "the file exists (use --force to replace it)",
+        "the file exists, and --no-clobber keeps it",
     )
 }
 

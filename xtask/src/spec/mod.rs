@@ -4,18 +4,20 @@
 //! |---|---|
 //! | `clauses` | every clause has its anchor, no number twice, none that was published is gone |
 //! | `citations` | what the sources cite is there |
+//! | `rules` | a clause that demands something is cited by a code, or says why none can |
 //! | `links` | links between documents lead somewhere |
 
 mod citations;
 mod clauses;
 mod links;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::files;
 use crate::step::Outcome;
-use clauses::PUBLISHED;
+use clauses::{Clause, PUBLISHED};
 
 /// The specification.
 const SPEC: &str = "spec/ia64-save.md";
@@ -32,7 +34,8 @@ pub fn check(fix: bool) -> Outcome {
 }
 
 fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
-    let (clauses, about_clauses) = clauses::read(&std::fs::read_to_string(SPEC)?);
+    let spec = std::fs::read_to_string(SPEC)?;
+    let (clauses, about_clauses) = clauses::read(&spec);
     let mut complaints: Vec<String> = about_clauses
         .into_iter()
         .map(|complaint| format!("{SPEC}:{complaint}"))
@@ -57,6 +60,14 @@ fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
         .iter()
         .map(|clause| clause.number.as_str())
         .collect();
+    let codes = citations::of_codes(&std::fs::read_to_string(CODES)?);
+    let checked = codes.iter().map(|code| code.number.as_str()).collect();
+    for Clause { number, line } in rules::unchecked(&spec, &clauses, &checked) {
+        complaints.push(format!(
+            "{SPEC}:{line}: no code cites the rules of clause {number}, which does not say that they {}",
+            rules::EXCUSE
+        ));
+    }
     let mut cited = 0;
     let documents = files::texts("md")?;
     let sources = files::texts("rs")?;
@@ -67,7 +78,7 @@ fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
         }
         let mut citations = citations::read(text);
         if path == Path::new(CODES) {
-            citations.extend(citations::of_codes(text));
+            citations.extend(codes.iter().cloned());
         }
         cited += citations.len();
         for citation in citations {

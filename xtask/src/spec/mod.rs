@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `clauses` | every clause has its anchor, no number twice, none that was published is gone |
 //! | `citations` | what the sources cite is there |
-//! | `rules` | a clause that demands something is cited by a code, or says why none can |
+//! | `rules` | a clause that demands something is cited by a code, or says why none can; every clause has its source |
 //! | `links` | links between documents lead somewhere |
 
 mod citations;
@@ -17,10 +17,12 @@ use std::path::Path;
 
 use crate::files;
 use crate::step::Outcome;
-use clauses::{Clause, PUBLISHED};
+use clauses::PUBLISHED;
 
 /// The specification.
 const SPEC: &str = "spec/ia64-save.md";
+/// Where each clause comes from.
+const SOURCES: &str = "spec/provenance.md";
 /// The table of codes, whose clauses are strings.
 const CODES: &str = "codec/src/code.rs";
 
@@ -62,10 +64,12 @@ fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
         .collect();
     let codes = citations::of_codes(&std::fs::read_to_string(CODES)?);
     let checked = codes.iter().map(|code| code.number.as_str()).collect();
-    for Clause { number, line } in rules::unchecked(&spec, &clauses, &checked) {
+    let about_rules = rules::complaints(&spec, &clauses, &checked);
+    complaints.extend(about_rules.iter().map(|c| format!("{SPEC}:{c}")));
+    let sources = std::fs::read_to_string(SOURCES)?;
+    for number in rules::without_source(&sources, &clauses) {
         complaints.push(format!(
-            "{SPEC}:{line}: no code cites the rules of clause {number}, which does not say that they {}",
-            rules::EXCUSE
+            "{SOURCES}: nothing says where clause {number} comes from"
         ));
     }
     let mut cited = 0;

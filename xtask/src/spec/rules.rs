@@ -1,5 +1,6 @@
-//! Rules without a check: a clause that demands something is one that a code cites, or it says that
-//! no image shows whether it was kept.
+//! Rules and their checks: a clause that demands something is one that a code cites, or it says that
+//! no image shows whether it was kept; and a code cites a clause that demands something. Every clause
+//! of the format says where it comes from.
 
 use std::collections::BTreeSet;
 
@@ -9,21 +10,44 @@ use super::clauses::{self, Clause};
 const DEMANDS: [&str; 2] = ["MUST", "SHOULD"];
 
 /// What a clause says that no code can cite.
-pub const EXCUSE: &str = "cannot be checked offline";
+const EXCUSE: &str = "cannot be checked offline";
 
-/// The clauses that demand something which no code cites, and that have no excuse.
-pub fn unchecked<'a>(text: &str, clauses: &'a [Clause], cited: &BTreeSet<&str>) -> Vec<&'a Clause> {
+/// Chapters that are no part of the format: the introduction and the history.
+const APART: [&str; 2] = ["1", "16"];
+
+/// Complaints about rules that no code cites, and about codes that cite no rule.
+pub fn complaints(text: &str, clauses: &[Clause], cited: &BTreeSet<&str>) -> Vec<String> {
     let lines: Vec<&str> = text.lines().collect();
     let ends = clauses.iter().skip(1).map(|next| next.line);
+    let mut complaints = Vec::new();
+    for (Clause { number, line }, end) in clauses.iter().zip(ends.chain([lines.len() + 1])) {
+        let said = said(&lines[*line..end - 1]);
+        let is_cited = cited.contains(number.as_str());
+        match demands(&said) {
+            true if !is_cited && !said.contains(EXCUSE) => complaints.push(format!(
+                "{line}: no code cites the rules of clause {number}, which does not say that they {EXCUSE}"
+            )),
+            false if is_cited => complaints.push(format!(
+                "{line}: a code cites clause {number}, which demands nothing"
+            )),
+            _ => {}
+        }
+    }
+    complaints
+}
+
+/// The clauses of the format that the document of sources does not link.
+pub fn without_source<'a>(sources: &str, clauses: &'a [Clause]) -> Vec<&'a str> {
     clauses
         .iter()
-        .zip(ends.chain([lines.len() + 1]))
-        .filter(|(clause, end)| {
-            // Between its heading and the next; the next one's anchor does no harm.
-            let said = said(&lines[clause.line..end - 1]);
-            demands(&said) && !said.contains(EXCUSE) && !cited.contains(clause.number.as_str())
+        .map(|clause| clause.number.as_str())
+        .filter(|number| {
+            let Some((chapter, _)) = number.split_once('.') else {
+                return false;
+            };
+            let link = format!("#c{})", number.replace('.', "-"));
+            !APART.contains(&chapter) && !sources.contains(&link)
         })
-        .map(|(clause, _)| clause)
         .collect()
 }
 
@@ -50,19 +74,33 @@ fn demands(said: &str) -> bool {
 mod tests {
     use super::*;
 
+    const TEXT: &str = "<a id=\"c1\"></a>\n## 1 One\nIt MUST.\n\n\
+        <a id=\"c1-1\"></a>\n### 1.1 Cited\nIt SHOULD NOT.\n\n\
+        <a id=\"c1-2\"></a>\n### 1.2 Excused\nIt MUST, and this cannot be\nchecked offline.\n\n\
+        <a id=\"c1-3\"></a>\n### 1.3 No rule\nIt MAY.\n```text\nMUST\n```\n\n\
+        <a id=\"c2\"></a>\n## 2 Two\n<a id=\"c2-1\"></a>\n### 2.1 Last\n**SHOULD**";
+
     #[test]
-    fn a_rule_has_a_code_or_an_excuse() {
-        let text = "<a id=\"c1\"></a>\n## 1 One\nIt MUST.\n\n\
-                    <a id=\"c1-1\"></a>\n### 1.1 Cited\nIt SHOULD NOT.\n\n\
-                    <a id=\"c1-2\"></a>\n### 1.2 Excused\nIt MUST, and this cannot be\nchecked offline.\n\n\
-                    <a id=\"c1-3\"></a>\n### 1.3 No rule\nIt MAY.\n```text\nMUST\n```\n\n\
-                    <a id=\"c1-4\"></a>\n### 1.4 Last\n**SHOULD**";
-        let (clauses, complaints) = clauses::read(text);
-        assert_eq!(complaints, [""; 0]);
-        let found: Vec<&str> = unchecked(text, &clauses, &BTreeSet::from(["1.1"]))
-            .into_iter()
-            .map(|clause| clause.number.as_str())
+    fn a_rule_has_a_code_or_an_excuse_and_a_code_has_a_rule() {
+        let (clauses, about_clauses) = clauses::read(TEXT);
+        assert_eq!(about_clauses, [""; 0]);
+        let found = complaints(TEXT, &clauses, &BTreeSet::from(["1.1", "1.3"]));
+        let starts: Vec<&str> = found
+            .iter()
+            .filter_map(|c| c.split(", which").next())
             .collect();
-        assert_eq!(found, ["1", "1.4"]);
+        let wanted = [
+            "2: no code cites the rules of clause 1",
+            "15: a code cites clause 1.3",
+            "24: no code cites the rules of clause 2.1",
+        ];
+        assert_eq!(starts, wanted);
+    }
+
+    #[test]
+    fn a_clause_of_the_format_has_a_source() {
+        let (clauses, _) = clauses::read(TEXT);
+        assert_eq!(without_source("[2](a.md#c2)", &clauses), ["2.1"]);
+        assert_eq!(without_source("[2.1](a.md#c2-1)", &clauses), [""; 0]);
     }
 }

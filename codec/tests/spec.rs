@@ -1,9 +1,11 @@
-//! The specification's complaints: each can be produced, and each bad image shows its fault by name.
+//! The specification against the code: each complaint can be produced, each bad image shows its
+//! fault by name, and tables that stand in both say the same.
 
 use bytes::Bytes;
 use ia64save_codec::check::{self, CheckOptions, RULES};
 use ia64save_codec::convert::{ConvertOptions, plan};
 use ia64save_codec::decode::Event;
+use ia64save_codec::dialect::P2mSizeMeaning;
 use ia64save_codec::encode::Encoder;
 use ia64save_codec::envelope::{
     ByteOrder, DeviceModelKind, device_model_header, xend_header, xl_header,
@@ -267,6 +269,75 @@ fn every_code_can_be_produced() {
     let mut all: Vec<Code> = of_rules.chain(CASES.map(|(code, _)| code)).collect();
     all.sort();
     assert_eq!(all, Code::ALL, "a code is produced in one place");
+}
+
+/// The rows of a clause's last table, cell by cell, without its head.
+fn table(clause: &str) -> Vec<Vec<String>> {
+    let anchor = format!("<a id=\"c{}\"></a>", clause.replace('.', "-"));
+    let (_, text) = SPEC.split_once(&anchor).expect("the clause");
+    let text = text.split("<a id=").next().unwrap_or_default();
+    let mut rows = Vec::new();
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        if line.starts_with("|---") {
+            rows.clear();
+            continue;
+        }
+        let cells = line.trim_matches('|').split(" | ");
+        rows.push(cells.map(|cell| cell.trim().replace('`', "")).collect());
+    }
+    rows
+}
+
+#[test]
+fn the_table_of_dialects_is_the_code_s() {
+    let rows = Dialect::ALL.map(|dialect| {
+        let spec = dialect.spec();
+        let or_none = |n: usize| {
+            if n == 0 {
+                "-".to_string()
+            } else {
+                n.to_string()
+            }
+        };
+        let bitmap = spec.vcpumap.size(64).filter(|_| spec.hvm).unwrap_or(0);
+        [
+            spec.id,
+            spec.name,
+            &(spec.version as u64).to_string(),
+            &spec.arch_setup.size().to_string(),
+            match spec.p2m_size {
+                P2mSizeMeaning::MaxMem => "limit",
+                P2mSizeMeaning::MaximumGpfn => "highest",
+            },
+            &format!("{:?}", spec.context),
+            if spec.pv_vcpumap { "map" } else { "0" },
+            if spec.hvm { "yes" } else { "no" },
+            &or_none(spec.magic_pfns.len()),
+            &or_none(bitmap as usize),
+        ]
+        .map(String::from)
+        .to_vec()
+    });
+    assert_eq!(table("12.1"), rows);
+}
+
+#[test]
+fn the_limits_are_the_code_s() {
+    let limits = Limits::default();
+    let bounds = table("14.1").into_iter().map(|row| row[1].clone());
+    let bounds: Vec<String> = bounds.collect();
+    let mib = |bytes: u64| format!("{} MiB", bytes >> 20);
+    let expected = [
+        limits.memmap_pages.to_string(),
+        limits.max_virt_cpus.to_string(),
+        mib(limits.hvm_context_bytes),
+        mib(u64::from(limits.config_bytes)),
+        format!("2^{} - 1", (limits.page_records + 1).ilog2()),
+        format!("2^{}", limits.unallocated_ranges.ilog2()),
+        limits.checkpoints.to_string(),
+        mib(limits.retained_bytes as u64),
+    ];
+    assert_eq!(bounds, expected);
 }
 
 fn code<T>(result: Result<T, Error>) -> Code {

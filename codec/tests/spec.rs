@@ -205,7 +205,7 @@ const CASES: [Case; 18] = [
         broken(&file)
     }),
     (Code::EnvelopeConfigSyntax, || {
-        only(in_xend(b"(domain (name guest", Guest::Pv))
+        only(&in_xend(b"(domain (name guest", Guest::Pv))
     }),
     (Code::EnvelopeMagic, || broken(&xl(31, b'\n'))),
     (Code::EnvelopeByteorder, || broken(&xl(33, 9))),
@@ -222,13 +222,13 @@ const CASES: [Case; 18] = [
         ))
     }),
     (Code::ConfigGuest, || {
-        only(in_xend(b"(domain (vcpus 1) (image (hvm)))", Guest::Pv))
+        only(&in_xend(b"(domain (vcpus 1) (image (hvm)))", Guest::Pv))
     }),
     (Code::ConfigVcpus, || {
-        only(in_xend(b"(domain (vcpus 0) (image (linux)))", Guest::Pv))
+        only(&in_xend(b"(domain (vcpus 0) (image (linux)))", Guest::Pv))
     }),
     (Code::DeviceModelAbsent, || {
-        only(in_xend(b"(domain (vcpus 1) (image (hvm)))", Guest::Hvm))
+        only(&in_xend(b"(domain (vcpus 1) (image (hvm)))", Guest::Hvm))
     }),
     (Code::ConvertVcpu0, || {
         let mut params = Params::new(Dialect::D11, Guest::Pv);
@@ -390,8 +390,8 @@ fn broken(file: &[u8]) -> Code {
 }
 
 /// The one thing to say of a file; a generated memory map has an empty descriptor, though.
-fn only(file: Bytes) -> Code {
-    let mut codes = codes_of(&file);
+fn only(file: &Bytes) -> Code {
+    let mut codes = codes_of(file);
     codes.retain(|code| *code != Code::MemmapDescEmpty);
     assert_eq!(codes.len(), 1, "{codes:?}");
     codes[0]

@@ -4,11 +4,13 @@
 //! |---|---|
 //! | `clauses` | every clause has its anchor, no number twice, none that was published is gone |
 //! | `citations` | what the sources cite is there |
+//! | `rules` | a clause that demands something is cited by a code, or says why none can; every clause has its source |
 //! | `links` | links between documents lead somewhere |
 
 mod citations;
 mod clauses;
 mod links;
+mod rules;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -19,6 +21,8 @@ use clauses::PUBLISHED;
 
 /// The specification.
 const SPEC: &str = "spec/ia64-save.md";
+/// Where each clause comes from.
+const SOURCES: &str = "spec/provenance.md";
 /// The table of codes, whose clauses are strings.
 const CODES: &str = "codec/src/code.rs";
 
@@ -32,7 +36,8 @@ pub fn check(fix: bool) -> Outcome {
 }
 
 fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
-    let (clauses, about_clauses) = clauses::read(&std::fs::read_to_string(SPEC)?);
+    let spec = std::fs::read_to_string(SPEC)?;
+    let (clauses, about_clauses) = clauses::read(&spec);
     let mut complaints: Vec<String> = about_clauses
         .into_iter()
         .map(|complaint| format!("{SPEC}:{complaint}"))
@@ -57,6 +62,16 @@ fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
         .iter()
         .map(|clause| clause.number.as_str())
         .collect();
+    let codes = citations::of_codes(&std::fs::read_to_string(CODES)?);
+    let checked = codes.iter().map(|code| code.number.as_str()).collect();
+    let about_rules = rules::complaints(&spec, &clauses, &checked);
+    complaints.extend(about_rules.iter().map(|c| format!("{SPEC}:{c}")));
+    let sources = std::fs::read_to_string(SOURCES)?;
+    for number in rules::without_source(&sources, &clauses) {
+        complaints.push(format!(
+            "{SOURCES}: nothing says where clause {number} comes from"
+        ));
+    }
     let mut cited = 0;
     let documents = files::texts("md")?;
     let sources = files::texts("rs")?;
@@ -67,7 +82,7 @@ fn complaints(fix: bool) -> std::io::Result<(Vec<String>, String)> {
         }
         let mut citations = citations::read(text);
         if path == Path::new(CODES) {
-            citations.extend(citations::of_codes(text));
+            citations.extend(codes.iter().cloned());
         }
         cited += citations.len();
         for citation in citations {

@@ -119,7 +119,7 @@ codes! {
     // Pages.
     PagesNone = "pages-none", Error, "5.2", "no page was sent";
     PageOutsideRam = "page-outside-ram", Error, "5.1", "a page is not RAM by the memory map";
-    PageMissing = "page-missing", Warning, "5.4", "RAM is neither sent nor listed as unallocated";
+    PageMissing = "page-missing", Note, "5.4", "RAM is neither sent nor listed as unallocated";
     UnallocatedCount = "unallocated-count", Error, "6.1", "more pages are listed as unallocated than there are";
     UnallocatedOutsideRam = "unallocated-outside-ram", Error, "6.2", "an unallocated pfn is not RAM by the memory map";
     UnallocatedOrder = "unallocated-order", Warning, "6.2", "the unallocated list is not in the order of the memory map";

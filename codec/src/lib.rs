@@ -13,7 +13,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`wire`] | fixed layouts, one declaration each: every structure, register and device record |
-//! | [`dialect`] | the table of the thirteen dialects: data, not code paths |
+//! | [`dialect`] | the table of dialects: data, not code paths |
 //! | [`grammar`] | one production for each part of the stream, and the order of the parts |
 //! | [`decode`] | the sans-io [`Decoder`](decode::Decoder): bytes in, events out |
 //! | [`encode`] | the [`Encoder`](encode::Encoder), its mirror |

@@ -9,7 +9,7 @@ use super::findings::Findings;
 use super::spans::{merged, uncovered};
 use super::text::pfns;
 use super::unallocated::is_believable;
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::error::Finding;
 use crate::image::Unallocated;
 
@@ -91,15 +91,28 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
         let covered = merged(sent, listed(list).into_iter());
         let had = before.map(|list| joined(listed(list)));
         let whole = had.as_ref().unwrap_or(&context.ram);
+        let mut holes = Vec::new();
+        let mut pages = 0u64;
         uncovered(whole, covered, |range| {
-            out.add_lazily(Code::PageMissing, || {
+            pages = pages.saturating_add(range.end - range.start);
+            holes.push(range);
+        });
+        // A saver may well have skipped a page; it did not skip more than it sent.
+        let skipped = pages <= round.checkpoint.pages.distinct() as u64;
+        for hole in holes {
+            let found = || {
                 let path = format!("{}", round.place(Part::Pages));
                 let terminator = round.checkpoint.pages.terminator();
                 Finding::new(Code::PageMissing, terminator.unwrap_or(0), path)
                     .expected("a page record or an entry of the unallocated list")
-                    .found(format!("neither for pfn {}", pfns(&range)))
-            });
-        });
+                    .found(format!("neither for pfn {}", pfns(&hole)))
+            };
+            if skipped {
+                out.add_lazily(Code::PageMissing, found);
+            } else {
+                out.add(found().severity(Severity::Warning));
+            }
+        }
         before = Some(list);
     }
 }

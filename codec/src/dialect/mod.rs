@@ -1,4 +1,4 @@
-//! The thirteen dialects of the stream: data, not code paths.
+//! The dialects of the stream, D0 to D12 with a D1b: data, not code paths.
 //!
 //! The bytes of the stream changed several times without a change of its version word, so the
 //! version alone does not fix the layout. A [`Dialect`] does. Its [`Spec`] row says everything that

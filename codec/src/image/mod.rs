@@ -154,6 +154,10 @@ impl Image {
 
     /// The start_info page of a checkpoint (PV): file offset of the page, and the page.
     pub fn start_info(&self, checkpoint: usize) -> Option<(u64, &[u8])> {
+        // An HVM domain has none; its pfn is 0, which is a page like any other.
+        if self.guest() != Some(Guest::Pv) {
+            return None;
+        }
         let pfn = self.checkpoints.get(checkpoint)?.start_info_pfn()?;
         let (record, page) = self.page_of(checkpoint, pfn)?;
         Some((record + 8, page))

@@ -272,7 +272,7 @@ types:
       - id: length
         type: u4
         if: signature != "QemuDeviceModelRecord"
-        doc: in the writer's order
+        doc: in the writer's order, which was little-endian on every host that is known
       - id: data
         size: 'signature == "QemuDeviceModelRecord" ? _io.size - _io.pos : length'
 
@@ -443,7 +443,9 @@ types:
         value: >-
           _root.d >= 110 and left >= 8 and (next_gmfn == 0xffffffffffffffff or (left >= 16400
           and next_gmfn < _root.p2m_size and (second_gmfn == 0xffffffffffffffff or next_gmfn < second_gmfn)))
-        doc: "Nothing marks a round (11.1): it is told by a terminator, or by two gmfns that ascend."
+        doc: |
+          Nothing marks a round (11.1): it is told by a terminator, or by two gmfns that ascend. Whether
+          they are RAM, and in which order the map has them, is not looked at here.
 
   page_record:
     doc: "A page of the guest (5.1), or the end of the pages (5.3)."

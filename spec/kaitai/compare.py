@@ -196,7 +196,7 @@ class Comparison:
         self.fields += self.match(name, known, {field["path"]: field for field in printed + gmfns})
 
     def dump(self, path, options, *part):
-        # Read from a pipe where pages count: of a file the tool may lose the page records of rounds.
+        # Through a pipe where pages count: of a file that it maps, the tool loses the records of rounds.
         how = ["--output", "json", "--padding", *options]
         if not part:
             return self.ask("dump", *how, path)["fields"]

@@ -3,20 +3,21 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, licences, spec, words};
+use crate::{cargo, kaitai, licences, spec, words};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
     ("licences", licences::check),
     ("lint", cargo::lint),
     ("test", cargo::test),
+    ("kaitai", kaitai::check),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
 ];
 

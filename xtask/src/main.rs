@@ -6,6 +6,7 @@
 //! | `licences` | licences of everything that is built |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
+//! | `kaitai` | the Kaitai Struct grammar against the tool |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -14,6 +15,7 @@
 mod cargo;
 mod ci;
 mod files;
+mod kaitai;
 mod licences;
 mod spec;
 mod step;
@@ -34,6 +36,8 @@ cargo xtask STEP [OPTIONS]
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
   bench [...]     builds the release and measures it against cat; bench --help says more
+  kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
+                  and python3
   ci              all of the above, with a summary
   help            this
 
@@ -62,6 +66,7 @@ fn main() -> ExitCode {
         ("spec", []) => spec::check(false),
         ("spec", ["--fix"]) => spec::check(true),
         ("words", []) => words::check(),
+        ("kaitai", []) => kaitai::check(),
         ("bench", rest) => cargo::bench(rest),
         ("ci", []) => ci::all(),
         _ => {

@@ -142,8 +142,8 @@ class Comparison:
         if len(self.complaints) <= 40:
             print(text)
 
-    def ask(self, *args, data=b""):
-        done = subprocess.run([self.tool, *args], input=data, capture_output=True, check=False)
+    def ask(self, *args):
+        done = subprocess.run([self.tool, *args], capture_output=True, check=False)
         if not done.stdout:
             raise SystemExit(f"ia64save {' '.join(args)}: {done.stderr.decode()}")
         return json.loads(done.stdout)
@@ -196,11 +196,7 @@ class Comparison:
         self.fields += self.match(name, known, {field["path"]: field for field in printed + gmfns})
 
     def dump(self, path, options, *part):
-        # Through a pipe where pages count: of a file that it maps, the tool loses the records of rounds.
-        how = ["--output", "json", "--padding", *options]
-        if not part:
-            return self.ask("dump", *how, path)["fields"]
-        return self.ask("dump", *how, "-", *part, data=pathlib.Path(path).read_bytes())["fields"]
+        return self.ask("dump", "--output", "json", "--padding", *options, path, *part)["fields"]
 
     def match(self, name, known, printed):
         for path in printed.keys() - known.keys():

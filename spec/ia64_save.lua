@@ -4,8 +4,9 @@
 --   wireshark -X lua_script:spec/ia64_save.lua CAPTURE
 --
 -- The stream is cut into units (a page record, a context, a run of pfns). Each is asked for by its
--- exact length and taken whole, so every byte is dissected once however the segments fall. What was
--- known before each call is kept by frame, so that any frame can be shown again later.
+-- exact length and taken whole, so every byte is dissected once however the segments fall; only the
+-- few bytes that tell the length, and a first context, which tells the dialect, are looked at segment
+-- by segment. What was known before each call is kept by frame, so that any frame can be shown again.
 
 local proto = Proto("ia64save", "Xen/Itanium save image")
 local PORT, PAGE = 8002, 16384
@@ -626,11 +627,11 @@ proto.prefs.dialect = Pref.enum("Dialect", 0, "The dialect of the stream (spec 1
 
 ---------------------------------------------------------------------------------------------------
 -- Units of the stream. Each is given the bytes from `at` on, takes a whole number of units and
--- returns how many bytes these had; or nil and how many bytes it needs to begin with. It must take
--- all that it asked for: Wireshark hands bytes that were left behind out again only together with
--- those in front of them.
+-- returns how many bytes these had; or nil and how many bytes the unit has in all, or MORE where it
+-- cannot say yet. What is asked for by number must be taken whole, and not be asked for twice: in a
+-- frame that answers two questions, Wireshark forgets the second when it shows the frame again.
 
-local U = {}
+local U, MORE = {}, -1
 
 local function word(tvb, at) return tvb(at, 8):le_uint64() end
 local function number(tvb, at) return word(tvb, at):tonumber() end
@@ -662,7 +663,7 @@ function U.request(c, tvb, at, avail)
   local text = tvb(at, math.min(avail, 80)):raw()
   local line = text:match("^[^\n]*\n") or text:match("^%(%a+%)")
   if not line then
-    if avail < 80 and text:match("^%(?%a*%)?\r?$") then return nil, -1 end
+    if avail < 80 and text:match("^%(?%a*%)?\r?$") then return nil, MORE end
     broken(c, "No request: the capture begins too late, or this is no relocation")
     return 0
   end
@@ -682,7 +683,7 @@ function U.envelope(c, tvb, at, avail)
     broken(c, "No LinuxGuestRecord after the request")
     return 0
   end
-  if avail < 20 then return nil, 20 end
+  if avail < 20 then return nil, MORE end
   local length = tvb(at + 16, 4):int()
   if length <= 0 or length > CONFIG_MAX then
     broken(c, "The configuration cannot take " .. length .. " bytes")
@@ -702,7 +703,7 @@ function U.envelope(c, tvb, at, avail)
 end
 
 function U.head(c, tvb, at, avail)
-  if avail < 16 then return nil, 16 end
+  if avail < 16 then return nil, MORE end
   local s = c.state
   local version = word(tvb, at + 8)
   if version < UInt64(1) or version > UInt64(3) then
@@ -714,7 +715,7 @@ function U.head(c, tvb, at, avail)
   version = version:tonumber()
   local setup = LAYOUTS.ArchSetupVhpt
   if version == 1 then
-    if avail < 32 then return nil, 32 end
+    if avail < 32 then return nil, MORE end
     local flags = number(tvb, at + 24)
     local old = tvb(at + 16, 2):le_uint() == 0 and (flags == 2 or flags == 3)
     setup = old and LAYOUTS.ArchSetupDom0Op or LAYOUTS.ArchSetupPlain
@@ -747,7 +748,7 @@ function U.head(c, tvb, at, avail)
 end
 
 function U.memmap(c, tvb, at, avail)
-  if avail < 4 then return nil, 4 end
+  if avail < 4 then return nil, MORE end
   local s, pages = c.state, tvb(at, 4):le_uint()
   if pages == 0 or pages > MEMMAP_MAX then
     broken(c, "The memory map cannot take " .. pages .. " pages")
@@ -794,7 +795,7 @@ local function is_ram(s, gmfn)
 end
 
 function U.pages(c, tvb, at, avail)
-  if avail < 8 then return nil, 8 end
+  if avail < 8 then return nil, MORE end
   local s = c.state
   if ones(tvb, at) then
     c.tree:add_le(F["page.end"], tvb(at, 8))
@@ -818,7 +819,7 @@ local function after_unallocated(s)
 end
 
 function U.unallocated_count(c, tvb, at, avail)
-  if avail < 4 then return nil, 4 end
+  if avail < 4 then return nil, MORE end
   local s, count = c.state, tvb(at, 4):le_uint()
   local item = c.tree:add_le(F["unallocated.count"], tvb(at, 4))
   local ram = s.version == 1 and s.p2m_size or s.ranges and s.ram
@@ -830,7 +831,7 @@ function U.unallocated_count(c, tvb, at, avail)
 end
 
 function U.unallocated(c, tvb, at, avail)
-  if avail < 8 then return nil, 8 end
+  if avail < 8 then return nil, MORE end
   local s = c.state
   local count = math.min(math.floor(avail / 8), s.left)
   local tree = c.tree:add(tvb(at, count * 8), count .. " unallocated pfns")
@@ -876,14 +877,14 @@ local function choose(c, tvb, at, avail)
   for _, name in ipairs(names) do
     local size = LAYOUTS[name].size
     if s.hvm then
-      if avail < size then return size end
+      if avail < size then return true end
       local pfn = word(tvb, at + size - 8)
       if pfn == UInt64(1) or ones(tvb, at + size - 8) then
         by_size(c, name, tvb, at)
         return
       end
     else
-      if avail < size + MASK_ADDR + 8 then return size + MASK_ADDR + 8 end
+      if avail < size + MASK_ADDR + 8 then return true end
       if word(tvb, at + size + MASK_ADDR) == s.xsi_va + UInt64(1) then
         by_size(c, name, tvb, at)
         return
@@ -928,8 +929,7 @@ end
 function U.context(c, tvb, at, avail)
   local s = c.state
   if not s.dialect then
-    local need = choose(c, tvb, at, avail)
-    if need then return nil, need end
+    if choose(c, tvb, at, avail) then return nil, MORE end
   end
   -- With its privregs page behind it, which was looked into.
   local size = s.dialect.context.size
@@ -977,7 +977,7 @@ local function ends_well(s, tvb, at, first)
 end
 
 function U.vcpumap(c, tvb, at, avail)
-  if avail < 8 then return nil, 8 end
+  if avail < 8 then return nil, MORE end
   local s, max = c.state, word(tvb, at)
   if max > UInt64(VCPUS_MAX) then
     broken(c, "max_virt_cpus is " .. tostring(max))
@@ -986,18 +986,18 @@ function U.vcpumap(c, tvb, at, avail)
   max = max:tonumber()
   local slack, words = math.floor((max + 8) / 8), math.floor((max + 63) / 64) * 8
   local size = s.dialect and s.dialect.words and words or slack
-  if avail < 8 + math.min(slack, words) then return nil, 8 + math.min(slack, words) end
+  if avail < 8 + math.min(slack, words) then return nil, MORE end
   if s.version == 3 and not s.dialect then
     -- D11 and D12 differ in one byte (spec 12.2).
     local first = words < slack and online(c, tvb, at + 8, max)[1]
     if first then
       local length = LAYOUTS.ContextF.size
-      if avail < 8 + words + length then return nil, 8 + words + length end
+      if avail < 8 + words + length then return nil, MORE end
       if ends_well(s, tvb, at + 8 + words, first) then
         decide(c, "D12")
         size = words
       elseif avail < 8 + size + length then
-        return nil, 8 + size + length
+        return nil, MORE
       else
         decide(c, "D11")
         if not ends_well(s, tvb, at + 8 + size, first) then
@@ -1008,7 +1008,7 @@ function U.vcpumap(c, tvb, at, avail)
       decide(c, "D11", "D11 or D12")
     end
   end
-  if avail < 8 + size then return nil, 8 + size end
+  if avail < 8 + size then return nil, MORE end
   local tree = c.tree:add(tvb(at, 8 + size), "vcpumap")
   tree:add_le(F["vcpumap.max_virt_cpus"], tvb(at, 8))
   if size > 0 then tree:add(F["vcpumap.bitmap"], tvb(at + 8, size)) end
@@ -1035,7 +1035,7 @@ end
 function U.magic(c, tvb, at, avail)
   local s = c.state
   local function sized(size) return DOMAIN_RECORDS[size - VCPU_RECORDS * #s.vcpus] end
-  if avail < 32 then return nil, 32 end
+  if avail < 32 then return nil, MORE end
   if s.version == 2 and not forced() and s.dialect.context.size == 22208 then
     decide(c, sized(number(tvb, at + 24)) and "D9" or "D10")
   end
@@ -1066,7 +1066,7 @@ function U.hvm_record(c, tvb, at, avail)
     s.phase = s.left > 0 and "hvm_rest" or "boundary"
     return 0
   end
-  if avail < 8 then return nil, 8 end
+  if avail < 8 then return nil, MORE end
   local code, length = tvb(at, 2):le_uint(), tvb(at + 4, 4):le_uint()
   if length > BODY_MAX or 8 + length > s.left then
     broken(c, "A record of " .. length .. " bytes does not fit into the HVM context")
@@ -1103,7 +1103,7 @@ end
 local DEVICE_MODELS = { "QemuDeviceModelRecord", "DeviceModelRecord0002", "RemusDeviceModelState" }
 
 function U.boundary(c, tvb, at, avail)
-  if avail < 8 then return nil, 8 end
+  if avail < 8 then return nil, MORE end
   local s, text = c.state, tvb(at, 8):raw()
   for _, signature in ipairs(DEVICE_MODELS) do
     if text == signature:sub(1, 8) then
@@ -1168,8 +1168,8 @@ function proto.dissector(tvb, pinfo, root)
     pinfo.cols.info = info[1]
     return total
   end
-  -- What was known before this call.
-  local key = pinfo.number .. ":" .. tvb:offset() .. ":" .. total
+  -- What was known before this call. A frame ends one reassembly at most, whose bytes are at 0.
+  local key = pinfo.number .. ":" .. tvb:offset()
   local state
   if pinfo.visited then
     state = conversation.calls[key]
@@ -1190,7 +1190,7 @@ function proto.dissector(tvb, pinfo, root)
     local taken, need = U[state.phase](c, tvb, at, total - at)
     if not taken then
       pinfo.desegment_offset = at
-      pinfo.desegment_len = need < 0 and DESEGMENT_ONE_MORE_SEGMENT or need - (total - at)
+      pinfo.desegment_len = need == MORE and DESEGMENT_ONE_MORE_SEGMENT or need - (total - at)
       break
     end
     idle = taken == 0 and idle + 1 or 0

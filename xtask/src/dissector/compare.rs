@@ -5,6 +5,16 @@ use serde_json::Value;
 use crate::golden::Golden;
 use crate::tshark::Stream;
 
+/// What Wireshark says of connections, which is not about the stream.
+const ABOUT_TCP: [&str; 6] = [
+    "Connection ",
+    "This frame initiates the connection closing",
+    "TCP window ",
+    "TCP Zero Window",
+    "TCP keep-alive",
+    "This frame is a (suspected) window full",
+];
+
 /// The dialects that a golden of an era may be called.
 fn dialects(era: &str) -> &'static [&'static str] {
     match era {
@@ -87,7 +97,7 @@ pub fn one(golden: &Golden, stream: &Stream) -> Vec<String> {
     }
     for expert in &stream.experts {
         // What the capture's own machinery says is not about the stream.
-        if !expert.starts_with("Connection ") && !expert.starts_with("TCP window") {
+        if !ABOUT_TCP.iter().any(|about| expert.starts_with(about)) {
             found.complaints.push(format!("an expert says: {expert}"));
         }
     }

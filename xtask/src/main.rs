@@ -6,14 +6,18 @@
 //! | `licences` | licences of everything that is built |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
+//! | `generate` | what other programs know of the structures, from the codec's tables |
+//! | `dissector` | Wireshark's dissector against the goldens |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
-//! | `bench/` | the benchmark, a program of its own |
+//! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
 mod cargo;
 mod ci;
+mod dissector;
 mod files;
+mod generate;
 mod licences;
 mod spec;
 mod step;
@@ -34,6 +38,11 @@ cargo xtask STEP [OPTIONS]
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
   bench [...]     builds the release and measures it against cat; bench --help says more
+  generate [--check]
+                  writes the structures into spec/ia64_save.lua and spec/ia64_save.hexpat from the
+                  tables of the codec; --check fails where they differ
+  dissector       relocates every golden image over 127.0.0.1:8002, captures it, and compares what
+                  tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
   ci              all of the above, with a summary
   help            this
 
@@ -63,6 +72,9 @@ fn main() -> ExitCode {
         ("spec", ["--fix"]) => spec::check(true),
         ("words", []) => words::check(),
         ("bench", rest) => cargo::bench(rest),
+        ("generate", []) => generate::generate(false),
+        ("generate", ["--check"]) => generate::generate(true),
+        ("dissector", []) => dissector::dissector(),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

@@ -53,8 +53,12 @@ const KEYWORDS: [&str; 38] = [
 
 /// Everything between the markers.
 pub fn generated() -> String {
-    let mut out = String::new();
-    out += "enum EfiType : u32 {\n";
+    let mut out = String::from("enum Dialect : u8 {\n    Auto = 0,\n");
+    for (index, dialect) in Dialect::ALL.into_iter().enumerate() {
+        let (id, name) = (dialect.id(), dialect.name());
+        let _ = writeln!(out, "    {id} = {}, // {name}", index + 1);
+    }
+    out += "};\n\nenum EfiType : u32 {\n";
     for (value, name) in EFI_TYPES.iter().enumerate() {
         // Writing into a String cannot fail, here and below.
         let _ = writeln!(out, "    {name} = {value},");
@@ -138,15 +142,15 @@ fn record_bodies(out: &mut String) {
 
 /// One type that reads the context of whatever dialect the stream turned out to be in.
 fn contexts(out: &mut String) {
-    out.push_str("struct Context {\n    match (u8(dialect)) {\n");
+    out.push_str("struct Context {\n    match (dialect) {\n");
     for layout in ContextLayout::ALL {
         let dialects: Vec<String> = of(|dialect| dialect.spec().context == layout);
         let name = ia64save_codec::wire::layout_of_context(layout).name;
         let _ = writeln!(out, "        ({}): {name} context;", dialects.join(" | "));
     }
-    out.push_str("    }\n} [[inline]];\n\nstruct MappedRegs {\n    match (u8(dialect)) {\n");
+    out.push_str("    }\n} [[inline]];\n\nstruct MappedRegs {\n    match (dialect) {\n");
     by_layout(out, structures::privregs, "mapped_regs");
-    out.push_str("    }\n} [[inline]];\n\nstruct SharedInfo {\n    match (u8(dialect)) {\n");
+    out.push_str("    }\n} [[inline]];\n\nstruct SharedInfo {\n    match (dialect) {\n");
     by_layout(out, structures::shared_info, "shared_info");
     out.push_str("    }\n} [[inline]];\n\n");
 }
@@ -180,7 +184,7 @@ fn dialects(out: &mut String) {
         let names = spec.magic_pfns.iter();
         names.map(|&pfn| structures::magic(pfn)).collect()
     };
-    out.push_str("struct MagicPfns {\n    match (u8(dialect)) {\n");
+    out.push_str("struct MagicPfns {\n    match (dialect) {\n");
     for (index, dialect) in Dialect::ALL.into_iter().enumerate() {
         let names = magic(dialect.spec());
         if !names.is_empty() {

@@ -19,8 +19,11 @@ use std::process::ExitCode;
 
 use splice::Splice;
 
-/// A file, what begins a comment in its language, and what stands between the markers.
-const FILES: [(&str, &str, fn() -> String); 2] = [
+/// A path, what begins a comment there, and what makes the generated part.
+type File = (&'static str, &'static str, fn() -> String);
+
+/// The files.
+const FILES: [File; 2] = [
     ("spec/ia64_save.lua", "--", lua::generated),
     ("spec/ia64_save.hexpat", "//", hexpat::generated),
 ];

@@ -10,7 +10,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 9] = [
+const STEPS: [Step; 10] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -19,6 +19,7 @@ const STEPS: [Step; 9] = [
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("dissector", dissector::dissector),
+    ("pattern", dissector::pattern),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
 ];
 

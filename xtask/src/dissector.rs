@@ -1,9 +1,18 @@
-//! The step `dissector`: Wireshark's dissector against the goldens.
+//! The steps `dissector` and `pattern`: Wireshark's dissector and ImHex's pattern against the goldens.
 
 use crate::step::{Outcome, cargo, run};
 
 /// Relocates every golden over the loopback interface and compares what `tshark` shows of it.
 pub fn dissector() -> Outcome {
+    program(&[])
+}
+
+/// Evaluates the pattern on every golden; skipped where its evaluator is not installed.
+pub fn pattern() -> Outcome {
+    program(&["--pattern"])
+}
+
+fn program(args: &[&str]) -> Outcome {
     let mut command = cargo(&[
         "run",
         "--quiet",
@@ -12,5 +21,5 @@ pub fn dissector() -> Outcome {
         "--features",
         "capture",
     ]);
-    run(command.args(["--bin", "dissector"]))
+    run(command.args(["--bin", "dissector", "--"]).args(args))
 }

@@ -7,7 +7,7 @@
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
-//! | `dissector` | Wireshark's dissector against the goldens |
+//! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -43,6 +43,8 @@ cargo xtask STEP [OPTIONS]
                   tables of the codec; --check fails where they differ
   dissector       relocates every golden image over 127.0.0.1:8002, captures it, and compares what
                   tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
+  pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
+                  evaluator of ImHex's pattern language
   ci              all of the above, with a summary
   help            this
 
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),
+        ("pattern", []) => dissector::pattern(),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

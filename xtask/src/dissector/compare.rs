@@ -143,7 +143,7 @@ impl Comparison<'_> {
 }
 
 /// A number or a list of numbers; nothing where there is neither.
-fn each(value: &Value) -> Vec<u64> {
+pub fn each(value: &Value) -> Vec<u64> {
     match value {
         Value::Array(list) => list.iter().filter_map(Value::as_u64).collect(),
         one => one.as_u64().into_iter().collect(),
@@ -151,7 +151,7 @@ fn each(value: &Value) -> Vec<u64> {
 }
 
 /// One field of every object of a list.
-fn column(list: &Value, field: &str) -> Vec<u64> {
+pub fn column(list: &Value, field: &str) -> Vec<u64> {
     let list = list.as_array().into_iter().flatten();
     list.flat_map(|object| each(&object[field])).collect()
 }

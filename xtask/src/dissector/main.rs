@@ -13,10 +13,12 @@
 //! | `pcap` | a capture that is written |
 //! | `tshark` | `tshark`, and what it showed of each stream |
 //! | `compare` | the comparison |
+//! | `pattern` | `--pattern`: the same goldens by ImHex's pattern, where its evaluator is installed |
 
 mod capture;
 mod compare;
 mod golden;
+mod pattern;
 mod pcap;
 mod relocation;
 mod tshark;
@@ -34,8 +36,21 @@ use tshark::Stream;
 /// and a long one.
 const SEGMENTS: [usize; 3] = [1460, 61, 40_000];
 
+/// Exit code where something could not be run; `cargo xtask` knows it.
+const SKIPPED: u8 = 3;
+
 fn main() -> ExitCode {
-    match run() {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let outcome = match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        [] => run(),
+        ["--pattern"] if pattern::is_there() => run_pattern(),
+        ["--pattern"] => {
+            println!("plcli, the evaluator of ImHex's patterns, is not installed: NOT evaluated");
+            return ExitCode::from(SKIPPED);
+        }
+        _ => Err("only --pattern is known".into()),
+    };
+    match outcome {
         Ok((said, complaints)) if complaints.is_empty() => {
             println!("{said}");
             ExitCode::SUCCESS
@@ -85,6 +100,14 @@ fn run() -> Result<(String, Vec<String>), String> {
         dissected.as_secs_f64(),
         expected.len(),
     );
+    Ok((said, complaints))
+}
+
+fn run_pattern() -> Result<(String, Vec<String>), String> {
+    let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let goldens = Golden::all()?;
+    let complaints = pattern::check(&goldens, directory.path());
+    let said = format!("{} images, bare and in an envelope", goldens.len());
     Ok((said, complaints))
 }
 

@@ -207,3 +207,74 @@ fn of(holds: impl Fn(Dialect) -> bool) -> Vec<String> {
         .map(|(index, _)| (index + 1).to_string())
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    /// Bytes of every structure in a text of the language, by nothing but its declarations; the
+    /// offsets and sizes that its comments claim are compared on the way.
+    fn sizes(text: &str) -> HashMap<String, usize> {
+        let basic = [
+            ("u8", 1),
+            ("s8", 1),
+            ("char", 1),
+            ("u16", 2),
+            ("u32", 4),
+            ("s32", 4),
+        ];
+        let mut sizes: HashMap<String, usize> =
+            basic.map(|(name, size)| (name.into(), size)).into();
+        sizes.extend([("u64".into(), 8), ("EfiType".into(), 4)]);
+        let mut open: Option<(&str, usize)> = None;
+        for line in text.lines() {
+            if let Some(name) = line.strip_prefix("struct ") {
+                open = Some((name.trim_end_matches(" {"), 0));
+            } else if let Some(claim) = line.strip_prefix("} [[static]]; // ") {
+                let (name, size) = open.take().expect("a structure is open");
+                assert_eq!(claim, format!("{size} bytes"), "{name}");
+                sizes.insert(name.into(), size);
+            } else if let (Some((name, at)), Some((field, offset))) =
+                (&mut open, line.split_once("; // @"))
+            {
+                assert_eq!(offset.parse(), Ok(*at), "{name}: {line}");
+                let declared = field.split(" [[").next().expect("a declaration");
+                let (kind, field) = declared.trim().split_once(' ').expect("a type and a name");
+                let count = field.split_once('[').map_or(1, |(_, count)| {
+                    count
+                        .trim_end_matches(']')
+                        .parse()
+                        .expect("a number of elements")
+                });
+                *at += count * sizes[kind];
+            }
+        }
+        sizes
+    }
+
+    #[test]
+    fn declarations_add_up_to_the_layouts() {
+        let sizes = sizes(&generated());
+        for layout in structures::all() {
+            assert_eq!(
+                sizes.get(layout.name),
+                Some(&layout.size),
+                "{}",
+                layout.name
+            );
+        }
+    }
+
+    #[test]
+    fn no_field_has_the_name_of_another_or_a_keyword() {
+        for layout in structures::all() {
+            let mut names: Vec<String> = layout.fields.iter().map(|f| identifier(f.name)).collect();
+            assert!(names.iter().all(|name| !KEYWORDS.contains(&name.as_str())));
+            names.sort();
+            let all = names.len();
+            names.dedup();
+            assert_eq!(names.len(), all, "{}", layout.name);
+        }
+    }
+}

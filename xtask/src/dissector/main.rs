@@ -13,10 +13,12 @@
 //! | `pcap` | a capture that is written |
 //! | `tshark` | `tshark`, and what it showed of each stream |
 //! | `compare` | the comparison |
+//! | `every` | made-up images of every dialect |
 //! | `pattern` | `--pattern`: the same goldens by ImHex's pattern, where its evaluator is installed |
 
 mod capture;
 mod compare;
+mod every;
 mod golden;
 mod pattern;
 mod pcap;
@@ -92,9 +94,13 @@ fn run() -> Result<(String, Vec<String>), String> {
     pcap.save(&path)?;
     complaints.extend(verdicts(&tshark::streams(&path, 1)?, &expected));
 
+    let path = directory.path().join("every.pcap");
+    let (made_up, wrong) = every::check(&path, SEGMENTS[0])?;
+    complaints.extend(wrong);
+
     let said = format!(
         "{} relocations {how} in {:.1} s, dissected in one pass and in two in {:.1} s; \
-         {} streams written and dissected",
+         {} streams and {made_up} made-up images written and dissected",
         goldens.len(),
         captured.as_secs_f64(),
         dissected.as_secs_f64(),

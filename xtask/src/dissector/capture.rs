@@ -1,6 +1,6 @@
 //! `dumpcap` on the loopback interface.
 
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::thread;
@@ -21,7 +21,7 @@ impl Capture {
         // Megabytes of buffer, and seconds after which it ends by itself.
         let bounds = ["-B", "128", "-a", "duration:100", "-q"];
         println!("$ dumpcap -i lo -f '{filter}' {} -w ...", bounds.join(" "));
-        let mut child = Command::new("dumpcap")
+        let child = Command::new("dumpcap")
             .args(["-i", "lo", "-f", &filter])
             .args(bounds)
             .arg("-w")
@@ -29,8 +29,12 @@ impl Capture {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("dumpcap: {error} (apt-get install tshark)"))?;
+            .spawn();
+        let mut child = match child {
+            Ok(child) => child,
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => return Ok(None),
+            Err(error) => return Err(format!("dumpcap: {error} (apt-get install tshark)")),
+        };
         let stderr = child.stderr.take().ok_or("dumpcap has no stderr")?;
         let mut said = BufReader::new(stderr);
         let mut line = String::new();

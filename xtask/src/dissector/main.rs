@@ -113,7 +113,10 @@ fn run_pattern() -> Result<(String, Vec<String>), String> {
     let directory = tempfile::tempdir().map_err(|error| error.to_string())?;
     let goldens = Golden::all()?;
     let complaints = pattern::check(&goldens, directory.path());
-    let said = format!("{} images, bare and in an envelope", goldens.len());
+    let said = format!(
+        "{} goldens, bare and in an envelope, and made-up images of every dialect",
+        goldens.len()
+    );
     Ok((said, complaints))
 }
 

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use ia64save_corpus::{GeneratedImage, Params, generate, kinds};
 use serde_json::Value;
 
 use crate::compare::{column, each};
@@ -35,7 +36,35 @@ pub fn check(goldens: &[Golden], directory: &Path) -> Vec<String> {
             );
         }
     }
+    for (dialect, guest) in kinds() {
+        let image = generate(&Params::rich(dialect, guest, 1));
+        let wrong = match evaluated(&image.bytes, directory) {
+            Ok(shown) => made_up(&image, &shown),
+            Err(error) => Some(error),
+        };
+        complaints.extend(wrong.map(|text| format!("made-up {} {guest}: {text}", dialect.id())));
+    }
     complaints
+}
+
+/// Whether every round was found, and nothing behind the last.
+fn made_up(image: &GeneratedImage, shown: &Value) -> Option<String> {
+    let rounds = shown["file"]["checkpoints"]
+        .as_array()
+        .into_iter()
+        .flatten();
+    let gmfns: Vec<Vec<u64>> = rounds
+        .map(|round| column(&round["pages"], "gmfn"))
+        .collect();
+    let expected: Vec<Vec<u64>> = image
+        .plan
+        .rounds
+        .iter()
+        .map(|round| round.pages.clone())
+        .collect();
+    let left = shown["file"].get("trailing").is_some();
+    (gmfns != expected || left)
+        .then(|| format!("{gmfns:?} is shown, {expected:?} is true, bytes left behind: {left}"))
 }
 
 fn evaluated(bytes: &[u8], directory: &Path) -> Result<Value, String> {

@@ -3,21 +3,24 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, kaitai, licences, spec, words};
+use crate::{cargo, dissector, generate, kaitai, licences, spec, words};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 8] = [
+const STEPS: [Step; 11] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
     ("licences", licences::check),
     ("lint", cargo::lint),
+    ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("kaitai", kaitai::check),
+    ("dissector", dissector::dissector),
+    ("pattern", dissector::pattern),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
 ];
 

@@ -7,14 +7,18 @@
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
 //! | `kaitai` | the Kaitai Struct grammar against the tool |
+//! | `generate` | what other programs know of the structures, from the codec's tables |
+//! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
-//! | `bench/` | the benchmark, a program of its own |
+//! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
 mod cargo;
 mod ci;
+mod dissector;
 mod files;
+mod generate;
 mod kaitai;
 mod licences;
 mod spec;
@@ -38,6 +42,13 @@ cargo xtask STEP [OPTIONS]
   bench [...]     builds the release and measures it against cat; bench --help says more
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
+  generate [--check]
+                  writes the structures into spec/ia64_save.lua and spec/ia64_save.hexpat from the
+                  tables of the codec; --check fails where they differ
+  dissector       relocates every golden image over 127.0.0.1:8002, captures it, and compares what
+                  tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
+  pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
+                  evaluator of ImHex's pattern language
   ci              all of the above, with a summary
   help            this
 
@@ -68,6 +79,10 @@ fn main() -> ExitCode {
         ("words", []) => words::check(),
         ("kaitai", []) => kaitai::check(),
         ("bench", rest) => cargo::bench(rest),
+        ("generate", []) => generate::generate(false),
+        ("generate", ["--check"]) => generate::generate(true),
+        ("dissector", []) => dissector::dissector(),
+        ("pattern", []) => dissector::pattern(),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

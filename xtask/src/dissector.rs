@@ -9,7 +9,12 @@ pub fn dissector() -> Outcome {
 
 /// Evaluates the pattern on every golden; skipped where its evaluator is not installed.
 pub fn pattern() -> Outcome {
-    program(&["--pattern"])
+    match program(&["--pattern"]) {
+        Outcome::Skipped(_) => {
+            Outcome::Skipped("plcli, ImHex's evaluator, is not installed: NOT evaluated".into())
+        }
+        outcome => outcome,
+    }
 }
 
 fn program(args: &[&str]) -> Outcome {

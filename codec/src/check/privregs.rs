@@ -8,11 +8,8 @@ use super::registers::{VECTOR_BITS, pta_fault, rr_fault};
 use super::text::hex;
 use crate::code::Code;
 use crate::dialect::{Dialect, Guest};
+use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 
-/// The gpfn of the privregs page of vcpu 0.
-const PRIVREGS_GPFN: u64 = 0x400_0001;
-/// What stands in place of a gpfn for HVM domains: meant to be another number, but for a macro.
-const HVM_PFN: u64 = 1;
 /// Bytes of a vcpu's part of shared_info, and where its event mask is in there.
 const VCPU_INFO: u64 = 48;
 const UPCALL_MASK: u64 = 1;
@@ -29,7 +26,7 @@ pub(super) fn pfn(context: &Context<'_>, out: &mut Findings) {
         let expected = if context.is(Guest::Pv) {
             PRIVREGS_GPFN + u64::from(vcpu.vcpu.id)
         } else {
-            HVM_PFN
+            PRIVREGS_HVM
         };
         let early = context.is(Guest::Hvm) && pfn == u64::MAX && !context.since(Dialect::D9);
         if pfn != expected && !early {

@@ -8,10 +8,7 @@ use super::findings::Findings;
 use crate::code::Code;
 use crate::dialect::{Guest, StartInfoLayout};
 use crate::wire;
-
-/// What the page begins with. A big-endian guest has `be` behind it, and its numbers the other way
-/// round.
-const MAGIC: &[u8] = b"xen-3.0-ia64";
+use crate::wire::start_info::START_INFO_MAGIC;
 
 /// The last copy of the page in each round that has one: a round that does not send it leaves it as
 /// it was.
@@ -38,7 +35,7 @@ pub(super) fn contents(context: &Context<'_>, out: &mut Findings) {
             continue;
         };
         let text = magic.split(|byte| *byte == 0).next().unwrap_or(&[]);
-        if !matches!(text.strip_prefix(MAGIC), Some(b"" | b"be")) {
+        if !matches!(text.strip_prefix(START_INFO_MAGIC), Some(b"" | b"be")) {
             out.add(
                 page.finding(Code::StartInfoMagic, "magic")
                     .expected("xen-3.0-ia64")
@@ -49,7 +46,7 @@ pub(super) fn contents(context: &Context<'_>, out: &mut Findings) {
             .image
             .prologue
             .map_or(0, |prologue| prologue.p2m_size);
-        let nr_pages = page.get("nr_pages").filter(|_| text == MAGIC);
+        let nr_pages = page.get("nr_pages").filter(|_| text == START_INFO_MAGIC);
         if nr_pages.is_some_and(|n| n == 0 || n > p2m_size) {
             out.add(
                 page.finding(Code::StartInfoNrPages, "nr_pages")
@@ -70,7 +67,7 @@ pub(super) fn rings(context: &Context<'_>, out: &mut Findings) {
     for (round, page) in pages(context) {
         if !page
             .slice("magic")
-            .is_some_and(|magic| magic.starts_with(MAGIC) && magic[12] == 0)
+            .is_some_and(|magic| magic.starts_with(START_INFO_MAGIC) && magic[12] == 0)
         {
             continue;
         }

@@ -11,13 +11,9 @@ use super::Head;
 use super::rank::Evidence;
 use crate::dialect::{ArchSetupLayout, ContextLayout, Dialect, Guest, MagicPfn, P2mSizeMeaning};
 use crate::grammar::u64_at;
-
-/// First gpfn of the privregs pages of PV domains (from 3.0.4): that of vcpu 0.
-const PRIVREGS_GPFN: u64 = 0x400_0001;
-/// Bits of the psr that are reserved in the architecture.
-const PSR_RESERVED: u64 = 0xffff_8000_f001_1fc1;
-/// Bits of ar.rsc that are reserved.
-const RSC_RESERVED: u64 = 0xffff_ffff_c000_ffe0;
+use crate::wire::hvm::header::HVM_MAGIC;
+use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
+use crate::wire::vcpu_context::{PSR_RESERVED, RSC_RESERVED};
 
 /// A list of evidence under construction.
 #[derive(Default)]
@@ -169,7 +165,7 @@ fn privregs_pfn(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u32, pfn
     let gpfn = PRIVREGS_GPFN + u64::from(vcpu);
     let (met, weight) = match head.guest {
         // The constant for HVM was 1 by a slip of a macro, and ~0 before it.
-        Guest::Hvm => (matches!(pfn, 1 | u64::MAX), 2),
+        Guest::Hvm => (matches!(pfn, PRIVREGS_HVM | u64::MAX), 2),
         // No machine of the time had memory at 1 TiB, where the gpfn would be.
         Guest::Pv if dialect.spec().privregs_is_machine_frame => {
             (pfn != 0 && pfn < PRIVREGS_GPFN, 2)
@@ -286,7 +282,7 @@ pub(super) fn hvm_context(signs: &mut Signs, dialect: Dialect, vcpus: u64, size:
         ),
     }
     if let (Some(descriptor), Some(magic)) = (u64_at(blob, 0), u64_at(blob, 8)) {
-        let header = descriptor == 64 << 32 | 1 && magic == 0x3436_4149_2f6e_6558;
+        let header = descriptor == 64 << 32 | 1 && magic == HVM_MAGIC;
         signs.holds(
             header,
             3,

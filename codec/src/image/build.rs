@@ -14,13 +14,12 @@ use crate::dialect::{Dialect, Guest};
 use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::limits::Limits;
+use crate::wire::start_info::START_INFO_MAGIC;
 
 /// Bytes kept of what trails the stream.
 const TRAILING_KEPT: usize = 64;
 /// Pages that look like start_info and are kept while streaming.
 const PAGES_KEPT: usize = 16;
-/// How a start_info page begins.
-const START_INFO_MAGIC: &[u8] = b"xen-3.0-ia64";
 
 /// How to read an image.
 #[derive(Clone, Copy, Debug)]

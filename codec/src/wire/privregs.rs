@@ -7,6 +7,12 @@ use super::eras::eras;
 use super::layout::layout;
 use crate::dialect::MappedRegsLayout;
 
+/// Gpfn of the privregs page of vcpu 0 of a PV domain; those of the others follow (from 3.0.4).
+pub const PRIVREGS_GPFN: u64 = 0x400_0001;
+/// What an HVM context has instead of a gpfn: meant to be another number, but for a slip in a macro
+/// (from 34070c37f5).
+pub const PRIVREGS_HVM: u64 = 1;
+
 /// Declares one layout. All five agree up to byte 3108 and between 3144 and 3280.
 macro_rules! mapped_regs {
     (

@@ -6,6 +6,9 @@ use super::eras::eras;
 use super::layout::layout;
 use crate::dialect::StartInfoLayout;
 
+/// How the page begins, whatever the guest's byte order.
+pub const START_INFO_MAGIC: &[u8] = b"xen-3.0-ia64";
+
 /// Declares one layout: all three agree but for the console and the end.
 macro_rules! start_info {
     (

@@ -7,10 +7,10 @@ use super::walk::{RecordView, fields_of};
 use super::{CPU, VLSAPIC, VPD, VTIME};
 use crate::check::context::{Context, Fields, Part};
 use crate::check::findings::Findings;
-use crate::check::registers::PSR_RESERVED;
 use crate::check::text::{bits, hex};
 use crate::code::Code;
 use crate::wire;
+use crate::wire::vcpu_context::PSR_RESERVED;
 
 /// CPU: the psr of the machine while the guest ran. A restore sets its vm bit by itself.
 pub(in crate::check) fn cpu(context: &Context<'_>, out: &mut Findings) {

@@ -10,9 +10,6 @@ pub(super) mod psr;
 pub(super) mod regions;
 pub(super) mod stack;
 
-/// Bits of psr that the architecture reserves.
-pub(super) const PSR_RESERVED: u64 = 0xffff_8000_f001_1fc1;
-
 /// Whether 2 to the power of `log2` is a page size that every Itanium has.
 pub(super) fn is_page_size(log2: u64) -> bool {
     matches!(log2, 12..=16 | 18 | 20 | 22 | 24 | 26 | 28)

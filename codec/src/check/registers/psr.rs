@@ -2,11 +2,12 @@
 
 use crate::check::context::Context;
 use crate::check::findings::Findings;
-use crate::check::registers::PSR_RESERVED;
 use crate::check::text::bits;
 use crate::code::Code;
 use crate::dialect::{Dialect, Guest};
-use crate::wire::vcpu_context::{VGCF_EXTRA_REGS, VGCF_ONLINE, VGCF_SET_AR_ITC, VGCF_SET_CR_IRR};
+use crate::wire::vcpu_context::{
+    PSR_RESERVED, VGCF_EXTRA_REGS, VGCF_ONLINE, VGCF_SET_AR_ITC, VGCF_SET_CR_IRR,
+};
 
 const SI: u64 = 1 << 23;
 const DT: u64 = 1 << 17;

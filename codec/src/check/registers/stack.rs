@@ -7,6 +7,7 @@ use crate::check::findings::Findings;
 use crate::check::text::hex;
 use crate::code::Code;
 use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::wire::vcpu_context::RSC_RESERVED;
 
 /// Stacked registers of every Itanium.
 const STACKED: u64 = 96;
@@ -14,8 +15,6 @@ const STACKED: u64 = 96;
 const COLLECTIONS: u64 = 2;
 /// Bytes of the hypervisor's buffer for the registers of one vcpu.
 const BUFFER: u64 = 16384;
-/// Bits of ar.rsc that mean something: mode, privilege level, byte order, loadrs.
-const RSC: u64 = 0x3fff_001f;
 
 /// ar.rsc. A PV guest never runs at level 0, and the processor does not let it ask for more.
 pub(in crate::check) fn rsc(context: &Context<'_>, out: &mut Findings) {
@@ -23,7 +22,7 @@ pub(in crate::check) fn rsc(context: &Context<'_>, out: &mut Findings) {
         let Some(rsc) = vcpu.get("regs.ar.rsc") else {
             continue;
         };
-        if rsc & !RSC != 0 {
+        if rsc & RSC_RESERVED != 0 {
             out.add(
                 vcpu.finding(Code::VcpuRsc, "regs.ar.rsc")
                     .expected("bits 5 to 15 and 30 to 63 zero"),

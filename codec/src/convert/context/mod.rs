@@ -24,12 +24,9 @@ use super::fields::{self, Pair, get, set};
 use super::loss::Losses;
 use crate::dialect::{ContextLayout, Dialect, Guest, Version};
 use crate::image::Vcpu;
+use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 use crate::wire::{Layout, layout_of_context};
 
-/// Gpfn of the privregs page of vcpu 0 of a PV domain (from 3.0.4).
-const PRIVREGS_GPFN: u64 = 0x400_0001;
-/// What an HVM context has instead of a gpfn (from 34070c37f5).
-const PRIVREGS_HVM: u64 = 1;
 /// What an unused translation register of a PV guest reads as (spec 8.3).
 const EMPTY_TR: [u64; 3] = [0, 0x80, 0x100];
 

@@ -24,6 +24,11 @@ pub use frame::ContextA;
 pub use regs::{ContextB, ContextB2, ContextC, ContextD, ContextE, ContextF};
 pub use tr::TrEntry;
 
+/// Bits of psr that the architecture reserves.
+pub const PSR_RESERVED: u64 = 0xffff_8000_f001_1fc1;
+/// Bits of ar.rsc that the architecture reserves: all but mode, privilege level, byte order, loadrs.
+pub const RSC_RESERVED: u64 = !0x3fff_001f;
+
 /// `flags`: the registers beyond the trap frame count.
 pub const VGCF_EXTRA_REGS: u64 = 1 << 1;
 /// `flags`: CR.IRR is to be loaded (HVM, from 2007-11-28).

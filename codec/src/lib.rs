@@ -25,6 +25,7 @@
 //! | [`ram`] | which pfns are RAM |
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
+//! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
 //! # Three ways in
@@ -75,6 +76,7 @@ pub mod grammar;
 pub mod image;
 pub mod limits;
 pub mod ram;
+pub mod transfer;
 pub mod wire;
 
 pub use code::{Code, Severity};

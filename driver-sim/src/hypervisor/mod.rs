@@ -1,0 +1,1 @@
+//! What the hypervisor itself checks, keeps and hands back: vcpus and device state.

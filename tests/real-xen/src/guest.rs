@@ -7,8 +7,8 @@
 //! they are.
 //!
 //! ```text
-//!  gfn      0  1     2        3     0x10 .. 0x30   0x30 .. 0xa0   0xc0   0x100 .. 0x300   0x300 .. 0x800
-//!           .  code  control  mail  hot            pattern  hole  ..     sweep            pattern
+//!  0      1     2        3     ..  0x10  ..  0xa0  0xc0 ..  0x100  ..  ..  0x7fc  0x800
+//!         code  control  mail      hot       hole            sweep          magic  shared_info
 //! ```
 //!
 //! It suspends itself by a hypercall when the number in the mail page, which only the control domain
@@ -34,6 +34,11 @@ pub const MAIL: u64 = 3;
 pub const HOT: Range<u64> = 0x10..0x30;
 /// Pages that are written to one after the other.
 pub const SWEEP: Range<u64> = 0x100..0x300;
+
+/// Pages for devices that it does not have: zeros.
+pub const MAGIC: [u64; 4] = [0x7fc, 0x7fd, 0x7fe, 0x7ff];
+/// Where its shared_info page is: beyond its memory.
+pub const SHARED_INFO: u64 = FRAMES;
 
 const CODE: u64 = 1;
 const CONTROL: u64 = 2;
@@ -101,6 +106,7 @@ impl State {
     pub fn page(&self, frame: u64) -> Vec<u8> {
         let mut page = match frame {
             CODE | CONTROL | MAIL => vec![0; PAGE],
+            magic if MAGIC.contains(&magic) => vec![0; PAGE],
             _ => pattern(frame),
         };
         match frame {
@@ -162,13 +168,14 @@ fn pattern(frame: u64) -> Vec<u8> {
     page
 }
 
-/// A domain that has all a guest of `pages` pages needs, and no page yet.
+/// A domain that has all a guest of `pages` pages needs, shared_info included, and no page yet.
 pub fn empty(xen: &mut Xen<'_>, pages: u64) -> Result<DomainId, Failure> {
     let domain = xen.create(1)?;
     let rest = |xen: &mut Xen<'_>| {
         xen.set_paging_pool(domain, 4 << 20)?;
         xen.max_vcpus(domain, 1)?;
-        xen.max_mem(domain, pages * PAGE as u64 / 1024)
+        xen.max_mem(domain, pages * PAGE as u64 / 1024)?;
+        xen.place_shared_info(domain, SHARED_INFO)
     };
     if let Err(refused) = rest(xen) {
         let _ = xen.destroy(domain);
@@ -199,6 +206,9 @@ fn fill(xen: &mut Xen<'_>, domain: DomainId) -> Outcome {
         let bytes: Vec<u8> = some.iter().flat_map(|frame| fresh.page(*frame)).collect();
         let results = xen.write(domain, some, &bytes)?;
         holds("every page written", results.iter().all(Result::is_ok))?;
+    }
+    for (index, frame) in [1, 5, 6, 17].into_iter().zip(MAGIC) {
+        xen.set_param(domain, index, frame)?;
     }
     let context = context(xen, domain)?;
     xen.set_context(domain, &context)?;
@@ -259,7 +269,11 @@ pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
     let seen = state(xen, domain)?.seen;
     let mut mail = vec![0; PAGE];
     put32(&mut mail, 0, seen + 1);
-    equal("the mail page", xen.write(domain, &[MAIL], &mail)?[0], Ok(()))?;
+    equal(
+        "the mail page",
+        xen.write(domain, &[MAIL], &mail)?[0],
+        Ok(()),
+    )?;
     wait("the guest suspends itself", || {
         Ok(xen.info(domain)?.shutdown().is_some())
     })?;

@@ -7,9 +7,7 @@
 use std::fmt;
 
 use ia64save_codec::transfer::ports::{Errno, PageResult};
-use ia64save_xen::transport::{
-    Argument, Buffer, DomainId, Hypercall, Layout, Link, Transport,
-};
+use ia64save_xen::transport::{Argument, Buffer, DomainId, Hypercall, Layout, Link, Transport};
 
 /// Bytes of a page.
 pub const PAGE: usize = 4096;
@@ -370,6 +368,15 @@ impl Xen<'_> {
         )
     }
 
+    /// Puts the shared_info page at a frame of the domain.
+    pub fn place_shared_info(&mut self, domain: DomainId, frame: u64) -> Called<()> {
+        let mut bytes = [0; 24];
+        bytes[..2].copy_from_slice(&domain.to_le_bytes());
+        put64(&mut bytes, 16, frame);
+        self.op("add_to_physmap", MEMORY_OP, 7, &mut bytes)
+            .map(|_| ())
+    }
+
     pub fn maximum_gpfn(&mut self, domain: DomainId) -> Called<u64> {
         let mut bytes = domain.to_le_bytes();
         self.op("maximum_gpfn", MEMORY_OP, 14, &mut bytes)
@@ -462,12 +469,7 @@ impl Xen<'_> {
     }
 
     /// The bitmap of `pages` pages by peek or clean, and of how many pages the hypervisor speaks.
-    pub fn dirty(
-        &mut self,
-        domain: DomainId,
-        op: Shadow,
-        pages: u64,
-    ) -> Called<(Vec<u8>, u64)> {
+    pub fn dirty(&mut self, domain: DomainId, op: Shadow, pages: u64) -> Called<(Vec<u8>, u64)> {
         let mut domctl = Domctl::new(10, domain)
             .with32(0, op as u32)
             .with64(24, pages);

@@ -8,7 +8,7 @@ use crate::guest::{self, FRAMES, HOT, MAIL, PAGES};
 use crate::report::{Outcome, Test, equal, holds, refused};
 use crate::x86::{PAGE, Shadow, Xen};
 
-/// The tests; the fifth is [`crate::zombie`]'s.
+/// The tests; the fifth is with [`crate::ioctls`].
 pub const TESTS: &[Test] = &[
     (
         "behaviour/1_dirty_without_log_dirty_is_empty",

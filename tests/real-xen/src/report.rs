@@ -35,6 +35,7 @@ pub type Outcome = Result<(), Failure>;
 pub type Test = (&'static str, fn(&mut Xen<'_>) -> Outcome);
 
 /// Fails unless the two are equal.
+#[allow(clippy::needless_pass_by_value)] // callers compare values that they have just made
 pub fn equal<T: PartialEq + fmt::Debug>(what: &str, found: T, expected: T) -> Outcome {
     if found == expected {
         Ok(())

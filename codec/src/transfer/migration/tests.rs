@@ -262,7 +262,7 @@ fn a_target_that_is_asked_before_it_heard_commit_will_not_run() {
 fn hostile_words_end_in_an_error() {
     let mut source = acknowledged();
     let _ = source.step();
-    source.received(&[b'x'; 100_000]);
+    source.received(&alloc::vec![b'x'; 100_000]);
     assert!(matches!(
         source.step(),
         SourceStep::Done(SourceFate::Stays(_))

@@ -9,6 +9,7 @@
 //! | `kaitai` | the Kaitai Struct grammar against the tool |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
+//! | `real_xen` | the driver on a real Xen under QEMU |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -21,6 +22,7 @@ mod files;
 mod generate;
 mod kaitai;
 mod licences;
+mod real_xen;
 mod spec;
 mod step;
 mod words;
@@ -49,6 +51,8 @@ cargo xtask STEP [OPTIONS]
                   tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
   pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
                   evaluator of ImHex's pattern language
+  real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
+                  downloads 75 MB the first time
   ci              all of the above, with a summary
   help            this
 
@@ -83,6 +87,7 @@ fn main() -> ExitCode {
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
+        ("real-xen", []) => real_xen::check(),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

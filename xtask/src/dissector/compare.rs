@@ -6,13 +6,17 @@ use crate::golden::Golden;
 use crate::tshark::Stream;
 
 /// What Wireshark says of connections, which is not about the stream.
-const ABOUT_TCP: [&str; 6] = [
+const ABOUT_TCP: [&str; 10] = [
     "Connection ",
     "This frame initiates the connection closing",
     "TCP window ",
     "TCP Zero Window",
     "TCP keep-alive",
     "This frame is a (suspected) window full",
+    "This frame is a (suspected) retransmission",
+    "This frame is a (suspected) fast retransmission",
+    "This frame is a (suspected) spurious retransmission",
+    "Duplicate ACK",
 ];
 
 /// The dialects that a golden of an era may be called.

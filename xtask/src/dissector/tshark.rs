@@ -58,6 +58,22 @@ impl Stream {
     }
 }
 
+/// How many segments of a recording are missing: Wireshark's own count, the fault of the recorder.
+pub fn gaps(path: &Path) -> Result<usize, String> {
+    let lost = "tcp.analysis.lost_segment || tcp.analysis.ack_lost_segment";
+    println!("$ tshark -r ... -Y '{lost}'");
+    let output = Command::new("tshark")
+        .args(["-n", "-Y", lost, "-T", "fields", "-e", "frame.number", "-r"])
+        .arg(path)
+        .output()
+        .map_err(|error| format!("tshark: {error} (apt-get install tshark)"))?;
+    if output.status.success() {
+        Ok(output.stdout.split(|byte| *byte == b'\n').count() - 1)
+    } else {
+        Err(format!("tshark: {}", output.status))
+    }
+}
+
 /// Dissects a capture in one pass or in two; the second sees every frame again.
 pub fn streams(path: &Path, passes: u32) -> Result<Vec<Stream>, String> {
     let mut command = Command::new("tshark");

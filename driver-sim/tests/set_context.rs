@@ -18,6 +18,10 @@ const TABLES: [(&str, &str); 3] = [
     ("xen-3.4", include_str!("data/set-context-xen-3.4-more.txt")),
 ];
 
+/// A pinned translation of the changed contexts.
+const PTE: u64 = 0x0010_0000_0010_4661;
+const VA: u64 = 0x4000_0000_0010_4000;
+
 /// A context that is changed field by field.
 #[derive(Clone)]
 struct Context(Vec<u8>);
@@ -107,8 +111,6 @@ fn change(name: &str, c: &mut Context) {
         c.set(&format!("regs.tr.{entry}.itir"), itir);
         c.set(&format!("regs.tr.{entry}.vadr"), vadr);
     };
-    const PTE: u64 = 0x0010_0000_0010_4661;
-    const VA: u64 = 0x4000_0000_0010_4000;
     let entry = |name: &str| {
         let index: String = name[3..].chars().take_while(char::is_ascii_digit).collect();
         format!("{}s[{index}]", &name[..3])

@@ -12,7 +12,7 @@ use super::host::{DomId, Host};
 use crate::workload::Workload;
 
 /// How long a tool waits for a guest that does not suspend itself.
-const SUSPEND_TIMEOUT: Duration = Duration::from_secs(60);
+const SUSPEND_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long a guest takes to suspend itself.
 const SUSPEND_TIME: Duration = Duration::from_millis(2);
 
@@ -187,13 +187,6 @@ impl Host {
                 domain.workload = Some(workload);
             }
         }
-    }
-
-    /// Where the memory map of a guest is that has no room for its place in shared_info (page sizes
-    /// of tests).
-    pub(crate) fn set_memmap_place(&self, domid: DomId, pfn: u64, pages: u64) -> Result<(), Errno> {
-        self.state().domain(domid)?.memmap = Some((pfn, pages));
-        Ok(())
     }
 
     /// Whether saving a domain of this kind makes sense here.

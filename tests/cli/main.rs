@@ -7,6 +7,7 @@
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `corpus` | streams for other parsers, and the manifest that says what is wrong with them |
 //! | `readme` | the sessions in the README are true |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
@@ -14,6 +15,7 @@
 
 mod check;
 mod convert;
+mod corpus;
 mod dump;
 mod info;
 mod input;

@@ -10,6 +10,7 @@
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
+//! | `fuzz/` | the fuzz targets, built as OSS-Fuzz builds them |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -19,6 +20,7 @@ mod cargo;
 mod ci;
 mod dissector;
 mod files;
+mod fuzz;
 mod generate;
 mod kaitai;
 mod licences;
@@ -53,6 +55,10 @@ cargo xtask STEP [OPTIONS]
                   evaluator of ImHex's pattern language
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
+  fuzz [--seconds N] [--minimise] [TARGET ...]
+                  builds the fuzz targets with fuzz/oss-fuzz/build.sh and runs each, for 20 seconds
+                  or N; --minimise leaves of fuzz/corpus what adds coverage; SKIPPED without a
+                  nightly cargo, cargo-fuzz and zip
   ci              all of the above, with a summary
   help            this
 
@@ -88,6 +94,7 @@ fn main() -> ExitCode {
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
         ("real-xen", []) => real_xen::check(),
+        ("fuzz", rest) => fuzz::fuzz(rest),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

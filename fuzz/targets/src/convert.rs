@@ -16,10 +16,16 @@ const PLAN: Budget = Budget {
     time: (200_000_000, 40_000),
 };
 
+/// What the command line allows. Of smaller pages a memory map takes more than the limits admit.
+const SMALLEST_PAGE: usize = 8;
+
 /// The result is of the size that was announced and reads as the dialect asked for. Where the image
 /// was sound, so is the result, or what was lost is named.
 pub fn convert(data: &[u8]) {
     let Some(input) = Input::of(data) else { return };
+    if input.page_size < SMALLEST_PAGE {
+        return;
+    }
     let bytes = input.bytes();
     let image = Image::parse(&bytes, &input.options());
     let options = ConvertOptions {

@@ -17,9 +17,9 @@ use crate::input::header;
 use crate::{Kind, Target};
 
 /// Page records that are kept of an image of a real host: enough for a row that ascends.
-const RECORDS: usize = 3;
+const RECORDS: usize = 2;
 /// Bad images of each kind that are among the seeds: every one of so many.
-const EVERY: usize = 7;
+const EVERY: usize = 13;
 
 const XEND: &[u8] = b"(domain (domid 3) (uuid 0ddba11) (vcpus 2) (vcpu_avail 3) (memory 512)\
     (maxmem 1024) (name 'a \\'guest\\'') (image (linux (kernel /boot/x) (args \"root=/dev/sda1 ro\")))\
@@ -111,7 +111,7 @@ fn thinned(stream: &Bytes) -> Vec<u8> {
     }
     // What could not be read: as it is, but not all of what may be many pages.
     let rest = &stream[at..];
-    out.extend_from_slice(&rest[..rest.len().min(8 * PAGE_SIZE)]);
+    out.extend_from_slice(&rest[..rest.len().min(4 * PAGE_SIZE)]);
     out
 }
 

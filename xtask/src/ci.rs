@@ -10,7 +10,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -19,6 +19,7 @@ const STEPS: [Step; 13] = [
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("kaitai", kaitai::check),
+    ("differential", || kaitai::differential(None)),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
     ("real-xen", real_xen::check),
@@ -50,7 +51,7 @@ pub fn all() -> Outcome {
                 format!("FAILED: {why}")
             }
         };
-        println!("{name:<9} {:>7.1} s  {said}", time.as_secs_f64());
+        println!("{name:<12} {:>7.1} s  {said}", time.as_secs_f64());
     }
     let passed = report.len() - failed.len() - skipped.len();
     let note = if skipped.is_empty() {

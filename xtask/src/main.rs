@@ -6,7 +6,7 @@
 //! | `licences` | licences of everything that is built |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
-//! | `kaitai` | the Kaitai Struct grammar against the tool |
+//! | `kaitai` | the Kaitai Struct grammar against the tool, on good images and on bad ones |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
@@ -46,6 +46,9 @@ cargo xtask STEP [OPTIONS]
   bench [...]     builds the release and measures it against cat; bench --help says more
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
+  differential [N/M]
+                  the Kaitai Struct grammar and ia64save on good and bad streams: both accept or both
+                  refuse, in the same part, with the same offsets; the Nth of M shares of the bad ones
   generate [--check]
                   writes the structures into spec/ia64_save.lua and spec/ia64_save.hexpat from the
                   tables of the codec; --check fails where they differ
@@ -88,6 +91,8 @@ fn main() -> ExitCode {
         ("spec", ["--fix"]) => spec::check(true),
         ("words", []) => words::check(),
         ("kaitai", []) => kaitai::check(),
+        ("differential", []) => kaitai::differential(None),
+        ("differential", [share]) => kaitai::differential(Some(share)),
         ("bench", rest) => cargo::bench(rest),
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),

@@ -11,7 +11,9 @@ use crate::step::{Outcome, run};
 
 /// What the builder image sets for a target in Rust with AddressSanitizer.
 const RUSTFLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cdebuginfo=1 -Cforce-frame-pointers";
-const CFLAGS: &str = "-O1 -fno-omit-frame-pointer -gline-tables-only -Wno-error";
+const CFLAGS: &str = "-O1 -fno-omit-frame-pointer -Wno-error";
+/// What it sets besides for its own compiler, which others do not know.
+const CLANG: &str = "-gline-tables-only";
 
 /// Runs it, and says which targets are there. Skipped without a nightly cargo, cargo-fuzz or zip.
 pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
@@ -29,14 +31,8 @@ pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
         .map_err(|error| Outcome::Failed(format!("{}: {error}", folders.out.display())))?;
     let mut script = Command::new("bash");
     script.args(["-eu", "fuzz/oss-fuzz/build.sh"]);
-    for own in [
-        "CARGO",
-        "RUSTC",
-        "RUSTDOC",
-        "CARGO_TARGET_DIR",
-        "CARGO_BUILD_TARGET_DIR",
-    ] {
-        script.env_remove(own); // of the cargo that runs this, which is not the nightly one
+    if std::env::var_os("CARGO_TARGET_DIR").is_some() {
+        script.env_remove("CARGO_TARGET_DIR"); // the script looks where cargo-fuzz builds by itself
     }
     script
         .env("SRC", &folders.src)
@@ -47,9 +43,13 @@ pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
         .env("FUZZING_LANGUAGE", "rust")
         .env("ARCHITECTURE", "x86_64")
         .env("RUSTUP_TOOLCHAIN", "nightly")
-        .env("RUSTFLAGS", RUSTFLAGS)
-        .env("CFLAGS", CFLAGS)
-        .env("CXXFLAGS", CFLAGS);
+        .env("RUSTFLAGS", RUSTFLAGS);
+    let mut flags = CFLAGS.to_string();
+    if is_there(&["clang++", "--version"]) {
+        script.envs([("CC", "clang"), ("CXX", "clang++")]);
+        flags = format!("{CFLAGS} {CLANG}");
+    }
+    script.env("CFLAGS", &flags).env("CXXFLAGS", &flags);
     if let Outcome::Failed(why) = run(&mut script) {
         return Err(Outcome::Failed(why));
     }

@@ -18,6 +18,7 @@
 //! | [`observer`] | what a save tells while it is under way |
 //! | [`error`] | how a transfer fails, and what became of the domain |
 //! | [`bitmap`] | a set of pfns: what log-dirty returns |
+//! | [`migration`] | the words around a migration, after which exactly one domain runs |
 //!
 //! There is no clock, no thread and no socket here. Time comes from the [`Sink`](ports::Sink), which
 //! is the only one to know how long sending took.
@@ -29,6 +30,7 @@
 pub mod bitmap;
 pub mod era;
 pub mod error;
+pub mod migration;
 pub mod observer;
 pub mod policy;
 pub mod ports;

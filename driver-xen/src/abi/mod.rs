@@ -1,0 +1,3 @@
+//! The bytes of every call, as numbers and layouts.
+
+pub mod privcmd;

@@ -49,6 +49,7 @@ numbers! {
 
     HVM_SET_PARAM: u64 = 0, "HVMOP_set_param";
     HVM_GET_PARAM: u64 = 1, "HVMOP_get_param";
+    HVM_MODIFIED_MEMORY: u64 = 7, "HVMOP_modified_memory";
 
     DOM0VP_ADD_PHYSMAP_WITH_GMFN: u64 = 9, "IA64_DOM0VP_add_physmap_with_gmfn";
     DOM0VP_EXPOSE_FOREIGN_P2M: u64 = 12, "IA64_DOM0VP_expose_foreign_p2m";

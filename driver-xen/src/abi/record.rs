@@ -35,7 +35,9 @@ impl Record {
     /// A number, `None` where this layout has no such field.
     pub fn get(&self, field: &str) -> Option<u64> {
         let found = self.layout.find(field)?;
-        let bytes = self.bytes.get(found.offset..found.offset + found.size().min(8))?;
+        let bytes = self
+            .bytes
+            .get(found.offset..found.offset + found.size().min(8))?;
         let mut word = [0; 8];
         word[..bytes.len()].copy_from_slice(bytes);
         Some(u64::from_le_bytes(word))

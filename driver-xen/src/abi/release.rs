@@ -3,9 +3,7 @@
 use ia64save_codec::dialect::{Dialect, Version};
 use ia64save_codec::wire::Layout;
 
-use super::domctl::{
-    CreateV3, CreateV4, DomainInfoV3, DomainInfoV6, DomainInfoV7, DomainInfoV8,
-};
+use super::domctl::{CreateV3, CreateV4, DomainInfoV3, DomainInfoV6, DomainInfoV7, DomainInfoV8};
 
 /// One release, as far as hypercalls go.
 #[derive(Clone, Copy, Debug)]
@@ -125,8 +123,8 @@ impl Release {
     pub fn of(dialect: Dialect) -> Option<&'static Release> {
         let exact = RELEASES.iter().find(|row| row.dialect == dialect);
         exact.or_else(|| {
-            let before = RELEASES.iter().filter(|row| row.dialect < dialect);
-            before.last()
+            let mut before = RELEASES.iter().filter(|row| row.dialect < dialect);
+            before.next_back()
         })
     }
 
@@ -157,12 +155,20 @@ mod tests {
         for dialect in Dialect::ALL.into_iter().skip(1) {
             let release = Release::of(dialect).unwrap();
             assert!(release.dialect <= dialect, "{dialect}");
-            assert_eq!(release.speaking(dialect).map(|row| row.dialect), Some(dialect));
+            assert_eq!(
+                release.speaking(dialect).map(|row| row.dialect),
+                Some(dialect)
+            );
         }
         assert_eq!(Release::of(Dialect::D7).unwrap().name, "3.1");
         assert_eq!(Release::find(5, 0x3_0000).unwrap().name, "3.1");
         assert_eq!(Release::find(4, 0x3_0000).unwrap().name, "3.0.4");
         assert!(Release::find(5, 0x3_0007).is_none());
-        assert!(Release::of(Dialect::D11).unwrap().speaking(Dialect::D1).is_none());
+        assert!(
+            Release::of(Dialect::D11)
+                .unwrap()
+                .speaking(Dialect::D1)
+                .is_none()
+        );
     }
 }

@@ -45,7 +45,11 @@ pub fn addresses(bytes: &[u8]) -> Option<Vec<u64>> {
     let head = Descriptor::parse(bytes).filter(|head| head.magic == MAGIC)?;
     let words = bytes.get(8..)?.get(..head.nr_addrs as usize * 8)?;
     let words = words.chunks_exact(8);
-    Some(words.map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default())).collect())
+    Some(
+        words
+            .map(|word| u64::from_le_bytes(word.try_into().unwrap_or_default()))
+            .collect(),
+    )
 }
 
 #[cfg(test)]

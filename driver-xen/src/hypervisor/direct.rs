@@ -6,17 +6,14 @@ use ia64save_codec::wire::Wire;
 
 use super::{Hypervisor, Info, Vcpu};
 use crate::abi::domctl::{
-    ARGUMENTS, CREATE_HVM, Domctl, GetVcpuInfo, HvmContext, MaxMem, MaxVcpus, ShadowOp,
-    VcpuContext,
+    ARGUMENTS, CREATE_HVM, Domctl, GetVcpuInfo, HvmContext, MaxMem, MaxVcpus, ShadowOp, VcpuContext,
 };
 use crate::abi::event::AllocUnbound;
 use crate::abi::hvm::Param;
 use crate::abi::memory::{MaximumGpfn, Reservation};
 use crate::abi::sched::RemoteShutdown;
 use crate::abi::{Record, Release, numbers};
-use crate::transport::{
-    Argument, Buffer, DomainId, Hypercall, Layout, Link, Transport,
-};
+use crate::transport::{Argument, Buffer, DomainId, Hypercall, Layout, Link, Transport};
 
 /// How often a call that says "try again" is tried again: destroying a domain takes several rounds.
 const TRIES: u32 = 100_000;
@@ -203,7 +200,13 @@ impl<T: Transport> Direct<T> {
         Ok(())
     }
 
-    fn param(&mut self, operation: u64, domain: DomainId, index: u32, value: u64) -> Result<u64, Errno> {
+    fn param(
+        &mut self,
+        operation: u64,
+        domain: DomainId,
+        index: u32,
+        value: u64,
+    ) -> Result<u64, Errno> {
         let mut bytes = Param {
             domid: domain,
             pad2: 0,
@@ -346,7 +349,11 @@ impl<T: Transport> Hypervisor for Direct<T> {
         while !rest.is_empty() {
             let (count, error) = self.reservation(numbers::DECREASE_RESERVATION, domain, rest);
             if let Some(errno) = error {
-                return if done + count > 0 { Ok(done + count) } else { Err(errno) };
+                return if done + count > 0 {
+                    Ok(done + count)
+                } else {
+                    Err(errno)
+                };
             }
             done += count;
             let settled = (count as usize).saturating_add(1);

@@ -16,6 +16,7 @@ use ia64save_codec::transfer::ports::{Errno, PageResult, Populated};
 use crate::transport::{DomainId, Layout};
 
 pub use direct::Direct;
+pub(crate) use direct::Pointed;
 pub use version::{ProbeError, interface_of, probe, version};
 
 /// What `getdomaininfo` says.

@@ -23,12 +23,7 @@ pub trait Machine<H: Hypervisor> {
 
     /// Makes the physical map readable; with the memory map's pages from version 2 on. `EEXIST` where
     /// it is already.
-    fn expose_p2m(
-        &mut self,
-        xen: &mut H,
-        info: &Info,
-        memmap: Option<&[u8]>,
-    ) -> Result<(), Errno>;
+    fn expose_p2m(&mut self, xen: &mut H, info: &Info, memmap: Option<&[u8]>) -> Result<(), Errno>;
 
     /// Entries of the map from `first` on; those beyond it are empty.
     fn read_p2m(
@@ -44,7 +39,12 @@ pub trait Machine<H: Hypervisor> {
 
     /// The frames by which pages are mapped: the gpfns themselves, but for Xen 3.0.3. What has no
     /// frame is `!0`.
-    fn frames(&mut self, _xen: &mut H, _domain: DomainId, gpfns: &[u64]) -> Result<Vec<u64>, Errno> {
+    fn frames(
+        &mut self,
+        _xen: &mut H,
+        _domain: DomainId,
+        gpfns: &[u64],
+    ) -> Result<Vec<u64>, Errno> {
         Ok(gpfns.to_vec())
     }
 
@@ -58,12 +58,7 @@ pub trait Machine<H: Hypervisor> {
     fn memmap(&mut self, xen: &mut H, info: &Info) -> Result<Vec<u8>, Errno>;
 
     /// A vcpu's context.
-    fn vcpu_context(
-        &mut self,
-        xen: &mut H,
-        domain: DomainId,
-        vcpu: u32,
-    ) -> Result<Vec<u8>, Errno>;
+    fn vcpu_context(&mut self, xen: &mut H, domain: DomainId, vcpu: u32) -> Result<Vec<u8>, Errno>;
 
     /// Sets a vcpu's context.
     fn set_vcpu_context(
@@ -74,7 +69,8 @@ pub trait Machine<H: Hypervisor> {
         context: &[u8],
     ) -> Result<(), Errno>;
 
-    /// What the device model wrote to is in log-dirty already. Where it is not, its own record would
-    /// be needed, and an HVM domain is not saved live.
-    fn logs_device_model(&self) -> bool;
+    /// Whether the device model's writes are in log-dirty: whether the hypervisor has a call by which
+    /// device models tell it, and the kernel passes that call on. Where not, and without a record of
+    /// the device model's own, an HVM domain is not saved live, as pages would be lost.
+    fn logs_device_model(&mut self, xen: &mut H, domain: DomainId) -> Result<bool, Errno>;
 }

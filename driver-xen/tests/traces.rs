@@ -58,8 +58,7 @@ impl Recorded {
             .arguments
             .iter()
             .find(|argument| **argument & INLINE != 0);
-        let known = &self.memory[&(address.expect("a call with a structure") & !INLINE)];
-        known
+        &self.memory[&(address.expect("a call with a structure") & !INLINE)]
     }
 }
 

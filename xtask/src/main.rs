@@ -11,6 +11,7 @@
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
 //! | `fuzz/` | the fuzz targets, built as OSS-Fuzz builds them |
+//! | `report` | the page of `ia64save report`, in a browser |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -25,6 +26,7 @@ mod generate;
 mod kaitai;
 mod licences;
 mod real_xen;
+mod report;
 mod spec;
 mod step;
 mod words;
@@ -62,6 +64,8 @@ cargo xtask STEP [OPTIONS]
                   builds the fuzz targets with fuzz/oss-fuzz/build.sh and runs each, for 20 seconds
                   or N; --minimise leaves of fuzz/corpus what adds coverage; SKIPPED without a
                   nightly cargo, cargo-fuzz and zip
+  report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
+                  npm and chromium
   ci              all of the above, with a summary
   help            this
 
@@ -100,6 +104,8 @@ fn main() -> ExitCode {
         ("pattern", []) => dissector::pattern(),
         ("real-xen", []) => real_xen::check(),
         ("fuzz", rest) => fuzz::fuzz(rest),
+        ("report", []) => report::check(None),
+        ("report", [shots]) => report::check(Some(shots)),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

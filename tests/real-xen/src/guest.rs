@@ -264,8 +264,8 @@ pub fn steps(xen: &mut Xen<'_>, domain: DomainId, steps: u32) -> Outcome {
     })
 }
 
-/// Asks it to suspend itself, and waits until it has.
-pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
+/// Asks it to suspend itself; the number that it will have seen then.
+pub fn ask(xen: &mut Xen<'_>, domain: DomainId) -> Result<u32, Failure> {
     let seen = state(xen, domain)?.seen;
     let mut mail = vec![0; PAGE];
     put32(&mut mail, 0, seen + 1);
@@ -274,12 +274,18 @@ pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
         xen.write(domain, &[MAIL], &mail)?[0],
         Ok(()),
     )?;
+    Ok(seen + 1)
+}
+
+/// Asks it to suspend itself, and waits until it has.
+pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
+    let asked = ask(xen, domain)?;
     wait("the guest suspends itself", || {
         Ok(xen.info(domain)?.shutdown().is_some())
     })?;
     equal("shutdown reason", xen.info(domain)?.shutdown(), Some(2))?;
     let state = state(xen, domain)?;
-    equal("number seen", state.seen, seen + 1)?;
+    equal("number seen", state.seen, asked)?;
     Ok(state)
 }
 

@@ -199,7 +199,7 @@ fn log_dirty(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
         guest::steps(xen, domain, 100)?;
         let state = guest::suspend(xen, domain)?;
         told("peek", driver.peek_dirty(domain, &mut dirty))?;
-        let swept = (u64::from(state.counter >> 8) + 1).min(512);
+        let swept = (u64::from(state.counter >> guest::STEPS) + 1).min(512);
         equal("dirty", dirty.len(), 1 + 32 + swept)?;
         holds("a hot page", dirty.contains(guest::HOT.start))?;
         let peeked = dirty.clone();

@@ -16,6 +16,8 @@
 //! Everything runs three times: over privcmd, through the agent, and, where it was built with the feature
 //! `xenctrl`, over libxenctrl as far as that goes.
 
+extern crate alloc;
+
 mod behaviours;
 mod calls;
 mod generic;

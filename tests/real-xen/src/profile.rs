@@ -13,7 +13,6 @@
 use ia64save_codec::dialect::Dialect;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
-use ia64save_codec::wire::Wire;
 use ia64save_xen::abi::Release;
 use ia64save_xen::abi::domctl::CreateV4;
 use ia64save_xen::hypervisor::{Direct, Hypervisor, Info};

@@ -1,6 +1,7 @@
 //! What a test is, and how it is told: one line each.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use ia64save_codec::transfer::ports::{Errno, PortError};
 
@@ -69,6 +70,8 @@ pub struct Report {
     words: Vec<String>,
     passed: usize,
     failed: usize,
+    /// How long each took.
+    times: Vec<(Duration, String)>,
 }
 
 impl Report {
@@ -78,6 +81,7 @@ impl Report {
             words,
             passed: 0,
             failed: 0,
+            times: Vec::new(),
         }
     }
 
@@ -89,7 +93,10 @@ impl Report {
     /// Runs one and prints its line.
     pub fn run(&mut self, name: &str, test: impl FnOnce() -> Outcome) {
         if self.wants(name) {
-            self.tell(name, test());
+            let began = Instant::now();
+            let outcome = test();
+            self.times.push((began.elapsed(), name.into()));
+            self.tell(name, outcome);
         }
     }
 
@@ -108,7 +115,11 @@ impl Report {
     }
 
     /// The last line, and the exit code: 0 all is well, 1 it is not, 4 no test was chosen.
-    pub fn end(&self) -> u8 {
+    pub fn end(mut self) -> u8 {
+        self.times.sort_by(|a, b| b.cmp(a));
+        for (time, name) in self.times.iter().take(5) {
+            println!("{:.1} s for {name}", time.as_secs_f64());
+        }
         println!("{} passed, {} failed", self.passed, self.failed);
         match (self.passed, self.failed) {
             (0, 0) => 4,

@@ -14,7 +14,10 @@ use crate::report::{Failure, Outcome, equal, holds};
 use crate::x86::{ABSENT, PAGE, Xen, u64_at};
 
 /// A test of a back end.
-pub type Test = (&'static str, fn(&mut Xen<'_>, &mut dyn Hypervisor) -> Outcome);
+pub type Test = (
+    &'static str,
+    fn(&mut Xen<'_>, &mut dyn Hypervisor) -> Outcome,
+);
 
 /// The tests.
 pub const TESTS: &[Test] = &[
@@ -64,8 +67,16 @@ fn domains(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
 }
 
 fn limits(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
-    refused("vcpus, absent", driver.set_max_vcpus(ABSENT, 1), Errno::ESRCH)?;
-    refused("memory, absent", driver.set_max_mem(ABSENT, 4), Errno::ESRCH)?;
+    refused(
+        "vcpus, absent",
+        driver.set_max_vcpus(ABSENT, 1),
+        Errno::ESRCH,
+    )?;
+    refused(
+        "memory, absent",
+        driver.set_max_mem(ABSENT, 4),
+        Errno::ESRCH,
+    )?;
     let domain = xen.create(2)?;
     with(xen, domain, |_, domain| {
         refused("too many", driver.set_max_vcpus(domain, 3), Errno::EINVAL)?;
@@ -86,12 +97,19 @@ fn memory(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
         holds("and why not further", populated.error.is_some())?;
         equal("pages", xen.info(domain)?.tot_pages, 10)?;
         // It goes on behind a page that is not there.
-        let taken = told("decrease", driver.decrease_reservation(domain, &[0, 12, 1, 13, 2]))?;
+        let taken = told(
+            "decrease",
+            driver.decrease_reservation(domain, &[0, 12, 1, 13, 2]),
+        )?;
         equal("taken", taken, 3)?;
         equal("left", xen.info(domain)?.tot_pages, 7)?;
         let populated = told("populate", driver.populate(domain, &[0x900]))?;
         equal("one", (populated.done, populated.error), (1, None))?;
-        equal("highest", told("highest", driver.maximum_gpfn(domain))?, 0x900)
+        equal(
+            "highest",
+            told("highest", driver.maximum_gpfn(domain))?,
+            0x900,
+        )
     })
 }
 
@@ -150,14 +168,26 @@ fn hvm_param(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
         equal("get", told("get", driver.hvm_param(domain, 1))?, 0x39001)?;
         equal("raw", xen.param(domain, 1)?, 0x39001)?;
         refused("beyond", driver.hvm_param(domain, 1000), Errno::EINVAL)?;
-        refused("set beyond", driver.set_hvm_param(domain, 1000, 1), Errno::EINVAL)
+        refused(
+            "set beyond",
+            driver.set_hvm_param(domain, 1000, 1),
+            Errno::EINVAL,
+        )
     })
 }
 
 fn hvm_context(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
     refused("absent", driver.hvm_context_size(ABSENT), Errno::ESRCH)?;
-    refused("get, absent", driver.hvm_context(ABSENT, 8192), Errno::ESRCH)?;
-    refused("set, absent", driver.set_hvm_context(ABSENT, &[0; 64]), Errno::ESRCH)?;
+    refused(
+        "get, absent",
+        driver.hvm_context(ABSENT, 8192),
+        Errno::ESRCH,
+    )?;
+    refused(
+        "set, absent",
+        driver.set_hvm_context(ABSENT, &[0; 64]),
+        Errno::ESRCH,
+    )?;
     let domain = guest::build(xen)?;
     with(xen, domain, |_, domain| {
         let size = told("size", driver.hvm_context_size(domain))?;
@@ -165,19 +195,34 @@ fn hvm_context(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
         holds("not longer than the bound", context.len() <= size)?;
         refused("too small", driver.hvm_context(domain, 64), Errno::ENOSPC)?;
         told("set", driver.set_hvm_context(domain, &context))?;
-        refused("junk", driver.set_hvm_context(domain, &[0x5a; 64]), Errno::ENODATA)
+        refused(
+            "junk",
+            driver.set_hvm_context(domain, &[0x5a; 64]),
+            Errno::ENODATA,
+        )
     })
 }
 
 fn vcpus(xen: &mut Xen<'_>, driver: &mut dyn Hypervisor) -> Outcome {
     const BYTES: usize = 5168;
     refused("absent", driver.vcpu_info(ABSENT, 0), Errno::ESRCH)?;
-    refused("context, absent", driver.vcpu_context(ABSENT, 0, BYTES), Errno::ESRCH)?;
+    refused(
+        "context, absent",
+        driver.vcpu_context(ABSENT, 0, BYTES),
+        Errno::ESRCH,
+    )?;
     let domain = guest::empty(xen, 1)?;
     with(xen, domain, |_, domain| {
-        holds("offline", !told("info", driver.vcpu_info(domain, 0))?.online)?;
+        holds(
+            "offline",
+            !told("info", driver.vcpu_info(domain, 0))?.online,
+        )?;
         refused("absent vcpu", driver.vcpu_info(domain, 7), Errno::EINVAL)?;
-        refused("never ran", driver.vcpu_context(domain, 0, BYTES), Errno::ENODATA)
+        refused(
+            "never ran",
+            driver.vcpu_context(domain, 0, BYTES),
+            Errno::ENODATA,
+        )
     })?;
     let domain = guest::build(xen)?;
     with(xen, domain, |_, domain| {

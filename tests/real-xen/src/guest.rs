@@ -157,13 +157,11 @@ pub fn frames() -> Vec<u64> {
 
 /// A page that looks like no other.
 fn pattern(frame: u64) -> Vec<u8> {
-    let mut state = (frame + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut page = vec![0; PAGE];
-    for word in page.chunks_exact_mut(8) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        word.copy_from_slice(&state.to_le_bytes());
+    let mut word = (frame + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut page = Vec::with_capacity(PAGE);
+    for _ in 0..PAGE / 8 {
+        page.extend_from_slice(&word.to_le_bytes());
+        word = word.rotate_left(5).wrapping_add(frame);
     }
     page
 }

@@ -12,9 +12,6 @@
 //! | [`transfer`] | the running guest saved, restored, saved live and migrated |
 //! | [`numbers`] | what batches are worth |
 //! | [`report`] | what a test is, and how it is told |
-//!
-//! Everything runs three times: over privcmd, through the agent, and, where it was built with the feature
-//! `xenctrl`, over libxenctrl as far as that goes.
 
 extern crate alloc;
 
@@ -29,29 +26,18 @@ mod report;
 mod transfer;
 mod x86;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use ia64save_xen::Transport;
-use ia64save_xen::agent::{Agent, Options};
 use ia64save_xen::hypervisor::Direct;
 use ia64save_xen::privcmd::Privcmd;
 use profile::Open;
 use report::{Failure, Outcome, Report};
 use x86::Xen;
 
-/// Where the agent is.
-const AGENT: &str = "/agent";
-
 fn privcmd() -> Result<Box<dyn Transport>, Failure> {
     match Privcmd::open() {
         Ok(privcmd) => Ok(Box::new(privcmd)),
-        Err(error) => Err(Failure(error.to_string())),
-    }
-}
-
-fn agent() -> Result<Box<dyn Transport>, Failure> {
-    match Agent::spawn(Command::new(AGENT), &Options::default()) {
-        Ok(agent) => Ok(Box::new(agent)),
         Err(error) => Err(Failure(error.to_string())),
     }
 }
@@ -74,48 +60,24 @@ fn hypercalls(report: &mut Report, way: &str, open: Open<'_>) -> Outcome {
     for (name, test) in transfer::TESTS {
         report.run(&format!("{way}/transfer/{name}"), || test(&mut xen, open));
     }
-    report.run(&format!("{way}/numbers"), || numbers::measure(&mut xen, way));
+    report.run(&format!("{way}/numbers"), || {
+        numbers::measure(&mut xen, way)
+    });
     Ok(())
-}
-
-/// The driver over libxenctrl. What makes the domains stays privcmd.
-#[cfg(feature = "xenctrl")]
-fn libxenctrl(report: &mut Report) -> Outcome {
-    let mut transport = privcmd()?;
-    let mut xen = Xen {
-        transport: transport.as_mut(),
-    };
-    let mut library = ia64save_xen::hypervisor::Xenctrl::open()
-        .map_err(|error| Failure(format!("libxenctrl: {error}")))?;
-    for (name, test) in generic::TESTS {
-        report.run(&format!("xenctrl/{name}"), || test(&mut xen, &mut library));
-    }
-    Ok(())
-}
-
-#[cfg(not(feature = "xenctrl"))]
-fn libxenctrl(_: &mut Report) -> Outcome {
-    Err(Failure("built without the feature xenctrl".into()))
 }
 
 fn main() -> ExitCode {
     let mut report = Report::new(std::env::args().skip(1).collect());
-    let ran = if cfg!(feature = "xenctrl") {
-        libxenctrl(&mut report)
-    } else {
-        hypercalls(&mut report, "privcmd", &privcmd)
-            .and_then(|()| {
-                let mut transport = privcmd()?;
-                let mut xen = Xen {
-                    transport: transport.as_mut(),
-                };
-                for (name, test) in ioctls::TESTS {
-                    report.run(name, || test(&mut xen));
-                }
-                Ok(())
-            })
-            .and_then(|()| hypercalls(&mut report, "agent", &agent))
-    };
+    let ran = hypercalls(&mut report, "privcmd", &privcmd).and_then(|()| {
+        let mut transport = privcmd()?;
+        let mut xen = Xen {
+            transport: transport.as_mut(),
+        };
+        for (name, test) in ioctls::TESTS {
+            report.run(name, || test(&mut xen));
+        }
+        Ok(())
+    });
     if let Err(failure) = ran {
         report.tell("a way to the hypervisor", Err(failure));
     }

@@ -149,7 +149,13 @@ impl<H: Hypervisor> Machine<H> for X86 {
         for range in ranges {
             let (conventional, write_back) = (7, 8);
             let pages = range.end - range.start;
-            for word in [conventional, range.start * PAGE as u64, 0, pages, write_back] {
+            for word in [
+                conventional,
+                range.start * PAGE as u64,
+                0,
+                pages,
+                write_back,
+            ] {
                 map.extend_from_slice(&word.to_le_bytes());
             }
         }

@@ -6,11 +6,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ia64save_codec::image::{self, Image};
+use ia64save_codec::transfer::policy;
 use ia64save_codec::transfer::ports::{Sink, SinkError, SourceDomain, TargetDomain};
 use ia64save_codec::transfer::{
     Adaptive, Fate, Observer, Pass, Policy, Restore, Restored, Save, Saved, restore, save,
 };
-use ia64save_codec::transfer::policy;
 use ia64save_xen::transport::DomainId;
 
 use crate::calls::with;
@@ -94,20 +94,13 @@ impl Sink for Memory {
     }
 }
 
-/// Prints the passes of a live save.
-struct Told;
+/// Pages that each pass sent.
+#[derive(Default)]
+struct Passes(Vec<u64>);
 
-impl Observer for Told {
+impl Observer for Passes {
     fn passed(&mut self, pass: &Pass) {
-        println!(
-            "      pass {}: {} sent, {} skipped, {} dirty, {} left{}",
-            pass.number,
-            pass.sent,
-            pass.skipped,
-            pass.dirty,
-            pass.left,
-            if pass.last { ", the last" } else { "" }
-        );
+        self.0.push(pass.sent);
     }
 }
 
@@ -137,14 +130,26 @@ fn save(
         live: live.is_some(),
         ..save::Options::default()
     };
-    let mut told = Told;
-    let save = Save::new(domain, sink).options(options).observer(&mut told);
+    let mut passes = Passes::default();
+    let save = Save::new(domain, sink)
+        .options(options)
+        .observer(&mut passes);
     let saved = match live {
         Some(policy) => save.policy(policy).run(),
         None => save.run(),
     };
     let saved = saved.map_err(|error| Failure(format!("save: {error}")))?;
     equal("leftovers of the save", saved.leftovers.clone(), vec![])?;
+    equal("pages of the passes", passes.0.iter().sum(), saved.sent)?;
+    if options.live {
+        println!(
+            "      {} pages in {:.2} s, suspended for {:.2} s; passes of {:?}",
+            saved.sent,
+            saved.total().as_secs_f64(),
+            saved.downtime().as_secs_f64(),
+            passes.0
+        );
+    }
     Ok(saved)
 }
 
@@ -166,9 +171,16 @@ fn restore(target: &mut impl TargetDomain, image: &[u8]) -> Result<Restored, Fai
         held.drain(..fed.consumed);
     }
     let fed = restore.feed(&held, true).map_err(failed)?;
-    holds("the whole image was taken", fed.done && fed.consumed == held.len())?;
+    holds(
+        "the whole image was taken",
+        fed.done && fed.consumed == held.len(),
+    )?;
     let restored = restore.finish().map_err(failed)?;
-    equal("leftovers of the restore", restored.leftovers.clone(), vec![])?;
+    equal(
+        "leftovers of the restore",
+        restored.leftovers.clone(),
+        vec![],
+    )?;
     Ok(restored)
 }
 
@@ -210,7 +222,9 @@ fn image_of(bytes: &[u8], state: State) -> Result<Image, Failure> {
             && page != state.page(frame)
             && frame != guest::MAIL
         {
-            return Err(Failure(format!("the image's page {frame:#x} is not the guest's")));
+            return Err(Failure(format!(
+                "the image's page {frame:#x} is not the guest's"
+            )));
         }
     }
     Ok(image)
@@ -267,15 +281,11 @@ fn live(xen: &mut Xen<'_>, open: Open<'_>, policy: &mut dyn Policy) -> Outcome {
         let mut source = profile::domain(open, domain)?;
         let mut sink = Memory::new(Some(LINK));
         let report = save(&mut source, &mut sink, Some(policy))?;
-        println!(
-            "      {} pages in {} passes, {:.2} s, {:.2} s of them suspended",
-            report.sent,
-            report.passes,
-            report.total().as_secs_f64(),
-            report.downtime().as_secs_f64()
-        );
         before = guest::verify(xen, domain)?;
-        holds("it ran while it was saved", before.counter > began.counter + 1000)?;
+        holds(
+            "it ran while it was saved",
+            before.counter > began.counter + 1000,
+        )?;
         holds("several passes", report.passes > 1)?;
         holds("pages were sent again", report.sent > PAGES)?;
         saved = sink.taken();
@@ -288,9 +298,15 @@ fn live(xen: &mut Xen<'_>, open: Open<'_>, policy: &mut dyn Policy) -> Outcome {
             *copies.entry(*pfn).or_default() += 1;
         }
         for hot in HOT {
-            holds("a hot page was sent in the last pass", copies.contains_key(&hot))?;
+            holds(
+                "a hot page was sent in the last pass",
+                copies.contains_key(&hot),
+            )?;
         }
-        holds("a page was sent twice", copies.values().any(|copies| *copies > 1))?;
+        holds(
+            "a page was sent twice",
+            copies.values().any(|copies| *copies > 1),
+        )?;
 
         // Log-dirty is off again: it can be switched on.
         xen.shadow(domain, Shadow::EnableLogDirty)?;
@@ -307,12 +323,20 @@ fn given_back(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
     let mut saved = Vec::new();
     let mut before = State::default();
     with(xen, domain, |xen, domain| {
-        equal("given back", xen.decrease(domain, &gone)?, gone.len() as u64)?;
+        equal(
+            "given back",
+            xen.decrease(domain, &gone)?,
+            gone.len() as u64,
+        )?;
         let mut source = profile::domain(open, domain)?;
         let mut sink = Memory::new(None);
         let report = save(&mut source, &mut sink, None)?;
         equal("pages sent", report.sent, PAGES - gone.len() as u64)?;
-        equal("in the list", u64::from(report.unallocated), gone.len() as u64)?;
+        equal(
+            "in the list",
+            u64::from(report.unallocated),
+            gone.len() as u64,
+        )?;
         before = guest::state(xen, domain)?;
         saved = sink.taken();
         let image = image_of(&saved, before)?;
@@ -403,12 +427,14 @@ fn save_fails(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
         for most in [100, 1 << 20, 9 << 20] {
             let mut sink = Memory::new(Some(4 * LINK));
             sink.most = most;
-            let error = match Save::new(&mut source, &mut sink).run() {
-                Ok(_) => return Err(Failure(format!("saved over a link of {most} bytes"))),
-                Err(error) => error,
+            let Err(error) = Save::new(&mut source, &mut sink).run() else {
+                return Err(Failure(format!("saved over a link of {most} bytes")));
             };
-            println!("      {error}");
-            equal("what went wrong with cleaning up", error.cleanup.clone(), vec![])?;
+            equal(
+                "what went wrong with cleaning up",
+                error.cleanup.clone(),
+                vec![],
+            )?;
             holds(
                 "it runs on",
                 matches!(error.fate, Fate::Untouched | Fate::Resumed),
@@ -439,11 +465,9 @@ fn restore_fails(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
         with(xen, domain, |xen, domain| {
             let mut target = profile::domain(open, domain)?;
             let mut restore = Restore::new(&mut target, options());
-            let error = match restore.feed(&saved[..length], true) {
-                Ok(_) => return Err(Failure(format!("{length} bytes were taken for whole"))),
-                Err(error) => error,
+            let Err(error) = restore.feed(&saved[..length], true) else {
+                return Err(Failure(format!("{length} bytes were taken for whole")));
             };
-            println!("      {error}");
             equal("fate", error.fate, Fate::Destroyed)?;
             drop(restore);
             guest::wait("the new domain is gone", || Ok(xen.info(domain).is_err()))

@@ -40,6 +40,16 @@ pub enum Command {
     Explain(Explain),
     /// Rewrite an image: another dialect, another envelope, without superseded pages
     Convert(Convert),
+    /// Write an image as a tree that can be edited, its pages in a file beside it
+    Decode(crate::commands::decode::Args),
+    /// Make an image out of a tree that decode wrote
+    Encode(crate::commands::encode::Args),
+    /// Give single fields other values
+    Edit(crate::commands::edit::Args),
+    /// Print what a shell needs to complete a command line
+    Completions(crate::commands::completions::Args),
+    /// Print the manual page, or write one for every command
+    Man(crate::commands::man::Args),
 }
 
 /// How to read an image.

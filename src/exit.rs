@@ -74,6 +74,8 @@ pub enum Failure {
     Foreign(String, Foreign),
     /// The input is broken.
     Invalid(String, ia64save_codec::Error),
+    /// A tree says something else than it should.
+    Tree(String, String),
     /// What was asked for makes no sense.
     Usage(String),
 }
@@ -84,7 +86,7 @@ impl Failure {
         match self {
             Failure::Io(_) => Outcome::Io,
             Failure::Foreign(..) => Outcome::Foreign,
-            Failure::Invalid(..) => Outcome::Invalid,
+            Failure::Invalid(..) | Failure::Tree(..) => Outcome::Invalid,
             Failure::Usage(_) => Outcome::Usage,
         }
     }
@@ -106,6 +108,7 @@ impl fmt::Display for Failure {
                 write!(f, "{name}: not an ia64 save image: {foreign}")
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
+            Failure::Tree(name, text) => write!(f, "{name}: {text}"),
             Failure::Usage(text) => f.write_str(text),
         }
     }

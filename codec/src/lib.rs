@@ -22,10 +22,12 @@
 //! | [`envelope`] | what surrounds the stream: xend and xl files, device-model records |
 //! | [`mod@file`] | a whole file: envelope, image, device model |
 //! | [`fields`] | every field of a file by path |
+//! | [`edit`] | another value for a single field |
 //! | [`ram`] | which pfns are RAM |
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
 //! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
+//! | [`tree`] | an image as a tree that people edit, and the way back |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
 //! # Three ways in
@@ -67,6 +69,7 @@ pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;
+pub mod edit;
 pub mod encode;
 pub mod envelope;
 pub mod error;
@@ -77,6 +80,7 @@ pub mod image;
 pub mod limits;
 pub mod ram;
 pub mod transfer;
+pub mod tree;
 pub mod wire;
 
 pub use code::{Code, Severity};

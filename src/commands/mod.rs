@@ -1,10 +1,15 @@
 //! One file a command.
 
 mod check;
+pub mod completions;
 mod convert;
+pub mod decode;
 mod dump;
+pub mod edit;
+pub mod encode;
 mod explain;
 mod info;
+pub mod man;
 mod map;
 
 use std::io::{self, Write};
@@ -22,6 +27,11 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Decode(args) => decode::run(args),
+        Command::Encode(args) => encode::run(args),
+        Command::Edit(args) => edit::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Map(args) => map::run(args),
     };

@@ -5,3 +5,4 @@ pub mod hexline;
 pub mod size;
 pub mod style;
 pub mod table;
+pub mod tree;

@@ -9,6 +9,8 @@
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `readme` | the sessions in the README are true |
 //! | `screens` | what a person sees, as snapshots |
+//! | `shell` | completions and manual pages |
+//! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod check;
 mod convert;
@@ -19,3 +21,5 @@ mod map;
 mod program;
 mod readme;
 mod screens;
+mod shell;
+mod tree;

@@ -12,9 +12,11 @@
 //! |---|---|
 //! | [`ports`] | what a domain and a stream must offer |
 //! | [`bitmap`] | a set of pfns: what log-dirty returns |
+//! | [`migration`] | the words around a migration, after which exactly one domain runs |
 //!
 //! There is no clock, no thread and no socket here. Time comes from the [`Sink`](ports::Sink), which
 //! is the only one to know how long sending took.
 
 pub mod bitmap;
+pub mod migration;
 pub mod ports;

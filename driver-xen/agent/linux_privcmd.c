@@ -25,14 +25,28 @@
 
 /* privcmd's ioctls: _IOC(none, 'P', number, size). */
 #define HYPERCALL 0x00305000ul
+#define MMAP 0x00105002ul
 #define MMAPBATCH 0x00185003ul
 #define MMAPBATCH_V2 0x00205004ul
-/* What MMAPBATCH puts into the entry of a page that failed. */
+/* What MMAPBATCH puts into the entry of a page that failed, or that is paged out. */
 #define BATCH_ERROR ((uint64_t)0xf0000000u)
+#define BATCH_PAGED_OUT ((uint64_t)0x80000000u)
 
 struct privcmd_hypercall {
     uint64_t op;
     uint64_t arg[5];
+};
+
+struct privcmd_mmap_entry {
+    uint64_t va;
+    uint64_t mfn;
+    uint64_t npages;
+};
+
+struct privcmd_mmap {
+    int32_t num;
+    uint16_t dom;
+    uint64_t entry;
 };
 
 struct privcmd_mmapbatch {
@@ -51,7 +65,7 @@ struct privcmd_mmapbatch_v2 {
 };
 
 static int privcmd = -1;
-static int v1_only; /* the kernel has no MMAPBATCH_V2 */
+static enum { V2_UNKNOWN, V2_THERE, V2_MISSING } v2; /* whether the kernel has MMAPBATCH_V2 */
 static size_t page_size;
 
 /* Twice the alignment that is needed is in every page, and locking goes by pages. */
@@ -107,46 +121,92 @@ static int64_t linux_hypercall(void *context, struct agent_call *call)
     return result < 0 ? -(int64_t)errno : (int64_t)result;
 }
 
+static int batch_v2(void *address, uint32_t domain, uint32_t count, const uint64_t *wanted,
+                    int32_t *result)
+{
+    struct privcmd_mmapbatch_v2 batch;
+    uint32_t i;
+
+    memset(&batch, 0, sizeof batch);
+    batch.num = count;
+    batch.dom = (uint16_t)domain;
+    batch.addr = address_of(address);
+    batch.arr = address_of(wanted);
+    batch.err = address_of(result);
+    /* ENOENT: some page is paged out, and the errors say which. */
+    if (ioctl(privcmd, MMAPBATCH_V2, &batch) < 0 && errno != ENOENT)
+        return errno;
+    for (i = 0; i < count; i++)
+        result[i] = result[i] < 0 ? -result[i] : result[i];
+    return 0;
+}
+
+/* The older request marks the frames that failed, and does not say why. */
+static int batch_v1(void *address, uint32_t domain, uint32_t count, const uint64_t *wanted,
+                    int32_t *result)
+{
+    struct privcmd_mmapbatch batch;
+    uint32_t i;
+
+    memset(&batch, 0, sizeof batch);
+    memcpy(scratch, wanted, count * sizeof *wanted);
+    batch.num = (int32_t)count;
+    batch.dom = (uint16_t)domain;
+    batch.addr = address_of(address);
+    batch.arr = address_of(scratch);
+    if (ioctl(privcmd, MMAPBATCH, &batch) < 0 && errno != ENOENT)
+        return errno;
+    for (i = 0; i < count; i++)
+        if (scratch[i] == wanted[i] && (wanted[i] & BATCH_ERROR) != BATCH_ERROR)
+            result[i] = 0;
+        else if ((scratch[i] & BATCH_ERROR) == BATCH_PAGED_OUT && (wanted[i] & BATCH_ERROR) == 0)
+            result[i] = ENOENT;
+        else
+            result[i] = EINVAL;
+    return 0;
+}
+
+/* For one page the oldest request does say why. */
+static int one_page(void *address, uint32_t domain, const uint64_t *wanted, int32_t *result)
+{
+    struct privcmd_mmap_entry entry;
+    struct privcmd_mmap request;
+
+    memset(&request, 0, sizeof request);
+    entry.va = address_of(address);
+    entry.mfn = *wanted;
+    entry.npages = 1;
+    request.num = 1;
+    request.dom = (uint16_t)domain;
+    request.entry = address_of(&entry);
+    *result = 0;
+    if (ioctl(privcmd, MMAP, &request) < 0) {
+        if (errno == ENOSYS || errno == ENOTTY)
+            return errno;
+        *result = errno;
+    }
+    return 0;
+}
+
 /* Fills a mapping with pages: 0, or why none of them is there. */
 static int batch(void *address, uint32_t domain, uint32_t count, const uint64_t *wanted,
                  int32_t *result)
 {
-    struct privcmd_mmapbatch one;
-    uint32_t i;
+    int error;
 
-    if (!v1_only) {
-        struct privcmd_mmapbatch_v2 two;
-
-        memset(&two, 0, sizeof two);
-        two.num = count;
-        two.dom = (uint16_t)domain;
-        two.addr = address_of(address);
-        two.arr = address_of(wanted);
-        two.err = address_of(result);
-        /* ENOENT: some page is paged out, and the errors say which. */
-        if (ioctl(privcmd, MMAPBATCH_V2, &two) == 0 || errno == ENOENT) {
-            for (i = 0; i < count; i++)
-                result[i] = result[i] < 0 ? -result[i] : result[i];
-            return 0;
-        }
-        if (errno != EINVAL && errno != ENOTTY && errno != ENOSYS)
-            return errno;
+    if (v2 != V2_MISSING) {
+        error = batch_v2(address, domain, count, wanted, result);
+        if (error == 0)
+            v2 = V2_THERE;
+        /* Kernels without it call it invalid, as they do other things: the older ones decide. */
+        if (v2 == V2_THERE || (error != EINVAL && error != ENOTTY && error != ENOSYS))
+            return error;
     }
-    /* A kernel without it calls it invalid, as any does a bad request: the older one decides. */
-    memset(&one, 0, sizeof one);
-    memcpy(scratch, wanted, count * sizeof *wanted);
-    memset(result, 0, count * sizeof *result);
-    one.num = (int32_t)count;
-    one.dom = (uint16_t)domain;
-    one.addr = address_of(address);
-    one.arr = address_of(scratch);
-    if (ioctl(privcmd, MMAPBATCH, &one) < 0)
-        return errno;
-    v1_only = 1;
-    for (i = 0; i < count; i++)
-        if ((scratch[i] & BATCH_ERROR) == BATCH_ERROR || scratch[i] != wanted[i])
-            result[i] = EINVAL; /* it does not say why */
-    return 0;
+    error = count == 1 ? one_page(address, domain, wanted, result)
+                       : batch_v1(address, domain, count, wanted, result);
+    if (error == 0)
+        v2 = V2_MISSING;
+    return error;
 }
 
 static int linux_map(void *context, uint32_t domain, int writable, uint64_t count,

@@ -18,6 +18,7 @@
 extern crate alloc;
 
 pub mod abi;
+pub mod agent;
 pub mod privcmd;
 pub mod transport;
 

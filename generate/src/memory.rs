@@ -7,8 +7,8 @@ use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use ia64save_codec::{Dialect, Guest};
 
-use super::params::Params;
-use super::random::Random;
+use crate::params::Params;
+use crate::random::Random;
 
 /// Where the pages that every HVM domain has begin.
 const SPECIAL_PAGES: u64 = 0x39000;
@@ -18,25 +18,25 @@ const FIRMWARE_END: u64 = 0x40000;
 const BEHIND_VGA: u64 = 0x30;
 
 /// The memory of a domain.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     /// RAM by pfn, in the order of the memory map.
-    pub(super) ram: Vec<Range<u64>>,
+    pub(crate) ram: Vec<Range<u64>>,
     /// What of it can be seen in the map's page, which is all unless pages are small.
-    pub(super) visible: RamMap,
+    pub(crate) visible: RamMap,
     /// The page of the map; empty in version 1.
-    pub(super) memmap: Vec<u8>,
+    pub(crate) memmap: Vec<u8>,
     /// Pages that the domain has, in the order of the map.
-    pub(super) present: Vec<u64>,
+    pub(crate) present: Vec<u64>,
     /// Pages that it gave back while it was saved.
-    pub(super) ballooned: Vec<u64>,
+    pub(crate) ballooned: Vec<u64>,
     /// One more than the highest pfn.
-    pub(super) end: u64,
+    pub(crate) end: u64,
     /// Where the start_info page is (PV).
-    pub(super) start_info: u64,
+    pub(crate) start_info: u64,
 }
 
 impl Memory {
-    pub(super) fn new(params: &Params, random: &mut Random) -> Self {
+    pub(crate) fn new(params: &Params, random: &mut Random) -> Self {
         let has_map = params.dialect.spec().version.has_memmap();
         let (ram, end) = match (params.guest, has_map) {
             (Guest::Hvm, _) => hvm_ram(params),
@@ -79,14 +79,14 @@ impl Memory {
     }
 
     /// RAM pages that the domain does not have at the end, in the order of the map.
-    pub(super) fn unallocated(&self) -> Vec<u64> {
+    pub(crate) fn unallocated(&self) -> Vec<u64> {
         let here = |pfn: u64| self.present.contains(&pfn) && !self.ballooned.contains(&pfn);
         let all = self.ram.iter().cloned().flatten();
         all.filter(|pfn| !here(*pfn)).collect()
     }
 
     /// The pfns of the page records, and the number of the first record of each pass.
-    pub(super) fn passes(&self, params: &Params, random: &mut Random) -> (Vec<u64>, Vec<usize>) {
+    pub(crate) fn passes(&self, params: &Params, random: &mut Random) -> (Vec<u64>, Vec<usize>) {
         let mut order = self.present.clone();
         let mut starts = vec![0];
         let kept: Vec<u64> = self
@@ -112,7 +112,7 @@ impl Memory {
     }
 
     /// The pages of a Remus round: some that a reader knows to be RAM, ascending.
-    pub(super) fn round(&self, random: &mut Random) -> Vec<u64> {
+    pub(crate) fn round(&self, random: &mut Random) -> Vec<u64> {
         let known: Vec<u64> = self
             .present
             .iter()

@@ -2,7 +2,7 @@
 
 use ia64save_codec::{Dialect, Guest};
 
-use super::random::Random;
+use crate::random::Random;
 
 /// Every dialect with every kind of guest that it has.
 pub fn kinds() -> impl Iterator<Item = (Dialect, Guest)> {

@@ -4,20 +4,20 @@ use ia64save_codec::dialect::ContextLayout;
 use ia64save_codec::wire::layout_of_context;
 use ia64save_codec::{Dialect, Guest};
 
-use super::canvas::Canvas;
-use super::params::Params;
-use super::random::Random;
+use crate::canvas::Canvas;
+use crate::params::Params;
+use crate::random::Random;
 
 /// psr of a PV guest in kernel mode: that of the machine, and that which the guest sees.
 const PSR_MACHINE: [u64; 2] = [0x1012_0842_6010, 0x1412_083a_6038];
 const PSR_PV: [u64; 2] = [0x1012_0842_6010, 0x1400_0040_2038];
 /// psr of an HVM guest: PK, IS and VM are never set.
-pub(super) const PSR_HVM: u64 = 0x1010_0802_2010;
+pub(crate) const PSR_HVM: u64 = 0x1010_0802_2010;
 /// The frame marker: of a vcpu that was interrupted, and of one that suspended itself.
 const CFM: [u64; 2] = [0x8000_0000_0000_040c, 0x6];
 const KERNEL: u64 = 0xa000_0001_0000_0000;
 /// Control registers that an HVM domain has in two places.
-pub(super) const CONTROL: [(&str, u64); 3] =
+pub(crate) const CONTROL: [(&str, u64); 3] =
     [("dcr", 0x7e04), ("iva", KERNEL + 0x8000), ("pta", 0x3c)];
 const FPSR: u64 = 0x0009_804c_0270_033f;
 /// First bytes of the backing store.
@@ -26,7 +26,7 @@ const BACKING_STORE: u64 = 0xe000_0000_0100_0000;
 const STACKED: u64 = 32;
 
 /// The context of a vcpu.
-pub(super) fn context(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
+pub(crate) fn context(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
     let layout = params.dialect.spec().context;
     // The struct was not cleared before D8: what was not filled held what the heap held.
     let heap = if params.dialect >= Dialect::D8 || random.once_in(3) {
@@ -59,7 +59,7 @@ fn privregs_pfn(params: &Params, vcpu: u32, random: &mut Random) -> u64 {
 }
 
 /// The predicates of a vcpu, which an HVM domain has in two places. p0 is always set.
-pub(super) fn predicates(params: &Params, vcpu: u32) -> u64 {
+pub(crate) fn predicates(params: &Params, vcpu: u32) -> u64 {
     Random::new(params.seed, &[6, vcpu.into()]).word() | 1
 }
 

@@ -12,9 +12,25 @@
 //! | `context` | vcpu contexts, by era |
 //! | `parts` | setup record, privregs, shared_info, start_info, HVM context |
 //! | `plan` | [`Plan`]: what is in the image, for a test to compare with |
+//! | [`field`] | the numbers that a reader acts on, and where they stand |
+//! | [`defect`] | bad images: one thing changed in a good one |
+//! | `random` | [`Random`]: numbers that are the same every time |
+//!
+//! ```
+//! use ia64save_codec::{Dialect, Guest};
+//! use ia64save_generate::{Params, generate};
+//!
+//! let image = generate(&Params::new(Dialect::D11, Guest::Pv));
+//! let context = image.plan.section("vcpu0_context").unwrap();
+//! assert_eq!(context.size, 22208);
+//! ```
+
+#![deny(missing_docs)]
 
 mod canvas;
 mod context;
+pub mod defect;
+pub mod field;
 mod memory;
 mod params;
 mod parts;
@@ -31,7 +47,7 @@ use ia64save_codec::{Dialect, Guest};
 
 pub use params::{Params, Trailing, kinds};
 pub use plan::{Plan, Round, Section};
-pub(crate) use random::Random;
+pub use random::Random;
 
 use memory::Memory;
 

@@ -9,11 +9,11 @@ use ia64save_codec::wire::{
 };
 use ia64save_codec::{Dialect, Guest};
 
-use super::canvas::Canvas;
-use super::context::{CONTROL, PSR_HVM, predicates};
-use super::memory::Memory;
-use super::params::Params;
-use super::random::Random;
+use crate::canvas::Canvas;
+use crate::context::{CONTROL, PSR_HVM, predicates};
+use crate::memory::Memory;
+use crate::params::Params;
+use crate::random::Random;
 
 /// How a PV kernel is told what it runs on.
 const START_INFO_MAGIC: &[u8] = b"xen-3.0-ia64";
@@ -28,7 +28,7 @@ fn xsi_va(dialect: Dialect) -> u64 {
 }
 
 /// The domain setup record, with the saver's stack in its padding.
-pub(super) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> {
+pub(crate) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> {
     let dialect = params.dialect;
     let layout = dialect.spec().arch_setup;
     let stack = random.garbage(layout.size());
@@ -51,7 +51,7 @@ pub(super) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) 
 }
 
 /// The privregs page of a PV vcpu.
-pub(super) fn privregs(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
+pub(crate) fn privregs(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
     let layout = random.pick(params.dialect.spec().mapped_regs);
     let mut canvas = Canvas::new(layout_of_mapped_regs(layout), vec![0; params.page_size]);
     for register in 0..16 {
@@ -68,7 +68,7 @@ pub(super) fn privregs(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u
 }
 
 /// The shared_info page.
-pub(super) fn shared_info(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> {
+pub(crate) fn shared_info(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> {
     let layout = random.pick(params.dialect.spec().shared_info);
     let mut canvas = Canvas::new(layout_of_shared_info(layout), vec![0; params.page_size]);
     for vcpu in 0..64 {
@@ -96,7 +96,7 @@ pub(super) fn shared_info(params: &Params, memory: &Memory, random: &mut Random)
 }
 
 /// A page of the guest. Its first copy differs from the next, and some are all zero.
-pub(super) fn page(params: &Params, memory: &Memory, pfn: u64, random: &mut Random) -> Vec<u8> {
+pub(crate) fn page(params: &Params, memory: &Memory, pfn: u64, random: &mut Random) -> Vec<u8> {
     if params.guest == Guest::Pv && pfn == memory.start_info {
         return start_info(params, memory, random);
     }
@@ -120,7 +120,7 @@ fn start_info(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> 
 }
 
 /// The HVM context: every record of the domain and of each vcpu, by type.
-pub(super) fn hvm_context(params: &Params, random: &mut Random) -> Vec<u8> {
+pub(crate) fn hvm_context(params: &Params, random: &mut Random) -> Vec<u8> {
     let mut blob = Vec::new();
     for record in &RECORDS {
         if record.typecode == 8 && !params.identity_record {

@@ -677,10 +677,47 @@ static void check_memory(void)
     }
 }
 
+/* For a fuzzer to start from: the whole session, and each of its messages behind a hello. */
+static int write_seeds(const char *folder)
+{
+    size_t at = 0, length, hello = 0;
+    unsigned number;
+
+    session();
+    for (number = 0; number == 0 || at < stream.size; number++) {
+        char path[4096];
+        FILE *file;
+
+        snprintf(path, sizeof path, "%s/%u", folder, number);
+        file = fopen(path, "wb");
+        if (file == NULL) {
+            fprintf(stderr, "%s cannot be written\n", path);
+            return 1;
+        }
+        fputc(0, file);
+        length = AGENT_HEADER + get32(stream.bytes + at);
+        if (number == 0) {
+            hello = length;
+            fwrite(stream.bytes, 1, stream.size, file);
+        } else {
+            fwrite(stream.bytes, 1, hello, file);
+            fwrite(stream.bytes + at, 1, length, file);
+        }
+        at += length;
+        if (fclose(file) != 0)
+            return 1;
+    }
+    return 0;
+}
+
+/* check [ROUNDS] | check --seeds FOLDER */
 int main(int argc, char **argv)
 {
     uint32_t rounds = argc > 1 ? (uint32_t)atoi(argv[1]) : 20000;
     int i;
+
+    if (argc == 3 && strcmp(argv[1], "--seeds") == 0)
+        return write_seeds(argv[2]);
 
     for (i = 0; i <= 10; i++)
         CHECK(agent_reason(i)[0] != '\0');

@@ -2,7 +2,7 @@
  *
  *   clang -g -fsanitize=fuzzer,address,undefined -o fuzz_protocol \
  *       tests/fuzz_protocol.c tests/fake.c protocol.c
- *   ./fuzz_protocol -max_len=65536 CORPUS
+ *   tests/check --seeds SEEDS; ./fuzz_protocol -max_len=40000 SEEDS
  */
 #include "fake.h"
 

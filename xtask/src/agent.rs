@@ -133,6 +133,8 @@ fn freestanding(compiler: &str, nm: &str, level: &str, built: &Path) -> Outcome 
 fn fuzz(built: &Path) -> Outcome {
     let program = built.join("fuzz_protocol");
     let seeds = built.join("seeds");
+    // Without what an earlier run has added: every run does the same.
+    let _ = fs::remove_dir_all(&seeds);
     if let Err(error) = fs::create_dir_all(&seeds) {
         return Outcome::Failed(format!("{}: {error}", seeds.display()));
     }

@@ -11,6 +11,7 @@
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
 //! | `agent` | the C program that reaches a real Itanium |
+//! | `report` | the page of `ia64save report`, in a browser |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -25,6 +26,7 @@ mod generate;
 mod kaitai;
 mod licences;
 mod real_xen;
+mod report;
 mod spec;
 mod step;
 mod words;
@@ -57,6 +59,8 @@ cargo xtask STEP [OPTIONS]
                   is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
+  report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
+                  npm and chromium
   ci              all of the above, with a summary
   help            this
 
@@ -93,6 +97,8 @@ fn main() -> ExitCode {
         ("pattern", []) => dissector::pattern(),
         ("agent", []) => agent::check(),
         ("real-xen", []) => real_xen::check(),
+        ("report", []) => report::check(None),
+        ("report", [shots]) => report::check(Some(shots)),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, dissector, fuzz, generate, kaitai, licences, real_xen, report, spec, words};
+use crate::{
+    agent, cargo, dissector, fuzz, generate, kaitai, licences, real_xen, report, spec, words,
+};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -23,6 +25,7 @@ const STEPS: [Step; 15] = [
     ("differential", || kaitai::differential(None)),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
+    ("agent", agent::check),
     ("real-xen", real_xen::check),
     ("fuzz", || fuzz::fuzz(&[])),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),

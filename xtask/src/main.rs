@@ -11,12 +11,14 @@
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
 //! | `fuzz/` | the fuzz targets, built as OSS-Fuzz builds them |
+//! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
 //! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
+mod agent;
 mod cargo;
 mod ci;
 mod dissector;
@@ -58,6 +60,8 @@ cargo xtask STEP [OPTIONS]
                   tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
   pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
                   evaluator of ImHex's pattern language
+  agent           compiles driver-xen/agent with every C compiler that is here, and for ia64 where there
+                  is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
   fuzz [--seconds N] [--minimise] [TARGET ...]
@@ -102,6 +106,7 @@ fn main() -> ExitCode {
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
+        ("agent", []) => agent::check(),
         ("real-xen", []) => real_xen::check(),
         ("fuzz", rest) => fuzz::fuzz(rest),
         ("report", []) => report::check(None),

@@ -1,0 +1,11 @@
+//! The transfer engine over simulated hosts.
+//!
+//! | file | what |
+//! |---|---|
+//! | `images` | what is saved is without a flaw, and what is restored is what was saved |
+//! | `edges` | strange memory maps, many vcpus, tiny and huge domains |
+//! | `common` | a domain as it is, to be compared |
+
+mod common;
+mod edges;
+mod images;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use ia64save_codec::transfer::policy::Policy;
-use ia64save_codec::transfer::ports::{Domain, ShutdownReason, SourceDomain};
+use ia64save_codec::transfer::ports::{ShutdownReason, SourceDomain};
 use ia64save_codec::transfer::restore::{Options as RestoreOptions, Restore};
 use ia64save_codec::transfer::save::{Options, Save};
 use ia64save_codec::transfer::{Restored, Saved, TransferError, Xen};
@@ -85,35 +85,31 @@ pub struct DomainState {
     pub hvm_context: Option<Vec<u8>>,
 }
 
-/// Looks at a domain.
+/// Looks at a domain, not through a port: no fault that was planned strikes here.
 pub fn state(host: &Host, domid: DomId) -> DomainState {
-    let mut source = SimSource::new(host, domid);
-    let info = source.info().unwrap();
-    let dialect = source.dialect();
+    let info = host.domain_info(domid).unwrap();
     let frame = info.shared_info_frame;
-    let all = dialect.has_vcpumap(info.guest);
-    let vcpus = (0..=info.max_vcpu_id)
-        .filter(|vcpu| *vcpu == 0 || (all && source.vcpu_info(*vcpu).unwrap().online))
-        .collect::<Vec<_>>();
-    let vcpus = vcpus.into_iter().map(|vcpu| {
+    let all = host.machine().era.dialect().has_vcpumap(info.guest);
+    let online = |vcpu: u32| host.vcpu_info(domid, vcpu).unwrap().online;
+    let vcpus = (0..=info.max_vcpu_id).filter(|vcpu| *vcpu == 0 || (all && online(*vcpu)));
+    let vcpus = vcpus.map(|vcpu| {
         let privregs = match info.guest {
             Guest::Pv => host.guest_page(domid, frame + 1 + u64::from(vcpu)),
             Guest::Hvm => None,
         };
-        let context = source.vcpu_context(vcpu).unwrap();
+        let context = host.vcpu_context(domid, vcpu).unwrap();
         (vcpu, VcpuState { context, privregs })
     });
-    let vcpus = vcpus.collect();
     let hvm_context = (info.guest == Guest::Hvm).then(|| {
-        let size = source.hvm_context_size().unwrap();
-        source.hvm_context(size).unwrap()
+        let size = host.hvm_context_size(domid).unwrap();
+        host.hvm_context(domid, size).unwrap()
     });
     let pages = host.guest_pages(domid);
     let page = |pfn: &u64| (*pfn, host.guest_page(domid, *pfn).unwrap());
     DomainState {
         guest: info.guest,
         memory: pages.iter().map(page).collect(),
-        vcpus,
+        vcpus: vcpus.collect(),
         hvm_context,
     }
 }

@@ -156,6 +156,17 @@ impl Host {
         Ok(taken.count() as u64)
     }
 
+    /// Those of some gpfns that have memory. No call: for records of what a tool did.
+    pub(crate) fn populated(&self, domid: DomId, gpfns: &[u64]) -> Vec<u64> {
+        let mut state = self.state();
+        let Ok(domain) = state.domain(domid) else {
+            return Vec::new();
+        };
+        let here = gpfns.iter().copied();
+        here.filter(|gpfn| domain.memory.entry(*gpfn).is_present())
+            .collect()
+    }
+
     /// Makes the p2m readable by [`Host::read_p2m`]. From version 2 on the memory map comes with it.
     pub fn expose_p2m(&self, domid: DomId, memmap: Option<&[u8]>) -> Result<(), Errno> {
         let mut state = self.state();

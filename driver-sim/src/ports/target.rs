@@ -8,11 +8,13 @@ use ia64save_codec::transfer::ports::{
 use ia64save_codec::{Dialect, Guest};
 
 use super::handle::{Handle, domain, strike};
+use super::journal::Journal;
 use crate::hypervisor::{DomId, Host};
 
 /// A fresh domain of a simulated host, into which an image is restored.
 pub struct SimTarget {
     handle: Handle,
+    journal: Journal,
 }
 
 impl SimTarget {
@@ -26,6 +28,7 @@ impl SimTarget {
     pub fn new(host: &Host, domid: DomId) -> Self {
         SimTarget {
             handle: Handle::new(host, domid),
+            journal: Journal::default(),
         }
     }
 
@@ -39,8 +42,15 @@ impl SimTarget {
         self.handle.domid
     }
 
+    /// What was done to it.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
     fn destroy_domain(&mut self) -> Result<(), PortError> {
-        self.handle.destroy()
+        self.handle.destroy()?;
+        self.journal.destroyed = true;
+        Ok(())
     }
 }
 
@@ -50,7 +60,9 @@ impl TargetDomain for SimTarget {
     fn set_setup(&mut self, setup: &Setup) -> Result<(), PortError> {
         self.handle.call(PortCall::SetSetup, |host, domid| {
             host.arch_setup(domid, setup)
-        })
+        })?;
+        self.journal.setup = Some(*setup);
+        Ok(())
     }
 
     fn populate(&mut self, gpfns: &[u64]) -> Result<Populated, PortError> {
@@ -63,6 +75,9 @@ impl TargetDomain for SimTarget {
             .host
             .populate(self.handle.domid, gpfns)
             .map_err(|errno| PortError::new(call, errno))?;
+        for gpfn in &gpfns[..done as usize] {
+            self.journal.populated(*gpfn);
+        }
         Ok(Populated {
             done,
             error: error.or(fault.map(|fault| fault.errno)),
@@ -75,9 +90,11 @@ impl TargetDomain for SimTarget {
         let limit = fault.and_then(|fault| fault.after).unwrap_or(u64::MAX);
         let gpfns = &gpfns[..gpfns.len().min(limit as usize)];
         let (host, domid) = (&self.handle.host, self.handle.domid);
+        let here = host.populated(domid, gpfns);
         let done = host
             .decrease_reservation(domid, gpfns)
             .map_err(|errno| PortError::new(call, errno))?;
+        self.journal.decreased.extend(here);
         match fault {
             None => Ok(done),
             Some(fault) => Err(PortError {
@@ -135,11 +152,13 @@ impl TargetDomain for SimTarget {
                 .write_pages(self.handle.domid, page, &mut result)
                 .and(result[0])
                 .map_err(failed)?;
+            self.journal.cleared.push(*gpfn);
         }
         Ok(())
     }
 
     fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.journal.vcpus_set.push((vcpu, context.to_vec()));
         self.handle.call(PortCall::SetVcpuContext, |host, domid| {
             host.set_vcpu_context(domid, vcpu, context)
         })
@@ -148,12 +167,16 @@ impl TargetDomain for SimTarget {
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {
         self.handle.call(PortCall::SetHvmParam, |host, domid| {
             host.set_hvm_param(domid, param as u64, value)
-        })
+        })?;
+        self.journal.hvm_params.push((param, value));
+        Ok(())
     }
 
     fn set_hvm_context(&mut self, context: &[u8]) -> Result<(), PortError> {
         self.handle.call(PortCall::SetHvmContext, |host, domid| {
             host.set_hvm_context(domid, context)
-        })
+        })?;
+        self.journal.hvm_context = Some(context.to_vec());
+        Ok(())
     }
 }

@@ -22,6 +22,7 @@ const TOKEN: Token = Token(0xfeed);
 
 /// How a migration goes.
 #[derive(Clone, Debug)]
+#[allow(clippy::struct_excessive_bools)] // choices, not a state
 pub struct Course {
     pub protocol: Protocol,
     pub live: bool,
@@ -321,7 +322,7 @@ pub fn migrate(there: &Host, domid: DomId, here: &Host, course: &Course) -> Migr
                     if saved {
                         suspended = Some(state(there, domid));
                     }
-                    source.streamed(result.as_ref().map(|()| ()).map_err(String::as_str));
+                    source.streamed(result.as_ref().copied().map_err(String::as_str));
                     if let (false, Some(words)) = (saved, source.farewell()) {
                         let _ = wire.send(&words);
                     }

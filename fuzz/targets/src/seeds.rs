@@ -30,10 +30,11 @@ const XL: &[u8] = b"# a domain\nname = \"guest\"\nbuilder='hvm' ; vcpus=0x2\nmem
 /// The seeds of a target by name. The same every time.
 pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
     match target.kind {
-        Kind::Stream => streams(target.name == "convert"),
+        Kind::Stream => streams(["convert", "restore"].contains(&target.name)),
         Kind::File => envelopes(),
         Kind::Recipe => recipes(),
         Kind::Text => texts(),
+        Kind::Replies => replies(),
     }
 }
 
@@ -177,6 +178,28 @@ fn recipes() -> BTreeMap<String, Vec<u8>> {
             let mut random = Random::new(number, &[8]);
             let size = 16 + random.below(200) as usize;
             (format!("recipe-{number:02}"), random.bytes(size))
+        })
+        .collect()
+}
+
+/// With and without a good greeting in front, with and without sound headers.
+fn replies() -> BTreeMap<String, Vec<u8>> {
+    let greeting = ia64save_xen::agent::fuzz::greeting();
+    (0..32u64)
+        .map(|number| {
+            let mut random = Random::new(number, &[10]);
+            let size = random.below(2000) as usize;
+            let mut bytes = vec![number as u8];
+            if number & 2 != 0 {
+                bytes.extend_from_slice(&greeting);
+            }
+            let mut rest = random.bytes(size);
+            // Errors of pages are mostly zero.
+            rest.iter_mut()
+                .filter(|byte| **byte < 200)
+                .for_each(|byte| *byte = 0);
+            bytes.extend(rest);
+            (format!("replies-{number:02}"), bytes)
         })
         .collect()
 }

@@ -1,5 +1,6 @@
 //! Populating, writing, giving back.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use core::ops::Range;
 
@@ -104,10 +105,12 @@ impl<T: TargetDomain> Restore<'_, T> {
     /// (or has not) memory at.
     fn find(&mut self, pfns: impl ExactSizeIterator<Item = u64>, there: bool) -> Result<(), Cause> {
         self.pfns.clear();
-        let mut ascending = true;
-        let mut pfns = pfns.peekable();
+        // All of them, from where they do not ascend any more.
+        let mut seen: Option<BTreeSet<u64>> = None;
+        // No domain has the last pfn, whose end is no number.
+        let mut pfns = pfns.filter(|pfn| *pfn != u64::MAX).peekable();
         while let Some(first) = pfns.next() {
-            let mut run = first..first.saturating_add(1);
+            let mut run = first..first + 1;
             while pfns.next_if_eq(&run.end).is_some() {
                 run.end += 1;
             }
@@ -116,8 +119,10 @@ impl<T: TargetDomain> Restore<'_, T> {
                 if entry.is_allocated() != there {
                     continue;
                 }
-                ascending &= self.pfns.last().is_none_or(|last| *last < pfn);
-                if ascending || !self.pfns.contains(&pfn) {
+                if self.pfns.last().is_some_and(|last| *last >= pfn) && seen.is_none() {
+                    seen = Some(self.pfns.iter().copied().collect());
+                }
+                if seen.as_mut().is_none_or(|seen| seen.insert(pfn)) {
                     self.pfns.push(pfn);
                 }
             }

@@ -1,9 +1,12 @@
 //! One file a command.
 
 mod check;
+pub mod compare;
 mod convert;
 mod dump;
 mod explain;
+pub mod extract;
+pub mod find;
 mod info;
 mod map;
 
@@ -24,6 +27,9 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Convert(args) => convert::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Map(args) => map::run(args),
+        Command::Extract(args) => extract::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Find(args) => find::run(args),
     };
     done.unwrap_or_else(|failure| report(&failure))
 }

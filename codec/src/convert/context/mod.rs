@@ -11,7 +11,7 @@
 //! | tr | eight registers, then twelve | here |
 //! | privregs_pfn | machine frame, then guest frame; a constant for HVM | here |
 
-mod frame;
+pub(crate) mod frame;
 mod psr;
 mod stack;
 

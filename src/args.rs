@@ -46,6 +46,18 @@ pub enum Command {
     Compare(crate::commands::compare::Compare),
     /// Find bytes or text in guest memory
     Find(crate::commands::find::Find),
+    /// Write an image as a tree that can be edited, its pages in a file beside it
+    Decode(crate::commands::decode::Args),
+    /// Make an image out of a tree that decode wrote
+    Encode(crate::commands::encode::Args),
+    /// Give single fields other values
+    Edit(crate::commands::edit::Args),
+    /// Write everything about an image on one page, for a browser
+    Report(crate::commands::report::Args),
+    /// Print what a shell needs to complete a command line
+    Completions(crate::commands::completions::Args),
+    /// Print the manual page, or write one for every command
+    Man(crate::commands::man::Args),
 }
 
 /// How to read an image.

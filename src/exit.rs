@@ -77,6 +77,8 @@ pub enum Failure {
     Foreign(String, Foreign),
     /// The input is broken.
     Invalid(String, ia64save_codec::Error),
+    /// A tree says something else than it should.
+    Tree(String, String),
     /// What was asked for makes no sense.
     Usage(String),
 }
@@ -87,7 +89,7 @@ impl Failure {
         match self {
             Failure::Io(_) => Outcome::Io,
             Failure::Foreign(..) => Outcome::Foreign,
-            Failure::Invalid(..) => Outcome::Invalid,
+            Failure::Invalid(..) | Failure::Tree(..) => Outcome::Invalid,
             Failure::Usage(_) => Outcome::Usage,
         }
     }
@@ -109,6 +111,7 @@ impl fmt::Display for Failure {
                 write!(f, "{name}: not an ia64 save image: {foreign}")
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
+            Failure::Tree(name, text) => write!(f, "{name}: {text}"),
             Failure::Usage(text) => f.write_str(text),
         }
     }

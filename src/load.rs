@@ -131,6 +131,29 @@ impl Loaded {
         })
     }
 
+    /// Reads what is not a file yet, from its start to its end.
+    pub fn from_reader(
+        name: &str,
+        reader: Box<dyn Read + Send>,
+        reading: &Reading,
+        wanted: Wanted,
+    ) -> Result<Loaded, Failure> {
+        let options = reading.options(wanted.zero);
+        let (file, digest) = from_stream(name, None, reader, &options, wanted)?;
+        Ok(Loaded {
+            name: name.to_owned(),
+            compression: None,
+            file,
+            digest,
+            mapped: None,
+        })
+    }
+
+    /// Bytes of the whole file, where it is mapped or in memory; no bytes otherwise.
+    pub fn data(&self) -> Bytes {
+        self.image().data.clone().unwrap_or_default()
+    }
+
     /// The image.
     pub fn image(&self) -> &Image {
         &self.file.image

@@ -26,10 +26,13 @@
 //! | [`mod@translate`] | the guest's own view of memory: region and translation registers |
 //! | [`elf`] | cores: for debuggers, and as `xm dump-core` wrote them |
 //! | [`mod@compare`] | two images, by what they mean |
+//! | [`edit`] | another value for a single field |
 //! | [`ram`] | which pfns are RAM |
+//! | [`registers`] | the registers of a vcpu in groups, for people |
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
 //! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
+//! | [`tree`] | an image as a tree that people edit, and the way back |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
 //! # Three ways in
@@ -72,6 +75,7 @@ pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;
+pub mod edit;
 pub mod elf;
 pub mod encode;
 pub mod envelope;
@@ -83,8 +87,10 @@ pub mod image;
 pub mod limits;
 pub mod memory;
 pub mod ram;
+pub mod registers;
 pub mod transfer;
 pub mod translate;
+pub mod tree;
 pub mod wire;
 
 pub use code::{Code, Severity};

@@ -487,3 +487,40 @@ proptest! {
         }
     }
 }
+
+/// Region registers that no saver before D8 filled hold what the heap held, and a later restore would
+/// load it or refuse the guest.
+#[test]
+fn region_registers_that_nobody_filled_are_not_handed_on() {
+    let unfilled = |from: Dialect| match from {
+        Dialect::D7 => 7..8,
+        from if from < Dialect::D8 => 0..8,
+        _ => 0..0,
+    };
+    for (from, to, guest) in pairs() {
+        let source = Synthetic::new(from, guest).dense();
+        let before = image(&source);
+        let (bytes, losses) = converted(&before, to, false).unwrap();
+        let after = parse(bytes, Some(to));
+        let [old, new] = [&before, &after].map(|image| {
+            let layout =
+                ia64save_codec::wire::layout_of_context(image.read_as().unwrap().spec().context);
+            let place = layout.find("regs.rr[0]").map(|found| found.offset);
+            let bytes = &image.checkpoints[0].vcpus[0].context.bytes;
+            place.map(|at| bytes[at..at + 64].to_vec())
+        });
+        let (Some(old), Some(new)) = (old, new) else {
+            continue; // layout A has none
+        };
+        for index in 0..8 {
+            let place = index * 8..index * 8 + 8;
+            let path = format!("vcpu[0].regs.rr[{index}]");
+            let named = losses.iter().any(|loss| loss.path == path);
+            let dropped = to >= Dialect::D8 && unfilled(from).contains(&index);
+            assert_eq!(named, dropped, "{path}, {from} as {to}");
+            let kept = old[place.clone()] == new[place.clone()];
+            assert_eq!(kept, !dropped, "{path}, {from} as {to}");
+            assert!(!dropped || new[place] == [0; 8], "{path}, {from} as {to}");
+        }
+    }
+}

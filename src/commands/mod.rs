@@ -2,13 +2,19 @@
 
 mod check;
 pub mod compare;
+pub mod completions;
 mod convert;
+pub mod decode;
 mod dump;
+pub mod edit;
+pub mod encode;
 mod explain;
 pub mod extract;
 pub mod find;
 mod info;
+pub mod man;
 mod map;
+pub mod report;
 
 use std::io::{self, Write};
 
@@ -25,17 +31,23 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Check(args) => check::run(args),
         Command::Explain(args) => explain::run(args),
         Command::Convert(args) => convert::run(args),
+        Command::Decode(args) => decode::run(args),
+        Command::Encode(args) => encode::run(args),
+        Command::Edit(args) => edit::run(args),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
+        Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Map(args) => map::run(args),
         Command::Extract(args) => extract::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Find(args) => find::run(args),
     };
-    done.unwrap_or_else(|failure| report(&failure))
+    done.unwrap_or_else(|failure| complain(&failure))
 }
 
 /// Says on standard error why something was not done.
-pub fn report(failure: &Failure) -> Outcome {
+pub fn complain(failure: &Failure) -> Outcome {
     // A reader that went away wants no more, and no complaint either.
     if let Failure::Io(error) = failure
         && error.kind() == io::ErrorKind::BrokenPipe

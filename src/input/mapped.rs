@@ -60,7 +60,7 @@ enum Backing {
 }
 
 impl Mapped {
-    pub(super) fn map(file: File) -> io::Result<Self> {
+    pub fn map(file: File) -> io::Result<Self> {
         // An empty range cannot be mapped.
         if file.metadata()?.len() == 0 {
             return Ok(Vec::new().into());

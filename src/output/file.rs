@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufWriter, Read as _, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,15 @@ impl OutputFile {
         }
     }
 
+    /// Writes zeros, as a hole where the file system has such a thing.
+    pub fn hole(&mut self, bytes: u64) -> io::Result<()> {
+        let result = match &mut self.sink {
+            Sink::Temporary { file, .. } => hole(file, bytes),
+            Sink::Direct(file) => io::copy(&mut io::repeat(0).take(bytes), file).map(drop),
+        };
+        result.map_err(|error| named(&self.name, &error))
+    }
+
     /// Completes the file: all of it is on the disk, then it gets its name.
     pub fn commit(self) -> io::Result<()> {
         let result = match self.sink {
@@ -115,6 +124,16 @@ impl Write for OutputFile {
     }
 }
 
+/// Makes the file longer by what reads as zeros.
+fn hole(file: &mut BufWriter<NamedTempFile>, bytes: u64) -> io::Result<()> {
+    file.flush()?;
+    let file = file.get_mut().as_file_mut();
+    let end = file.stream_position()? + bytes;
+    file.set_len(end)?;
+    file.seek(SeekFrom::Start(end))?;
+    Ok(())
+}
+
 fn standard_output() -> io::Result<Sink> {
     use std::os::fd::AsFd;
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
@@ -131,7 +150,7 @@ enum Kind {
 }
 
 fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
-    let mut mode = 0o666; // less the umask, as for any new file
+    let mut mode = 0o600; // guest memory holds secrets
     let mut target = target.to_owned();
     match fs::metadata(&target) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -240,6 +259,29 @@ mod tests {
         out.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"abc");
         assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn holes_read_as_zeros_and_nobody_else_reads() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        let mut out = OutputFile::create(&target, false).unwrap();
+        out.hole(5).unwrap();
+        out.write_all(b"abc").unwrap();
+        out.hole(1 << 20).unwrap();
+        out.write_all(b"d").unwrap();
+        out.hole(2).unwrap();
+        out.commit().unwrap();
+        let written = fs::read(&target).unwrap();
+        assert_eq!(written.len(), 5 + 3 + (1 << 20) + 1 + 2);
+        assert_eq!(
+            (&written[4..9], written[8 + (1 << 20)]),
+            (&b"\0abc\0"[..], b'd')
+        );
+        assert_eq!(
+            fs::metadata(&target).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
     }
 
     #[test]

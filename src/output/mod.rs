@@ -6,3 +6,4 @@ pub mod hexline;
 pub mod size;
 pub mod style;
 pub mod table;
+pub mod tree;

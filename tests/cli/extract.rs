@@ -10,13 +10,12 @@ use object::{LittleEndian, elf};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::program::{Folder, arg, run, run_with};
+use super::program::{Folder, arg, hex, run, run_with};
 
 const PAGE: usize = 16384;
 
 fn sha(bytes: &[u8]) -> String {
-    let digest = Sha256::digest(bytes);
-    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&Sha256::digest(bytes))
 }
 
 /// What memory holds by the truth: the last copies, without what was given back.
@@ -56,8 +55,11 @@ fn extract(folder: &Folder, golden: &Golden, args: &[&str]) -> Vec<u8> {
     fs::read(&out).expect("the output")
 }
 
-/// The program headers with memory: virtual, physical, bytes; and the notes.
-fn core(bytes: &[u8]) -> (Vec<(u64, u64, &[u8])>, &[u8]) {
+/// A program header with memory: virtual, physical, bytes.
+type Load<'a> = (u64, u64, &'a [u8]);
+
+/// The program headers with memory, and the notes.
+fn core(bytes: &[u8]) -> (Vec<Load<'_>>, &[u8]) {
     let header = elf::FileHeader64::<LittleEndian>::parse(bytes).expect("an ELF header");
     let endian = LittleEndian;
     assert_eq!(header.e_type(endian), elf::ET_CORE);
@@ -162,7 +164,7 @@ fn a_vcpus_view_resolves_its_instruction_pointer() {
             let bytes = extract(&folder, &golden, &["--virtual", "--vcpu", &id]);
             let ip = number(&vcpu["ip"]);
             let (loads, _) = core(&bytes);
-            let holds = |(virt, _, data): &&(u64, u64, &[u8])| {
+            let holds = |(virt, _, data): &&Load<'_>| {
                 ip.checked_sub(*virt)
                     .is_some_and(|at| at < data.len() as u64)
             };

@@ -3,7 +3,7 @@
 use ia64save_corpus::{golden, goldens, hostile};
 use serde_json::Value;
 
-use super::program::{Folder, arg, run, run_with};
+use super::program::{Folder, arg, hex, run, run_with};
 
 const PAGE: usize = 16384;
 
@@ -51,8 +51,8 @@ fn every_hit_is_there_and_none_is_missing() {
             if needle.iter().all(|byte| *byte == 0) {
                 continue;
             }
-            let hex: String = needle.iter().map(|byte| format!("{byte:02x}")).collect();
-            let hits = hits(arg(&path), &["--bytes", &hex]);
+            let digits = hex(needle);
+            let hits = hits(arg(&path), &["--bytes", &digits]);
             let addresses: Vec<usize> = hits
                 .iter()
                 .map(|hit| {

@@ -11,7 +11,10 @@
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `readme` | the sessions in the README are true |
+//! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
+//! | `shell` | completions and manual pages |
+//! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod check;
 mod compare;
@@ -24,4 +27,7 @@ mod input;
 mod map;
 mod program;
 mod readme;
+mod report;
 mod screens;
+mod shell;
+mod tree;

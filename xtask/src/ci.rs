@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, dissector, generate, kaitai, licences, spec, words};
+use crate::{cargo, dissector, generate, kaitai, licences, real_xen, report, spec, words};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 11] = [
+const STEPS: [Step; 13] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -18,9 +18,11 @@ const STEPS: [Step; 11] = [
     ("lint", cargo::lint),
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
+    ("report", || report::check(None)),
     ("kaitai", kaitai::check),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
+    ("real-xen", real_xen::check),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
 ];
 

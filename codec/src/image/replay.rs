@@ -107,7 +107,7 @@ impl Image {
         Ok(())
     }
 
-    fn tail<E>(
+    pub(crate) fn tail<E>(
         &self,
         checkpoint: &Checkpoint,
         sink: &mut impl FnMut(Event<'_>) -> Result<(), E>,

@@ -312,6 +312,10 @@ impl<T: Shape, const N: usize> Shape for [T; N] {
 /// Each field names its offset first; the compiler checks that it is the sum of the sizes before
 /// it, so that an offset in the source can be trusted when reading a hex dump. `as "…"` gives the
 /// name in `spec/layout` where that is no Rust identifier. `aliases` are second names for bytes.
+///
+/// Drivers declare the structures of their hypercalls with it too; such a crate depends on `binrw` and
+/// has `alloc` in its root.
+#[macro_export]
 macro_rules! layout {
     (@name $field:ident) => { stringify!($field) };
     (@name $field:ident $name:literal) => { $name };
@@ -338,7 +342,7 @@ macro_rules! layout {
                     name: stringify!($name),
                     size: $size,
                     fields: &[ $( $crate::wire::Field {
-                        name: $crate::wire::layout::layout!(@name $field $($path)?),
+                        name: $crate::layout!(@name $field $($path)?),
                         offset: $offset,
                         kind: <$ty as $crate::wire::Shape>::KIND,
                         count: <$ty as $crate::wire::Shape>::COUNT,

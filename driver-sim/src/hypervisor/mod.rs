@@ -1,1 +1,31 @@
-//! What the hypervisor itself checks, keeps and hands back: vcpus and device state.
+//! The hypervisor: domains, and operations on them with the semantics of real hypercalls.
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`host`] | [`Host`](host::Host): a machine, its domains, and how to get at them |
+//! | [`era`] | [`Era`](era::Era): which Xen the machine runs |
+//! | [`ops`] | the operations of tools: domctl, memory, dom0vp, hvm |
+//! | [`guest`] | what guests and device models do by themselves: write, balloon, suspend |
+//! | [`count`] | how often each operation was called; what is left over |
+//! | [`fault`] | calls that fail on purpose |
+//!
+//! Inside: `domain`, `memory`, `vcpu` and `hvm`, whose parts are tied together by the operations.
+//! The ports of the transfer engine stand beside this, in [`crate::ports`], and add nothing: whatever
+//! a real hypervisor refuses is refused here.
+
+pub mod count;
+pub(crate) mod domain;
+pub mod era;
+pub mod fault;
+pub mod guest;
+pub mod host;
+pub(crate) mod hvm;
+pub(crate) mod memory;
+pub mod ops;
+pub(crate) mod vcpu;
+
+pub use count::{Counts, Leftovers, Op};
+pub use era::{Era, Release};
+pub use fault::{Fault, Faults};
+pub use host::{DomId, Host, Machine};
+pub use vcpu::Registers;

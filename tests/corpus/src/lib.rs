@@ -3,7 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`files`] | [`goldens`]: images written by Xen's own code, with the truth about each; [`hostile`]: bad images, each named after its defect |
-//! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them |
+//! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them: the crate `ia64save-generate` |
 //! | [`strategy`] | the same, as proptest strategies |
 //! | [`read`] | three readers of one stream: a slice, chunks, single bytes |
 //!
@@ -16,10 +16,14 @@
 //! assert_eq!(image.bytes[cut..].len(), 2 * 16384 + 22208);
 //! ```
 
+#[cfg(feature = "files")]
 pub mod files;
-pub mod generate;
 pub mod read;
+#[cfg(feature = "strategy")]
 pub mod strategy;
 
+pub use ia64save_generate as generate;
+
+#[cfg(feature = "files")]
 pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile};
 pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate, kinds};

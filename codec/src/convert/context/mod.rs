@@ -9,6 +9,7 @@
 //! | ar.bsp, loadrs, rbs and what belongs to it | what counts as dirty, and whether it is there | `stack` |
 //! | nats | order and width of the bits | here |
 //! | tr | eight registers, then twelve | here |
+//! | rr | not filled before D8; what stands there must not be loaded | here |
 //! | privregs_pfn | machine frame, then guest frame; a constant for HVM | here |
 
 pub(crate) mod frame;
@@ -124,6 +125,7 @@ pub(super) fn convert<'a>(
         stack::convert(&source, &mut target, &mut names);
     }
     nats(&source, &mut target, route.guest, &mut names);
+    regions(&source, &mut target, &mut names);
     if source.has_machine_psr() != target.has_machine_psr() {
         psr::convert(&source, &mut target, privregs, shared_info, &mut names);
     }
@@ -207,6 +209,27 @@ fn nats(source: &Side<'_>, target: &mut Side<'_>, guest: Guest, names: &mut Name
         names.name(source, "regs.nats", what);
     }
     target.set("regs.nats", carried);
+}
+
+/// D2 to D6 left the region registers to the heap, D7 the last of them, and no restore of theirs looked
+/// (spec 8.8). One from D8 on would load them, or refuse the guest; it skips those that are 0.
+fn regions(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
+    if source.dialect >= Dialect::D8 || target.dialect < Dialect::D8 {
+        return;
+    }
+    let first = if source.dialect == Dialect::D7 { 7 } else { 0 };
+    for index in first..8 {
+        let name = format!("regs.rr[{index}]");
+        let value = source.get(&name);
+        if value != 0 {
+            let what = format!(
+                "{value:#x}: {} did not fill it, and {} would load it",
+                source.dialect, target.dialect
+            );
+            names.name(source, &name, what);
+            target.set(&name, 0);
+        }
+    }
 }
 
 /// No restore uses it (spec 8.10), but a reader tells dialects by it.

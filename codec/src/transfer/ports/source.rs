@@ -40,7 +40,8 @@ pub trait SourceDomain: Domain {
     /// [`Domain::info`]. For an HVM domain the device model stops as well.
     fn suspend(&mut self) -> Result<(), PortError>;
 
-    /// Lets a suspended domain go on as if it had never been suspended, the device model with it.
+    /// Lets a suspended domain go on as if it had never been suspended, the device model with it. Has
+    /// no effect on a domain that runs: who does not know how far a suspension came may call it.
     fn resume(&mut self) -> Result<(), PortError>;
 
     /// A parameter of an HVM domain.

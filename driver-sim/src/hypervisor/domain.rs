@@ -1,0 +1,206 @@
+//! A domain.
+
+use std::collections::BTreeMap;
+
+use ia64save_codec::Guest;
+use ia64save_codec::transfer::bitmap::PfnBitmap;
+use ia64save_codec::transfer::ports::ShutdownReason;
+
+use super::era::Era;
+use super::hvm::Devices;
+use super::memory::Memory;
+use super::vcpu::{Shared, Vcpu, fresh_privregs};
+use crate::workload::{Script, Workload};
+
+/// Frame of the shared_info page where tools name pages by gpfn: those of the vcpus follow.
+pub(crate) const SHARED_INFO_GPFN: u64 = 1 << 40 >> 14;
+/// The same where they name it by machine frame.
+const SHARED_INFO_FRAME: u64 = 0x800_0000;
+
+pub(crate) struct Domain {
+    pub(crate) guest: Guest,
+    pub(crate) memory: Memory,
+    pub(crate) max_pages: u64,
+    pub(crate) vcpus: Vec<Vcpu>,
+    pub(crate) paused: bool,
+    pub(crate) dying: bool,
+    pub(crate) shutdown: Option<ShutdownReason>,
+    pub(crate) setup: SetupState,
+    /// HVM parameters by index; those never set are 0.
+    pub(crate) params: BTreeMap<u64, u64>,
+    pub(crate) devices: Devices,
+    pub(crate) exposed: bool,
+    pub(crate) mapped_pages: u64,
+    pub(crate) device_model: DeviceModel,
+    pub(crate) suspends: Suspends,
+    pub(crate) workload: Option<Workload>,
+    pub(crate) script: Option<Script>,
+    /// The memory map that a builder has put into the guest's memory, or a restore has shown.
+    pub(crate) memmap: Option<(u64, u64)>,
+}
+
+/// What setup has told the hypervisor.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct SetupState {
+    pub(crate) done: bool,
+    pub(crate) convmem_end: u64,
+    pub(crate) bp: u64,
+    pub(crate) xsi_va: u64,
+    pub(crate) hypercall_imm: u32,
+    pub(crate) vhpt_size_log2: i8,
+}
+
+/// The device model's own record of the pages that it has written to.
+#[derive(Default)]
+pub(crate) struct DeviceModel {
+    pub(crate) recording: bool,
+    pub(crate) dirty: PfnBitmap,
+    pub(crate) stopped: bool,
+}
+
+/// What a guest does when it is asked to suspend itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Suspends {
+    /// It suspends itself.
+    #[default]
+    Obeys,
+    /// It goes on; whoever waits runs into a time-out.
+    Ignores,
+    /// It shuts down for another reason.
+    ShutsDown(ShutdownReason),
+}
+
+impl Domain {
+    pub(crate) fn new(
+        era: Era,
+        guest: Guest,
+        vcpus: u32,
+        max_pages: u64,
+        page_size: usize,
+    ) -> Self {
+        let mut domain = Domain {
+            guest,
+            memory: Memory::new(page_size),
+            max_pages,
+            vcpus: (0..vcpus).map(|_| Vcpu::new(era, guest)).collect(),
+            paused: true,
+            dying: false,
+            shutdown: None,
+            setup: SetupState {
+                xsi_va: era.xsi_va(),
+                hypercall_imm: 0x1000,
+                ..SetupState::default()
+            },
+            params: BTreeMap::new(),
+            devices: Devices::new(),
+            exposed: false,
+            mapped_pages: 0,
+            device_model: DeviceModel::default(),
+            suspends: Suspends::default(),
+            workload: None,
+            script: None,
+            memmap: None,
+        };
+        domain.add_special_pages(era, page_size);
+        domain
+    }
+
+    fn add_special_pages(&mut self, era: Era, page_size: usize) {
+        let frame = shared_info_frame(era);
+        let privregs = if self.guest == Guest::Pv {
+            self.vcpus.len() as u64
+        } else {
+            0
+        };
+        for n in 0..=privregs {
+            self.memory.add(frame + n);
+            self.memory.disown(frame + n);
+        }
+        for vcpu in 0..privregs {
+            let page = fresh_privregs(era, vcpu, page_size);
+            if let Some(place) = self.memory.page_mut(frame + 1 + vcpu) {
+                place.copy_from_slice(&page);
+            }
+        }
+    }
+
+    /// Setup says that this is an HVM domain after all (3.2 learns it so).
+    pub(crate) fn turn(&mut self, era: Era, guest: Guest) {
+        if self.guest == guest {
+            return;
+        }
+        self.guest = guest;
+        for vcpu in &mut self.vcpus {
+            vcpu.turn(era, guest);
+        }
+    }
+
+    /// Memory that belongs to the guest ends below this.
+    pub(crate) fn memory_bound(era: Era) -> u64 {
+        shared_info_frame(era)
+    }
+
+    /// One more than the highest gpfn: what setup said, or else where memory ends.
+    pub(crate) fn gpfn_end(&self, era: Era) -> u64 {
+        let page = self.memory_page_size();
+        match self.setup.convmem_end.div_ceil(page) {
+            0 => self.memory.end_below(Domain::memory_bound(era)),
+            end => end,
+        }
+    }
+
+    fn memory_page_size(&self) -> u64 {
+        self.memory.page_size() as u64
+    }
+
+    /// Whether the guest is on a processor.
+    pub(crate) fn runs(&self) -> bool {
+        !self.paused && !self.dying && self.shutdown.is_none()
+    }
+
+    /// The pages that a PV vcpu shares with the hypervisor.
+    pub(crate) fn shared(&self, era: Era, vcpu: u32) -> Option<Shared> {
+        let frame = shared_info_frame(era);
+        let page = |gpfn| self.memory.page(gpfn).map(<[u8]>::to_vec);
+        (self.guest == Guest::Pv).then_some(())?;
+        Some(Shared {
+            privregs: page(frame + 1 + u64::from(vcpu))?,
+            shared_info: page(frame)?,
+        })
+    }
+
+    pub(crate) fn put_shared(&mut self, era: Era, vcpu: u32, shared: &Shared) {
+        let frame = shared_info_frame(era);
+        let pages = [
+            (frame + 1 + u64::from(vcpu), &shared.privregs),
+            (frame, &shared.shared_info),
+        ];
+        for (gpfn, page) in pages {
+            if let Some(place) = self.memory.page_mut(gpfn) {
+                place.copy_from_slice(page);
+            }
+        }
+    }
+
+    /// What get-context reports as the frame of a vcpu's privregs page.
+    pub(crate) fn privregs_pfn(&self, era: Era, vcpu: u32) -> u64 {
+        match self.guest {
+            Guest::Pv => shared_info_frame(era) + 1 + u64::from(vcpu),
+            Guest::Hvm => ia64save_codec::wire::privregs::PRIVREGS_HVM,
+        }
+    }
+
+    /// Whether something of it is held, so that it cannot go away.
+    pub(crate) fn is_held(&self) -> bool {
+        self.exposed || self.mapped_pages > 0
+    }
+}
+
+/// Frame of the shared_info page, as tools name it.
+pub(crate) fn shared_info_frame(era: Era) -> u64 {
+    if era.maps_by_gpfn() {
+        SHARED_INFO_GPFN
+    } else {
+        SHARED_INFO_FRAME
+    }
+}

@@ -1,0 +1,175 @@
+//! A machine with Xen on it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use ia64save_codec::transfer::ports::Errno;
+
+use super::count::{Counts, Leftovers, Op};
+use super::domain::Domain;
+use super::era::Era;
+use super::fault::Faults;
+use super::vcpu::Registers;
+
+/// Number of a domain.
+pub type DomId = u32;
+
+/// What a machine is like.
+#[derive(Clone, Copy, Debug)]
+pub struct Machine {
+    /// Which Xen it runs.
+    pub era: Era,
+    /// Bytes of a page.
+    pub page_size: usize,
+    /// Pages that it has for domains.
+    pub pages: u64,
+    /// Stacked registers of its processors.
+    pub stacked_registers: u64,
+    /// Bits of a region id that a domain gets.
+    pub rid_bits: u32,
+    /// Where the register stack begins in the hypervisor's own layout, in words modulo 64.
+    pub rbs_voff: u64,
+    /// What becomes of registers that are set.
+    pub registers: Registers,
+}
+
+impl Machine {
+    /// An Itanium 2 with much memory.
+    pub fn new(era: Era) -> Self {
+        Machine {
+            era,
+            page_size: ia64save_codec::PAGE_SIZE,
+            pages: 1 << 24,
+            stacked_registers: 96,
+            rid_bits: 18,
+            rbs_voff: era.rbs_voff(),
+            registers: Registers::Real,
+        }
+    }
+}
+
+/// A machine with Xen on it. Clones are handles of the same machine.
+#[derive(Clone)]
+pub struct Host {
+    state: Arc<Mutex<State>>,
+}
+
+pub(crate) struct State {
+    pub(crate) machine: Machine,
+    pub(crate) domains: BTreeMap<DomId, Domain>,
+    next: DomId,
+    pub(crate) now: Duration,
+    pub(crate) counts: Counts,
+    pub(crate) faults: Faults,
+}
+
+impl Host {
+    /// A machine without domains.
+    pub fn new(machine: Machine) -> Self {
+        Host {
+            state: Arc::new(Mutex::new(State {
+                machine,
+                domains: BTreeMap::new(),
+                next: 1,
+                now: Duration::ZERO,
+                counts: Counts::default(),
+                faults: Faults::default(),
+            })),
+        }
+    }
+
+    /// A machine of that era, plain.
+    pub fn of(era: impl Into<Era>) -> Self {
+        Host::new(Machine::new(era.into()))
+    }
+
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // Nothing in here leaves the state half changed when it panics.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the machine is like.
+    pub fn machine(&self) -> Machine {
+        self.state().machine
+    }
+
+    /// Domains that were not destroyed, ascending.
+    pub fn domains(&self) -> Vec<DomId> {
+        let state = self.state();
+        let alive = state.domains.iter().filter(|(_, domain)| !domain.dying);
+        alive.map(|(domid, _)| *domid).collect()
+    }
+
+    /// How often each operation was called.
+    pub fn counts(&self) -> Counts {
+        self.state().counts.clone()
+    }
+
+    /// Begins to count anew.
+    pub fn reset_counts(&self) {
+        self.state().counts = Counts::default();
+    }
+
+    /// What the machine holds.
+    pub fn leftovers(&self) -> Leftovers {
+        let state = self.state();
+        let mut left = Leftovers::default();
+        for domain in state.domains.values() {
+            left.domains += u64::from(!domain.dying);
+            left.zombies += u64::from(domain.dying);
+            left.mapped_pages += domain.mapped_pages;
+            left.exposed_p2ms += u64::from(domain.exposed);
+            left.log_dirty += u64::from(domain.memory.log_dirty());
+            left.device_model_logs += u64::from(domain.device_model.recording);
+            left.paused += u64::from(domain.paused && !domain.dying);
+        }
+        left
+    }
+
+    /// Looks at or changes which calls fail.
+    pub fn faults<T>(&self, with: impl FnOnce(&mut Faults) -> T) -> T {
+        with(&mut self.state().faults)
+    }
+}
+
+impl State {
+    pub(crate) fn count(&mut self, op: Op) {
+        *self.counts.calls.entry(op).or_default() += 1;
+    }
+
+    /// A domain that was not destroyed.
+    pub(crate) fn domain(&mut self, domid: DomId) -> Result<&mut Domain, Errno> {
+        let domain = self.domains.get_mut(&domid);
+        domain.filter(|domain| !domain.dying).ok_or(Errno::ESRCH)
+    }
+
+    /// A domain, destroyed or not.
+    pub(crate) fn any_domain(&mut self, domid: DomId) -> Result<&mut Domain, Errno> {
+        self.domains.get_mut(&domid).ok_or(Errno::ESRCH)
+    }
+
+    pub(crate) fn add(&mut self, domain: Domain) -> DomId {
+        let domid = self.next;
+        self.next += 1;
+        self.domains.insert(domid, domain);
+        domid
+    }
+
+    /// Pages of the machine that no domain has.
+    pub(crate) fn free_pages(&self) -> u64 {
+        let taken: u64 = self.domains.values().map(|d| d.memory.pages()).sum();
+        self.machine.pages.saturating_sub(taken)
+    }
+
+    /// Lets go of a domain that was destroyed and that nothing holds any more.
+    pub(crate) fn reap(&mut self, domid: DomId) {
+        let gone = self
+            .domains
+            .get(&domid)
+            .is_some_and(|domain| domain.dying && !domain.is_held());
+        if gone {
+            self.domains.remove(&domid);
+        }
+    }
+}

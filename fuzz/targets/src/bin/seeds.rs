@@ -1,0 +1,31 @@
+//! Writes the seeds of every target, or of one: `seeds FOLDER [TARGET]` makes `FOLDER/TARGET/NAME`.
+
+use std::path::PathBuf;
+use std::{env, fs, io};
+
+use ia64save_fuzz_targets::seeds::seeds;
+use ia64save_fuzz_targets::{TARGETS, Target, target};
+
+fn main() -> io::Result<()> {
+    let mut args = env::args_os().skip(1);
+    let folder = args.next().map(PathBuf::from);
+    let folder = folder.ok_or_else(|| io::Error::other("which folder?"))?;
+    let all: Vec<&Target> = match args.next() {
+        None => TARGETS.iter().collect(),
+        Some(name) => {
+            let name = name.to_string_lossy();
+            vec![target(&name).ok_or_else(|| io::Error::other(format!("no target {name}")))?]
+        }
+    };
+    for target in all {
+        let folder = folder.join(target.name);
+        fs::create_dir_all(&folder)?;
+        let seeds = seeds(target);
+        let size: usize = seeds.values().map(Vec::len).sum();
+        println!("{}: {} seeds, {} KiB", target.name, seeds.len(), size >> 10);
+        for (name, bytes) in seeds {
+            fs::write(folder.join(name), bytes)?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,203 @@
+//! Inputs to begin with: the goldens and the bad images with few of their pages, generated images of
+//! every dialect with tiny pages, and texts.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use ia64save_codec::decode::{Decoder, Event, Step};
+use ia64save_codec::envelope::{
+    ByteOrder, DeviceModelKind, device_model_header, xend_header, xl_header,
+};
+use ia64save_codec::{Dialect, Guest, PAGE_SIZE};
+use ia64save_corpus::{files, generate as images};
+use ia64save_generate::defect::defects;
+use ia64save_generate::{Params, Random, generate, kinds};
+
+use crate::input::header;
+use crate::{Kind, Target};
+
+/// Page records that are kept of an image of a real host: enough for a row that ascends.
+const RECORDS: usize = 3;
+/// Bad images of each kind that are among the seeds: every one of so many.
+const EVERY: usize = 7;
+
+const XEND: &[u8] = b"(domain (domid 3) (uuid 0ddba11) (vcpus 2) (vcpu_avail 3) (memory 512)\
+    (maxmem 1024) (name 'a \\'guest\\'') (image (linux (kernel /boot/x) (args \"root=/dev/sda1 ro\")))\
+    (device (vif (mac 00:16:3e:00:00:01))) (devices (vbd (uname phy:x))))";
+const XL: &[u8] = b"# a domain\nname = \"guest\"\nbuilder='hvm' ; vcpus=0x2\nmemory += 256\n\
+    disk = [ 'a,b,w', # the first\n \"c\", [1, [2]], ]\nvif=['']\n";
+
+/// The seeds of a target by name. The same every time.
+pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
+    match target.kind {
+        Kind::Stream => streams(target.name == "convert"),
+        Kind::File => envelopes(),
+        Kind::Recipe => recipes(),
+        Kind::Text => texts(),
+    }
+}
+
+/// Streams; where the target has a choice, each with one of its own.
+fn streams(choices: bool) -> BTreeMap<String, Vec<u8>> {
+    let mut seeds = BTreeMap::new();
+    let mut number = 0u8;
+    let mut add = |name: String, page_size, dialect, guest, bytes: &[u8]| {
+        number = number.wrapping_add(1);
+        let choice = if choices { number } else { 0 };
+        let input = [&header(page_size, dialect, guest, choice), bytes].concat();
+        seeds.insert(name, input);
+    };
+    for (dialect, guest) in kinds() {
+        let kind = format!("{}-{guest}", dialect.id());
+        for (page_size, seed) in [(64, 2), (512, 3)] {
+            let made = generate(&Params {
+                page_size,
+                ..Params::rich(dialect, guest, seed)
+            });
+            add(
+                format!("{kind}-{page_size}"),
+                page_size,
+                None,
+                None,
+                &made.bytes,
+            );
+        }
+        let made = generate(&Params {
+            page_size: 64,
+            ..Params::new(dialect, guest)
+        });
+        let (known, kept) = (Some(dialect), Some(guest));
+        add(format!("{kind}-known"), 64, known, kept, &made.bytes);
+        for bad in defects(&made).step_by(EVERY) {
+            let bytes = bad.change.apply(&made.bytes);
+            add(format!("{kind}-{}", bad.name), 64, None, None, &bytes);
+        }
+        let made = generate(&Params {
+            pages: 4,
+            ..Params::new(dialect, guest)
+        });
+        add(format!("{kind}-16k"), PAGE_SIZE, None, None, &made.bytes);
+    }
+    for golden in files::goldens() {
+        let name = format!("golden-{}", golden.name);
+        add(name, PAGE_SIZE, None, None, &thinned(&golden.bytes()));
+    }
+    for bad in files::hostile() {
+        let name = format!("hostile-{}", bad.name);
+        add(name, PAGE_SIZE, None, None, &thinned(&bad.bytes()));
+    }
+    seeds
+}
+
+/// The stream without most of its page records, which are alike to a reader.
+fn thinned(stream: &Bytes) -> Vec<u8> {
+    let mut decoder = Decoder::new();
+    let (mut at, mut left) = (0, RECORDS);
+    let mut out = Vec::new();
+    while let Ok(Step::Event {
+        consumed, event, ..
+    }) = decoder.decode(&stream[at..], true)
+    {
+        let bytes = &stream[at..at + consumed];
+        match event {
+            Event::Pages(run) => {
+                let kept = left.min(run.len());
+                left -= kept;
+                out.extend_from_slice(&bytes[..kept * run.stride()]);
+            }
+            _ => out.extend_from_slice(bytes),
+        }
+        at += consumed;
+    }
+    // What could not be read: as it is, but not all of what may be many pages.
+    let rest = &stream[at..];
+    out.extend_from_slice(&rest[..rest.len().min(8 * PAGE_SIZE)]);
+    out
+}
+
+fn envelopes() -> BTreeMap<String, Vec<u8>> {
+    let mut seeds = BTreeMap::new();
+    let stream = |dialect, guest| {
+        let params = Params {
+            page_size: 64,
+            ..Params::new(dialect, guest)
+        };
+        generate(&params).bytes
+    };
+    let pv = stream(Dialect::D11, Guest::Pv);
+    let hvm = stream(Dialect::D11, Guest::Hvm);
+    let old = stream(Dialect::D0, Guest::Pv);
+    let mut add = |name: &str, parts: &[&[u8]]| {
+        let input = [&header(64, None, None, 5)[..], &parts.concat()].concat();
+        seeds.insert(name.to_string(), input);
+    };
+    let xend = xend_header(XEND).unwrap_or_default();
+    add("bare", &[&pv]);
+    add("xend-old", &[&xend, &old]);
+    add("xend-pv", &[&xend, &pv]);
+    add(
+        "xend-hvm-qemu",
+        &[&xend, &hvm, images::DEVICE_MODEL, b"QEVM", &[7; 40]],
+    );
+    for (name, order) in [("little", ByteOrder::Little), ("big", ByteOrder::Big)] {
+        for (config, text) in [("config", Some(XL)), ("plain", None)] {
+            let xl = xl_header(order, 1, text).unwrap_or_default();
+            add(&format!("xl-{name}-{config}"), &[&xl, &old]);
+        }
+    }
+    for kind in [DeviceModelKind::DeviceModel0002, DeviceModelKind::Remus] {
+        let record = device_model_header(kind, 40).unwrap_or_default();
+        add(
+            &format!("device-model-{}", kind.name()),
+            &[&old, &record, b"QEVM", &[7; 36]],
+        );
+        add(
+            &format!("record-{}", kind.name()),
+            &[&record, b"QEVM", &[7; 36]],
+        );
+    }
+    for (name, magic) in [
+        ("gzip", &b"\x1f\x8b\x08\0"[..]),
+        ("xz", b"\xfd7zXZ\0"),
+        ("zstd", b"\x28\xb5\x2f\xfd"),
+        ("elf", b"\x7fELF\x02\x01\x01"),
+        ("xen-v2", b"\xff\xff\xff\xff\xff\xff\xff\xffXENF\0\0\0\x02"),
+        ("zeros", &[0; 64]),
+        ("qcow", b"QFI\xfb\0\0\0\x02"),
+        ("xend-cut", &xend[..18]),
+    ] {
+        add(&format!("foreign-{name}"), &[magic]);
+    }
+    seeds
+}
+
+fn recipes() -> BTreeMap<String, Vec<u8>> {
+    (0..48u64)
+        .map(|number| {
+            let mut random = Random::new(number, &[8]);
+            let size = 16 + random.below(200) as usize;
+            (format!("recipe-{number:02}"), random.bytes(size))
+        })
+        .collect()
+}
+
+fn texts() -> BTreeMap<String, Vec<u8>> {
+    let deep = [&[b'('; 64][..], &[b')'; 64]].concat();
+    let texts: [(&str, &[u8]); 10] = [
+        ("xend", XEND),
+        ("xl", XL),
+        ("empty", b""),
+        ("deep", &deep),
+        (
+            "quotes",
+            b"('a b' \"c\\\"d\" '\\'' \"\" '\\x41\\n\\101\\\\')",
+        ),
+        ("escapes", b"(a\\ b c\\(d)"),
+        ("open", b"(domain (name x)"),
+        ("quote", b"(name 'x"),
+        ("list", b"a=[[],[[]],1 2]"),
+        ("lines", b"a=1\r\nb = 'x' # y\n;;c.d-e=-1"),
+    ];
+    let named = texts.map(|(name, text)| (name.to_string(), text.to_vec()));
+    named.into_iter().collect()
+}

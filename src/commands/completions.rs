@@ -1,0 +1,23 @@
+//! `completions`: what a shell needs to complete a command line.
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use clap_complete::Shell;
+
+use crate::args::Cli;
+use crate::exit::{Failure, Outcome};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The shell
+    pub shell: Shell,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "ia64save", &mut script);
+    io::stdout().write_all(&script)?;
+    Ok(Outcome::Fine)
+}

@@ -1,0 +1,209 @@
+//! `edit`: other values for single fields.
+
+use std::fmt::Write as _;
+use std::io::{self, Read, Write as _};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use clap::{ArgGroup, ValueHint};
+use ia64save_codec::Dialect;
+use ia64save_codec::edit::{Patch, patch};
+
+use crate::args::Reading;
+use crate::exit::{Failure, Outcome};
+use crate::load::{Loaded, Wanted};
+use crate::output::file::OutputFile;
+use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted};
+use crate::report::digits;
+
+#[derive(clap::Args, Debug)]
+#[command(group = ArgGroup::new("where").required(true).args(["out", "in_place"]))]
+pub struct Args {
+    /// The image
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// A field as dump names it, and its value: vcpu[0].regs.ip=0xa000000100010000. Numbers in decimal
+    /// or after 0x, those of an array with commas between them; bytes as hexadecimal digits
+    #[arg(value_name = "PATH=VALUE", required = true, value_parser = assignment)]
+    pub edits: Vec<(String, String)>,
+
+    /// Where to write the edited image; - is standard output
+    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub out: Option<PathBuf>,
+
+    /// Put the edited image in the place of IMAGE, once it is whole
+    #[arg(long)]
+    pub in_place: bool,
+
+    /// Write even what cannot be read any more, or is read as another dialect
+    #[arg(long)]
+    pub force: bool,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+fn assignment(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((path, value)) if !path.is_empty() => Ok((path.into(), value.into())),
+        _ => Err("PATH=VALUE is wanted".into()),
+    }
+}
+
+/// Bytes with patches, read from their start to their end.
+struct Patched {
+    data: Bytes,
+    at: usize,
+    /// By offset.
+    patches: Vec<Patch>,
+}
+
+impl Read for Patched {
+    fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.data[self.at..];
+        let count = rest.len().min(space.len());
+        space[..count].copy_from_slice(&rest[..count]);
+        let window = self.at..self.at + count;
+        for patch in &self.patches {
+            let start = patch.offset as usize;
+            let from = start.max(window.start);
+            let to = (start + patch.bytes.len()).min(window.end);
+            if from < to {
+                space[from - window.start..to - window.start]
+                    .copy_from_slice(&patch.bytes[from - start..to - start]);
+            }
+        }
+        self.at += count;
+        Ok(count)
+    }
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = Wanted {
+        random_access: true,
+        ..Wanted::default()
+    };
+    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let target: &Path = args.out.as_ref().unwrap_or(&args.image);
+    if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
+        let text = "what is packed or comes through a pipe has no place to be edited in: give -o";
+        return Err(Failure::Usage(format!("{}: {text}", loaded.name)));
+    }
+    let mut patches: Vec<Patch> = Vec::new();
+    for (path, value) in &args.edits {
+        let one = patch(&loaded.file, path, value)
+            .map_err(|refusal| Failure::Usage(format!("{}: {refusal}", loaded.name)))?;
+        let ends = |patch: &Patch| patch.offset + patch.bytes.len() as u64;
+        let clash = patches
+            .iter()
+            .find(|other| other.offset < ends(&one) && one.offset < ends(other));
+        if let Some(other) = clash {
+            let text = format!("{} and {path} are the same bytes", other.path);
+            return Err(Failure::Usage(text));
+        }
+        patches.push(one);
+    }
+    let edited = || Patched {
+        data: loaded.data(),
+        at: 0,
+        patches: patches.clone(),
+    };
+    if !args.force {
+        let again = Loaded::from_reader(
+            &loaded.name,
+            Box::new(edited()),
+            &args.reading,
+            Wanted::default(),
+        )?;
+        still_an_image(&loaded, &again)?;
+    }
+    let mut out = OutputFile::create(target, true)?;
+    io::copy(&mut edited(), &mut out)?;
+    loaded.verify()?;
+    out.commit()?;
+    let text = told(&loaded, target, &patches);
+    if target.as_os_str() == "-" {
+        write!(style::stderr(), "{text}")?;
+    } else {
+        write!(style::stdout(), "{text}")?;
+    }
+    Ok(Outcome::Fine)
+}
+
+/// An edit may change what an image says, not what it is.
+fn still_an_image(before: &Loaded, after: &Loaded) -> Result<(), Failure> {
+    let (old, new) = (before.image(), after.image());
+    if let (None, Some(error)) = (&old.error, &new.error) {
+        let name = format!("{}, edited (--force writes it)", before.name);
+        return Err(Failure::Invalid(name, error.clone()));
+    }
+    let parts = |image: &ia64save_codec::image::Image| {
+        let pages = image.checkpoints.iter().map(|c| c.pages.len());
+        (image.read_as(), image.guest(), pages.collect::<Vec<_>>())
+    };
+    if old.error.is_none() && parts(old) != parts(new) {
+        let names = [old, new].map(|image| image.read_as().map_or("nothing known", Dialect::name));
+        let text = format!(
+            "{}: edited, it would be read as something else ({}, not {}): --force writes it",
+            before.name, names[1], names[0]
+        );
+        return Err(Failure::Usage(text));
+    }
+    Ok(())
+}
+
+fn told(loaded: &Loaded, target: &Path, patches: &[Patch]) -> String {
+    let mut out = format!(
+        "{}: {}\n",
+        Painted(HEADING, target.display()),
+        Painted(OK, "written")
+    );
+    let data = loaded.data();
+    for patch in patches {
+        let start = patch.offset as usize;
+        let old = data.get(start..start + patch.bytes.len()).unwrap_or(&[]);
+        let place = Painted(DIM, format!("at byte {}", patch.offset));
+        let path = Painted(LABEL, &patch.path);
+        let _ = if patch.bytes.len() <= 16 {
+            let (old, new) = (digits(old), digits(&patch.bytes));
+            writeln!(out, "  {path} {place}: {old} -> {new}")
+        } else {
+            let count = patch.bytes.len();
+            writeln!(out, "  {path} {place}: {count} bytes")
+        };
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn patches_show_through_windows_of_any_size() {
+        let patch = |offset, bytes: &[u8]| Patch {
+            path: String::new(),
+            offset,
+            bytes: bytes.to_vec(),
+        };
+        for size in 1..12 {
+            let mut reader = Patched {
+                data: Bytes::from_static(b"0123456789"),
+                at: 0,
+                patches: vec![patch(2, b"abc"), patch(9, b"z")],
+            };
+            let mut all = Vec::new();
+            let mut space = vec![0; size];
+            loop {
+                let count = reader.read(&mut space).unwrap();
+                if count == 0 {
+                    break;
+                }
+                all.extend_from_slice(&space[..count]);
+            }
+            assert_eq!(all, b"01abc5678z", "{size}");
+        }
+    }
+}

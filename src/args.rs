@@ -46,6 +46,8 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Save, restore and move domains on a simulated host
+    Simulate(crate::commands::simulate::args::Simulate),
     /// Print what a shell needs to complete a command line
     Completions(crate::commands::completions::Args),
     /// Print the manual page, or write one for every command

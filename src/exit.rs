@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use ia64save_codec::Error;
 use ia64save_codec::envelope::Foreign;
 use ia64save_codec::file::NotAnImage;
+use ia64save_codec::transfer::TransferError;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,6 +77,8 @@ pub enum Failure {
     Invalid(String, ia64save_codec::Error),
     /// A tree says something else than it should.
     Tree(String, String),
+    /// A domain could not be saved or restored.
+    Transfer(String, Box<TransferError>),
     /// What was asked for makes no sense.
     Usage(String),
 }
@@ -108,6 +111,7 @@ impl fmt::Display for Failure {
                 write!(f, "{name}: not an ia64 save image: {foreign}")
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
+            Failure::Transfer(name, error) => write!(f, "{name}: {error}"),
             Failure::Tree(name, text) => write!(f, "{name}: {text}"),
             Failure::Usage(text) => f.write_str(text),
         }

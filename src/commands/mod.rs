@@ -11,6 +11,7 @@ mod explain;
 mod info;
 pub mod man;
 mod map;
+pub mod simulate;
 
 use std::io::{self, Write};
 
@@ -33,6 +34,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Dump(args) => dump::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Map(args) => map::run(args),
     };
     done.unwrap_or_else(|failure| report(&failure))

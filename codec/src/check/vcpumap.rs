@@ -7,9 +7,7 @@ use super::findings::Findings;
 use super::text::{bits, hex};
 use crate::code::Code;
 use crate::error::Finding;
-
-/// What every writer put into `max_virt_cpus`.
-const MAX_VIRT_CPUS: u64 = 64;
+use crate::grammar::MAX_VIRT_CPUS;
 
 /// `max_virt_cpus` and the bitmap.
 pub(super) fn map(context: &Context<'_>, out: &mut Findings) {

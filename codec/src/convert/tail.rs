@@ -11,12 +11,9 @@ use crate::code::Code;
 use crate::decode::Event;
 use crate::dialect::{Dialect, Guest};
 use crate::error::Error;
-use crate::grammar;
+use crate::grammar::{self, MAX_VIRT_CPUS};
 use crate::image::{self, Checkpoint};
 use crate::ram::RamMap;
-
-/// What every Xen wrote as `max_virt_cpus` (spec 8.1).
-const MAX_VIRT_CPUS: u64 = 64;
 
 /// A converted tail.
 #[derive(Debug)]

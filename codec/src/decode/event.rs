@@ -2,7 +2,7 @@
 
 use crate::detect::Detection;
 use crate::dialect::{ArchSetupLayout, ContextLayout, MagicPfn};
-use crate::grammar::{Memmap, PageRun, PfnRun, Prologue, Vcpumap};
+use crate::grammar::{Memmap, PageRun, Part, PfnRun, Prologue, Vcpumap};
 
 /// A part of the stream, borrowed from the input, in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,4 +64,27 @@ pub enum Event<'a> {
     },
     /// Bytes behind the last checkpoint; the next event may go on with more.
     Trailing(&'a [u8]),
+}
+
+impl Event<'_> {
+    /// The part of the stream that it is.
+    pub fn part(&self) -> Part {
+        match self {
+            Event::Prologue(_) => Part::Prologue,
+            Event::ArchSetup { .. } => Part::ArchSetup,
+            Event::Memmap(_) => Part::Memmap,
+            Event::Pages(_) => Part::Pages,
+            Event::PagesEnd => Part::PagesEnd,
+            Event::UnallocatedCount(_) => Part::UnallocatedCount,
+            Event::Unallocated(_) => Part::Unallocated,
+            Event::Detected(_) | Event::CheckpointEnd { .. } => Part::Boundary,
+            Event::Vcpumap(_) => Part::Vcpumap,
+            Event::Context { .. } => Part::Context,
+            Event::Privregs { .. } => Part::Privregs,
+            Event::SharedInfo(_) => Part::SharedInfo,
+            Event::MagicPfns { .. } => Part::MagicPfns,
+            Event::HvmContext(_) => Part::HvmContext,
+            Event::Trailing(_) => Part::Trailing,
+        }
+    }
 }

@@ -188,7 +188,7 @@ impl Encoder {
             (Event::Trailing(bytes), Part::Boundary | Part::Trailing) => {
                 Ok((Piece::new(&[], bytes), Part::Trailing))
             }
-            (event, part) => Err(self.out_of_order(name(event), part)),
+            (event, part) => Err(self.out_of_order(event.part().name(), part)),
         }
     }
 
@@ -232,25 +232,4 @@ impl Encoder {
             .expected(part.name())
             .found(found)
     }
-}
-
-fn name(event: &Event<'_>) -> &'static str {
-    match event {
-        Event::Prologue(_) => Part::Prologue,
-        Event::ArchSetup { .. } => Part::ArchSetup,
-        Event::Memmap(_) => Part::Memmap,
-        Event::Pages(_) => Part::Pages,
-        Event::PagesEnd => Part::PagesEnd,
-        Event::UnallocatedCount(_) => Part::UnallocatedCount,
-        Event::Unallocated(_) => Part::Unallocated,
-        Event::Detected(_) | Event::CheckpointEnd { .. } => Part::Boundary,
-        Event::Vcpumap(_) => Part::Vcpumap,
-        Event::Context { .. } => Part::Context,
-        Event::Privregs { .. } => Part::Privregs,
-        Event::SharedInfo(_) => Part::SharedInfo,
-        Event::MagicPfns { .. } => Part::MagicPfns,
-        Event::HvmContext(_) => Part::HvmContext,
-        Event::Trailing(_) => Part::Trailing,
-    }
-    .name()
 }

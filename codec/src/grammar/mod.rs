@@ -37,7 +37,9 @@ pub use order::{Part, Shape};
 pub use pages::{
     PAGES_END, PageRecord, PageRun, PfnRun, page_end, page_run, unallocated_count, unallocated_run,
 };
-pub use tail::{HvmRecord, Vcpumap, hvm_context, hvm_record, magic_pfns, section, vcpumap};
+pub use tail::{
+    HvmRecord, MAX_VIRT_CPUS, Vcpumap, hvm_context, hvm_record, magic_pfns, section, vcpumap,
+};
 
 /// The 8 little-endian bytes at `offset`, where they are all there.
 pub(crate) fn u64_at(bytes: &[u8], offset: usize) -> Option<u64> {

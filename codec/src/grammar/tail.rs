@@ -9,6 +9,9 @@ use crate::code::Code;
 use crate::dialect::VcpumapRule;
 use crate::limits::Limits;
 
+/// `max_virt_cpus` of every saver (spec 8.1).
+pub const MAX_VIRT_CPUS: u64 = 64;
+
 /// Which vcpus follow (spec 8.1, 8.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Vcpumap<'a> {

@@ -1,6 +1,7 @@
 //! A set of pfns as the log-dirty operations return it.
 
 use alloc::vec::Vec;
+use core::ops::Range;
 
 /// One bit a pfn, bit `pfn % 64` of word `pfn / 64`, from 0 up to a length in pfns.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,6 +66,56 @@ impl PfnBitmap {
         }
     }
 
+    /// Takes out what another set has not.
+    pub fn intersect(&mut self, other: &PfnBitmap) {
+        for (word, both) in self.words.iter_mut().zip(&other.words) {
+            *word &= both;
+        }
+        let shared = other.words.len().min(self.words.len());
+        self.words[shared..].fill(0);
+    }
+
+    /// How many pfns are in this set and in another.
+    pub fn common(&self, other: &PfnBitmap) -> u64 {
+        let words = self.words.iter().zip(&other.words);
+        words.map(|(a, b)| u64::from((a & b).count_ones())).sum()
+    }
+
+    /// Takes out what another set has.
+    pub fn subtract(&mut self, other: &PfnBitmap) {
+        for (word, less) in self.words.iter_mut().zip(&other.words) {
+            *word &= !less;
+        }
+    }
+
+    /// Adds a range of pfns, as far as this set reaches.
+    pub fn insert_range(&mut self, range: Range<u64>) {
+        self.each_word(range, |word, mask| *word |= mask);
+    }
+
+    /// Takes a range of pfns out.
+    pub fn remove_range(&mut self, range: Range<u64>) {
+        self.each_word(range, |word, mask| *word &= !mask);
+    }
+
+    /// Whether any pfn of a range is in the set.
+    pub fn intersects(&self, range: Range<u64>) -> bool {
+        masks(range, self.pfns).any(|(index, mask)| self.words[index] & mask != 0)
+    }
+
+    /// How many pfns of a range are in the set.
+    pub fn count_in(&self, range: Range<u64>) -> u64 {
+        masks(range, self.pfns)
+            .map(|(index, mask)| u64::from((self.words[index] & mask).count_ones()))
+            .sum()
+    }
+
+    fn each_word(&mut self, range: Range<u64>, change: impl Fn(&mut u64, u64)) {
+        for (index, mask) in masks(range, self.pfns) {
+            change(&mut self.words[index], mask);
+        }
+    }
+
     /// How many pfns are in it.
     pub fn len(&self) -> u64 {
         self.words.iter().map(|w| u64::from(w.count_ones())).sum()
@@ -101,6 +152,21 @@ impl PfnBitmap {
     }
 }
 
+/// The words that a range of pfns touches, with its bits in each.
+fn masks(range: Range<u64>, pfns: u64) -> impl Iterator<Item = (usize, u64)> {
+    let (start, end) = (range.start, range.end.min(pfns));
+    let words = if start < end {
+        start / 64..end.div_ceil(64)
+    } else {
+        0..0
+    };
+    words.map(move |word| {
+        let below = start.saturating_sub(word * 64).min(63);
+        let above = (word * 64 + 64).saturating_sub(end).min(63);
+        (word as usize, u64::MAX << below & u64::MAX >> above)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,5 +190,32 @@ mod tests {
         assert_eq!(short.len(), 3);
         set.clear();
         assert!(set.is_empty());
+    }
+
+    #[test]
+    fn ranges_are_those_of_a_set() {
+        for (start, end) in [
+            (0, 0),
+            (0, 1),
+            (3, 70),
+            (63, 65),
+            (64, 128),
+            (127, 130),
+            (5, 999),
+        ] {
+            let mut set = PfnBitmap::new(130);
+            set.insert_range(start..end);
+            let inside: Vec<u64> = (start..end.min(130)).collect();
+            assert_eq!(set.iter().collect::<Vec<_>>(), inside);
+            assert_eq!(set.count_in(0..200), inside.len() as u64);
+            assert_eq!(set.intersects(start..end), !inside.is_empty());
+            assert!(!set.intersects(0..start) && !set.intersects(end..400));
+            let mut rest = PfnBitmap::new(130);
+            rest.fill();
+            rest.subtract(&set);
+            set.fill();
+            set.remove_range(start..end);
+            assert_eq!(set, rest);
+        }
     }
 }

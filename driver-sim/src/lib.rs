@@ -10,18 +10,24 @@
 //! |---|---|
 //! | [`hypervisor`] | domains, and operations on them with the semantics of real hypercalls |
 //! | [`ports`] | what the transfer engine asks of a domain, over those operations |
+//! | [`builder`] | domains that look as if they had run |
+//! | [`link`] | sinks over virtual time and over memory; what can happen to a stream |
 //! | [`workload`] | what guests do while they run |
 //! | [`random`] | numbers that are the same every time |
 //!
-//! Nothing in here knows a clock or a thread: two runs with the same seeds are the same.
+//! Nothing in here knows a thread, and but for [`link::MemorySink`] nothing knows a clock: two runs
+//! with the same seeds are the same.
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+pub mod builder;
 pub(crate) mod fields;
 pub mod hypervisor;
+pub mod link;
 pub mod ports;
 pub mod random;
 pub mod workload;
 
+pub use builder::{Contents, GuestSpec};
 pub use hypervisor::{DomId, Era, Host, Machine, Registers};
 pub use ports::{SimSource, SimTarget};

@@ -189,6 +189,13 @@ impl Host {
         }
     }
 
+    /// Where the memory map of a guest is that has no room for its place in shared_info (page sizes
+    /// of tests).
+    pub(crate) fn set_memmap_place(&self, domid: DomId, pfn: u64, pages: u64) -> Result<(), Errno> {
+        self.state().domain(domid)?.memmap = Some((pfn, pages));
+        Ok(())
+    }
+
     /// Whether saving a domain of this kind makes sense here.
     pub fn can_save(&self, guest: Guest) -> bool {
         let dialect: Dialect = self.machine().era.dialect();

@@ -27,7 +27,7 @@ const VPD_CONTROL: std::ops::Range<usize> = 2048..3072;
 /// Instances that were let through before they were held against the domain's vcpus: one too many.
 const INSTANCES: u16 = 64;
 /// CPUID registers 0 to 4 of an Itanium 2.
-const CPUID: [u64; 5] = [0x4965_6e69_756e_6547, 0x6c65_746e, 0, 0x1f01_0504, 5];
+pub(crate) const CPUID: [u64; 5] = [0x4965_6e69_756e_6547, 0x6c65_746e, 0, 0x1f01_0504, 5];
 
 /// Devices of a domain: the bodies of its records.
 pub(crate) struct Devices {
@@ -59,6 +59,14 @@ impl Devices {
             vacpi: vec![0; 8],
             identity: vec![0; 72],
         }
+    }
+
+    pub(crate) fn viosapic(&mut self) -> &mut Vec<u8> {
+        &mut self.viosapic
+    }
+
+    pub(crate) fn vacpi(&mut self) -> &mut Vec<u8> {
+        &mut self.vacpi
     }
 
     fn body(&mut self, typecode: u16) -> Option<&mut Vec<u8>> {
@@ -123,7 +131,8 @@ impl Domain {
 
     /// Loads records, as far as they are good; what was loaded before a bad one stays.
     pub(crate) fn load_hvm_context(&mut self, machine: &Machine, blob: &[u8]) -> Result<(), Errno> {
-        let (first, mut rest) = split(blob)?;
+        // Junk is no data.
+        let (first, mut rest) = split(blob).map_err(|_| Errno::ENODATA)?;
         let header = Fields::new(HvmSaveHeader::LAYOUT, first.body);
         if first.record.typecode != 1
             || header.word("magic") != HVM_MAGIC
@@ -226,7 +235,7 @@ struct Given<'a> {
 /// The first record, and what lies behind it. Of END nothing but its type is looked at.
 fn split(blob: &[u8]) -> Result<(Given<'_>, &[u8]), Errno> {
     let bad = Errno::EINVAL;
-    let (descriptor, rest) = blob.split_at_checked(8).ok_or(Errno::ENODATA)?;
+    let (descriptor, rest) = blob.split_at_checked(8).ok_or(bad)?;
     let half = |at: usize| u16::from_le_bytes([descriptor[at], descriptor[at + 1]]);
     let record = record_of(half(0)).ok_or(bad)?;
     let length = u32::from(half(4)) | u32::from(half(6)) << 16;

@@ -89,13 +89,16 @@ impl Host {
         Ok(())
     }
 
-    /// Lets a domain that has shut down go on.
+    /// Lets a domain that has suspended itself go on, its device model with it. One that runs, or has
+    /// shut down otherwise, is left alone.
     pub fn resume(&self, domid: DomId) -> Result<(), Errno> {
         let mut state = self.state();
         state.count(Op::ResumeDomain);
         let domain = state.domain(domid)?;
-        domain.shutdown = None;
-        domain.device_model.stopped = false;
+        if domain.shutdown == Some(ShutdownReason::Suspend) {
+            domain.shutdown = None;
+            domain.device_model.stopped = false;
+        }
         Ok(())
     }
 

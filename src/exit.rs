@@ -89,7 +89,7 @@ impl Failure {
         match self {
             Failure::Io(_) => Outcome::Io,
             Failure::Foreign(..) => Outcome::Foreign,
-            Failure::Invalid(..) | Failure::Tree(..) => Outcome::Invalid,
+            Failure::Invalid(..) | Failure::Tree(..) | Failure::Transfer(..) => Outcome::Invalid,
             Failure::Usage(_) => Outcome::Usage,
         }
     }

@@ -198,9 +198,9 @@ pub struct Migrate {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub patience: u64,
 
-    /// Not while the domain runs: suspend it first
+    /// Suspend the domain first, instead of sending it while it runs
     #[arg(long)]
-    pub offline_migration: bool,
+    pub suspend_first: bool,
 
     #[arg(long, value_name = "FORMAT", default_value = "text")]
     pub output: Format,

@@ -32,7 +32,10 @@ impl Made {
         let host = Host::of(domain.dialect);
         let page_size = host.machine().page_size as u64;
         if let Some(vcpu) = domain.offline.iter().find(|vcpu| **vcpu >= domain.vcpus) {
-            let text = format!("--offline {vcpu}: there are vcpus 0 to {}", domain.vcpus - 1);
+            let text = format!(
+                "--offline {vcpu}: there are vcpus 0 to {}",
+                domain.vcpus - 1
+            );
             return Err(Failure::Usage(text));
         }
         if domain.offline.contains(&0) {
@@ -49,7 +52,9 @@ impl Made {
         }
         let refused = |errno| {
             let (guest, xen) = (domain.guest, domain.dialect);
-            Failure::Usage(format!("no such {guest} domain of {pages} pages on {xen}: {errno}"))
+            Failure::Usage(format!(
+                "no such {guest} domain of {pages} pages on {xen}: {errno}"
+            ))
         };
         let domid = spec.build(&host).map_err(refused)?;
         let workload = spec
@@ -92,10 +97,11 @@ pub fn policy(transfer: &Transfer) -> Box<dyn Policy> {
             max_iters: transfer.max_iters,
             max_factor: transfer.max_factor,
         }),
-        PolicyName::Adaptive => Box::new(Adaptive {
-            max_factor: transfer.max_factor,
-            ..Adaptive::default()
-        }),
+        PolicyName::Adaptive => {
+            let mut adaptive = Adaptive::default();
+            adaptive.max_factor = transfer.max_factor;
+            Box::new(adaptive)
+        }
     }
 }
 

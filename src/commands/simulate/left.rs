@@ -10,7 +10,7 @@ use ia64save_codec::dialect::ArchSetupLayout;
 use ia64save_codec::image::{HvmContext, Section};
 use ia64save_codec::transfer::ports::{Domain, Setup};
 use ia64save_codec::transfer::restore::{Restored, StartInfoSet, VcpuSet};
-use ia64save_codec::wire::VcpuContext;
+use ia64save_codec::wire::Context;
 use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::SimTarget;
 use serde_json::{Value, json};
@@ -107,7 +107,7 @@ fn vcpu(dialect: Dialect, set: &VcpuSet) -> Value {
         "sha256": digest(&set.context),
         "sha256_flags0": without_flags(&set.context),
     });
-    if let Some(context) = VcpuContext::parse(dialect.spec().context, &set.context) {
+    if let Some(context) = Context::parse(dialect.spec().context, &set.context) {
         value["flags"] = context.flags().into();
         value["ip"] = context.ip().into();
         value["b0"] = context.b(0).into();

@@ -41,7 +41,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let (host, mut target) = target(args, &loaded)?;
-    let (restored, error) = restore(args, &loaded, &mut target)?;
+    let (restored, error) = restore(args, &loaded, &mut target);
     loaded.verify()?;
     let mut value = json!({
         "schema": "ia64save.simulate.restore/1",
@@ -93,7 +93,11 @@ fn target(args: &Restore, loaded: &Loaded) -> Result<(Host, SimTarget), Failure>
         let map = checkpoint.vcpumap.as_ref()?;
         map.online().max()
     });
-    let config = loaded.file.config.as_ref().and_then(|config| config.as_ref().ok());
+    let config = loaded
+        .file
+        .config
+        .as_ref()
+        .and_then(|config| config.as_ref().ok());
     let config = config.and_then(|config| config.vcpus).unwrap_or(0);
     let vcpus = args.vcpus.unwrap_or_else(|| {
         let online = named.map_or(1, |highest| u64::from(highest) + 1);
@@ -116,7 +120,7 @@ fn restore(
     args: &Restore,
     loaded: &Loaded,
     target: &mut SimTarget,
-) -> Result<(Restored, Option<TransferError>), Failure> {
+) -> (Restored, Option<TransferError>) {
     let image = loaded.image();
     let data = image.data.clone().unwrap_or_default();
     let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
@@ -143,11 +147,11 @@ fn restore(
                     break;
                 }
             }
-            Err(error) => return Ok((engine.restored().clone(), Some(error))),
+            Err(error) => return (engine.restored().clone(), Some(error)),
         }
     }
     let restored = engine.restored().clone();
-    Ok((restored, engine.finish().err()))
+    (restored, engine.finish().err())
 }
 
 /// Lets the domain run for as long as it takes to suspend it again, and saves it as the original would.
@@ -185,7 +189,12 @@ fn error_value(error: &TransferError) -> Value {
         cause => json!({ "message": cause.to_string(), "offset": error.offset }),
     };
     value["part"] = error.part.name().into();
-    value["cleanup"] = error.cleanup.iter().map(ToString::to_string).collect::<Vec<_>>().into();
+    value["cleanup"] = error
+        .cleanup
+        .iter()
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .into();
     value
 }
 
@@ -199,23 +208,47 @@ fn merge(into: &mut Value, from: Value) {
 fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> String {
     let count = |key: &str| value[key].as_u64().unwrap_or(0);
     let page_size = loaded.image().page_size as u64;
-    let pages = |pages: u64| format!("{} ({})", grouped(pages), human(pages.saturating_mul(page_size)));
+    let pages = |pages: u64| {
+        format!(
+            "{} ({})",
+            grouped(pages),
+            human(pages.saturating_mul(page_size))
+        )
+    };
     let mut block = Block::new(2);
-    block.row("host", format!("simulated, {}", value["host"].as_str().unwrap_or("")));
+    block.row(
+        "host",
+        format!("simulated, {}", value["host"].as_str().unwrap_or("")),
+    );
     if let Some(guest) = restored.guest {
         block.row("guest", guest.name());
     }
-    block.row("read", format!("{} of {} bytes", grouped(restored.consumed), grouped(loaded.file.size)));
+    block.row(
+        "read",
+        format!(
+            "{} of {} bytes",
+            grouped(restored.consumed),
+            grouped(loaded.file.size)
+        ),
+    );
     block.row("page records", grouped(restored.records));
     block.row("populated", pages(restored.populated.len()));
     if !restored.decreased.is_empty() {
         block.row("given back", pages(restored.decreased.len()));
     }
     if !restored.cleared.is_empty() {
-        let list: Vec<_> = restored.cleared.iter().map(|pfn| format!("{pfn:#x}")).collect();
+        let list: Vec<_> = restored
+            .cleared
+            .iter()
+            .map(|pfn| format!("{pfn:#x}"))
+            .collect();
         block.row("cleared", list.join("  "));
     }
-    let mut vcpus: Vec<_> = restored.vcpus_set.iter().map(|set| set.vcpu.to_string()).collect();
+    let mut vcpus: Vec<_> = restored
+        .vcpus_set
+        .iter()
+        .map(|set| set.vcpu.to_string())
+        .collect();
     vcpus.dedup();
     if !vcpus.is_empty() {
         block.row("vcpus", vcpus.join(" "));
@@ -224,17 +257,28 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
         block.row(param.name(), format!("{set:#x}"));
     }
     if let Some(blob) = &restored.hvm_context {
-        let records = value["hvm_context"]["records"].as_array().map_or(0, Vec::len);
-        block.row("HVM context", format!("{} bytes, {records} records", grouped(blob.len() as u64)));
+        let records = value["hvm_context"]["records"]
+            .as_array()
+            .map_or(0, Vec::len);
+        block.row(
+            "HVM context",
+            format!("{} bytes, {records} records", grouped(blob.len() as u64)),
+        );
     }
     if let Some(start_info) = &restored.start_info {
         let text = format!(
             "at pfn {:#x}: nr_pages {}, store event channel {}, console event channel {}",
-            restored.start_info_pfn, start_info.nr_pages, start_info.store_evtchn, start_info.console_evtchn
+            restored.start_info_pfn,
+            start_info.nr_pages,
+            start_info.store_evtchn,
+            start_info.console_evtchn
         );
         block.row("start_info", text);
     }
-    for (label, frame) in [("store ring", restored.store_mfn), ("console ring", restored.console_mfn)] {
+    for (label, frame) in [
+        ("store ring", restored.store_mfn),
+        ("console ring", restored.console_mfn),
+    ] {
         if let Some(frame) = frame {
             block.row(label, format!("pfn {frame:#x}"));
         }
@@ -246,11 +290,13 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
     block.row(
         "domain",
         if whole {
-            Cell::styled(OK, format!("restored, paused, {} pages", grouped(count("tot_pages"))))
+            Cell::styled(
+                OK,
+                format!("restored, paused, {} pages", grouped(count("tot_pages"))),
+            )
         } else {
             Cell::styled(ERROR, "destroyed")
         },
     );
     format!("{}\n\n{block}", Painted(HEADING, &loaded.name))
 }
-

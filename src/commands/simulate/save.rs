@@ -67,7 +67,9 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         Format::Text if to_stdout => write!(style::stderr(), "{summary}")?,
         Format::Text => write!(style::stdout(), "{}\n\n{summary}", Painted(HEADING, &name))?,
         _ if to_stdout => {
-            return Err(Failure::Usage("the image is on standard output already".into()));
+            return Err(Failure::Usage(
+                "the image is on standard output already".into(),
+            ));
         }
         format => {
             let mut value = summary.json();

@@ -8,14 +8,14 @@ use ia64save_codec::transfer::save::Saved;
 use serde_json::{Value, json};
 
 use crate::output::size::{grouped, human};
-use crate::output::style::{DIM, HEADING, OK, Painted, VALUE, WARNING};
+use crate::output::style::{HEADING, OK, Painted, VALUE, WARNING};
 use crate::output::table::{Align, Block, Cell, Table};
 use crate::progress::Progress;
 
 /// Cells of the longest bar.
 const BAR: u64 = 40;
-/// Passes that are shown; an eager policy makes many.
-const ROWS: usize = 24;
+/// Rows of the plot, the last pass apart.
+const ROWS: usize = 16;
 /// Eighths of a cell.
 const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
 
@@ -137,13 +137,20 @@ impl fmt::Display for Summary<'_> {
             block.row("workload", format!("{workload}, {} pages/s", grouped(rate)));
             block.row("policy", self.policy);
         }
-        block.row("sent", format!("{} in {} passes", pages(saved.sent), saved.passes));
+        block.row(
+            "sent",
+            format!("{} in {} passes", pages(saved.sent), saved.passes),
+        );
         if saved.checkpoints > 1 {
             block.row("checkpoints", grouped(saved.checkpoints.into()));
         }
         block.row("stream", format!("{} bytes", grouped(saved.bytes)));
         let down = saved.downtime();
-        let style = if down < Duration::from_secs(1) { OK } else { WARNING };
+        let style = if down < Duration::from_secs(1) {
+            OK
+        } else {
+            WARNING
+        };
         block.row("downtime", Cell::styled(style, seconds(down)));
         block.row("total", seconds(saved.total()));
         write!(f, "{block}")?;
@@ -165,7 +172,8 @@ pub fn seconds(time: Duration) -> String {
 
 /// Pages sent and dirtied in each pass.
 fn plot(passes: &[Pass]) -> String {
-    let largest = passes.iter().map(|pass| pass.sent.max(pass.dirty)).max();
+    let rows = rows(passes);
+    let largest = rows.iter().map(|(_, row)| row.sent.max(row.dirty)).max();
     let largest = largest.unwrap_or(0).max(1);
     let mut table = Table::new(
         2,
@@ -177,29 +185,14 @@ fn plot(passes: &[Pass]) -> String {
             ("█ sent  ░ dirtied meanwhile", Align::Left),
         ],
     );
-    let skipped = passes.len().saturating_sub(ROWS);
-    for (index, pass) in passes.iter().enumerate() {
-        // The first and the latest tell most.
-        if skipped > 0 && index > 0 && index <= skipped {
-            if index == skipped {
-                let text = format!("{skipped} more");
-                let dim = |text: &str| Cell::styled(DIM, text);
-                table.row([dim("..."), "".into(), "".into(), "".into(), dim(&text)]);
-            }
-            continue;
-        }
-        let style = if pass.last { OK } else { VALUE };
-        let number = if pass.last {
-            Cell::styled(OK, "last")
-        } else {
-            grouped(pass.number.into()).into()
-        };
+    for (name, row) in rows {
+        let style = if row.last { OK } else { VALUE };
         table.row([
-            number,
-            grouped(pass.sent).into(),
-            grouped(pass.dirty).into(),
-            seconds(pass.ended.saturating_sub(pass.began)).into(),
-            Cell::styled(style, bar(pass, largest)),
+            Cell::styled(style, name),
+            grouped(row.sent).into(),
+            grouped(row.dirty).into(),
+            seconds(row.ended.saturating_sub(row.began)).into(),
+            Cell::styled(style, bar(&row, largest)),
         ]);
     }
     let mut text = String::new();
@@ -208,8 +201,39 @@ fn plot(passes: &[Pass]) -> String {
     text
 }
 
+/// Passes with their names. A policy that goes in small stretches makes many: neighbours become one
+/// row then.
+fn rows(passes: &[Pass]) -> Vec<(String, Pass)> {
+    let running = passes.iter().filter(|pass| !pass.last).count();
+    let together = running.div_ceil(ROWS).max(1);
+    let mut rows: Vec<(String, Pass)> = Vec::new();
+    let mut gathered = 0;
+    for pass in passes {
+        match rows.last_mut() {
+            Some((name, row)) if !pass.last && !row.last && gathered < together => {
+                row.sent += pass.sent;
+                row.dirty += pass.dirty;
+                row.ended = pass.ended;
+                *name = format!("{}-{}", row.number, pass.number);
+                gathered += 1;
+            }
+            _ => {
+                let name = if pass.last {
+                    "last".into()
+                } else {
+                    pass.number.to_string()
+                };
+                rows.push((name, *pass));
+                gathered = 1;
+            }
+        }
+    }
+    rows
+}
+
 fn bar(pass: &Pass, largest: u64) -> String {
-    let eighths = |pages: u64| (u128::from(pages) * u128::from(BAR) * 8 / u128::from(largest)) as usize;
+    let eighths =
+        |pages: u64| (u128::from(pages) * u128::from(BAR) * 8 / u128::from(largest)) as usize;
     let sent = eighths(pass.sent);
     let mut bar = "█".repeat(sent / 8);
     if !sent.is_multiple_of(8) {
@@ -243,15 +267,21 @@ mod tests {
     }
 
     #[test]
-    fn a_plot_leaves_out_the_middle() {
-        let passes: Vec<Pass> = (1..=100)
+    fn many_passes_share_rows() {
+        let mut passes: Vec<Pass> = (1..=100)
             .map(|number| Pass {
                 number,
+                sent: 1,
                 ..Pass::default()
             })
             .collect();
-        let text = plot(&passes);
-        assert!(text.lines().count() <= ROWS + 4 && text.contains("76 more"), "{text}");
+        passes[99].last = true;
+        let rows = rows(&passes);
+        assert!(rows.len() <= ROWS + 1, "{}", rows.len());
+        assert_eq!(rows.iter().map(|(_, row)| row.sent).sum::<u64>(), 100);
+        assert_eq!(rows[0].0, "1-7");
+        assert_eq!(rows.last().unwrap().0, "last");
+        assert_eq!(super::rows(&passes[..3])[1].0, "2");
     }
 
     #[test]

@@ -68,7 +68,11 @@ impl<'a> Intake<'a> {
                 }
             } else {
                 // No more than is asked for: what lies behind is taken from where it is.
-                let count = self.wanted.saturating_sub(self.kept.len()).max(1).min(bytes.len());
+                let count = self
+                    .wanted
+                    .saturating_sub(self.kept.len())
+                    .max(1)
+                    .min(bytes.len());
                 self.kept.extend_from_slice(&bytes[..count]);
                 bytes = &bytes[count..];
                 if self.kept.len() >= self.wanted {

@@ -21,13 +21,18 @@ mod intake;
 mod receive;
 mod send;
 
-use std::process::{Child, Command, Stdio};
+use std::io::Write as _;
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::args::Migrate;
 use crate::args::Format;
+use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
+use crate::output::style;
 use connection::Address;
 
 /// Runs the command.
@@ -57,39 +62,37 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
         })
         .arg("--listen")
         .arg(&socket)
-        .stdin(Stdio::null());
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut child = receiver.spawn()?;
     let deadline = Instant::now() + Duration::from_secs(args.patience);
     while !socket.exists() {
-        if let Some(status) = child.try_wait()? {
-            return Err(Failure::Usage(format!("the receiving end did not start: {status}")));
-        }
-        if Instant::now() > deadline {
-            end(&mut child);
-            return Err(Failure::Usage("the receiving end did not start in time".into()));
+        if child.try_wait()?.is_some() || Instant::now() > deadline {
+            let _ = child.kill();
+            let said = child.wait_with_output()?;
+            let said = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+            let text = format!("the receiving end did not start: {said}");
+            return Err(Failure::Usage(text));
         }
         thread::sleep(Duration::from_millis(5));
     }
-    let sent = send::run(args, &address);
-    match sent {
-        Ok(outcome) => {
-            let received = child.wait()?;
-            Ok(if received.success() { outcome } else { Outcome::Invalid })
-        }
-        Err(failure) => {
-            end(&mut child);
-            Err(failure)
+    let sent = send::send(args, &address);
+    if sent.is_err() {
+        let _ = child.kill();
+    }
+    let received = child.wait_with_output()?;
+    let sent = sent?;
+    let said = String::from_utf8_lossy(&received.stdout);
+    match args.output {
+        Format::Text => write!(style::stdout(), "{}{said}", sent.text)?,
+        Format::Json | Format::Jsonl => {
+            let target = serde_json::from_str(&said).unwrap_or(Value::Null);
+            print_json(vec![sent.value, target], args.output)?;
         }
     }
-}
-
-/// Lets a receiver that has lost its sender end by itself, and sees to it that it does.
-fn end(child: &mut Child) {
-    let deadline = Instant::now() + Duration::from_secs(2);
-    while matches!(child.try_wait(), Ok(None)) {
-        if Instant::now() > deadline {
-            let _ = child.kill();
-        }
-        thread::sleep(Duration::from_millis(10));
+    match sent.end {
+        Ok(outcome) if !received.status.success() => Ok(outcome.and(Outcome::Invalid)),
+        end => end,
     }
 }

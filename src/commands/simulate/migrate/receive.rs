@@ -218,7 +218,9 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
             Next::Run => {
                 let mut shared = lock(shared);
                 let ran = if shared.is_revoked(talk.token) {
-                    Err(String::from("another connection asked, and was told that it will not run"))
+                    Err(String::from(
+                        "another connection asked, and was told that it will not run",
+                    ))
                 } else if let Some(taken) = &mut taken {
                     let ran = taken.target.unpause();
                     ran.map_err(|error| error.to_string())
@@ -230,7 +232,8 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
                     shared.came += 1;
                 }
                 drop(shared);
-                talk.end.ran(ran.as_ref().map(|()| ()).map_err(String::as_str));
+                talk.end
+                    .ran(ran.as_ref().copied().map_err(String::as_str));
                 if ran.is_ok()
                     && let Some(taken) = &mut taken
                 {
@@ -277,10 +280,13 @@ fn take_in(
     let guest = config.guest.unwrap_or(Guest::Pv);
     let refused = |error: &dyn std::fmt::Display| Refusal::New(error.to_string());
     // How much it may have, the configuration says in MiB; firmware and magic pages come on top.
-    let pages = config.maxmem.or(config.memory).map_or(host.machine().pages, |mebibytes| {
-        let bytes = mebibytes.saturating_add(64).saturating_mul(1 << 20);
-        (bytes / host.machine().page_size as u64).min(host.machine().pages)
-    });
+    let pages = config
+        .maxmem
+        .or(config.memory)
+        .map_or(host.machine().pages, |mebibytes| {
+            let bytes = mebibytes.saturating_add(64).saturating_mul(1 << 20);
+            (bytes / host.machine().page_size as u64).min(host.machine().pages)
+        });
     let mut target =
         SimTarget::create(&host, guest, vcpus, pages).map_err(|error| refused(&error))?;
     let options = Options {

@@ -1,5 +1,6 @@
 //! The end that gives a domain away.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -29,8 +30,28 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// Bytes of the target's lines that are read at a time.
 const LINE: usize = 4096;
 
+/// What became of a domain that was to be moved.
+pub struct Report {
+    /// For people.
+    pub text: String,
+    /// For scripts.
+    pub value: Value,
+    /// How the command ends.
+    pub end: Result<Outcome, Failure>,
+}
+
 /// Runs the command.
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
+    let report = send(args, address)?;
+    match args.output {
+        Format::Text => write!(style::stdout(), "{}", report.text)?,
+        format => print_json(vec![report.value], format)?,
+    }
+    report.end
+}
+
+/// Makes a domain and moves it.
+pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     let made = Made::new(&args.domain, &args.transfer)?;
     let patience = Duration::from_secs(args.patience);
     let token = token();
@@ -52,7 +73,9 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
             }
             std::thread::sleep(PAUSE);
             if let Ok(connection) = address.connect(patience) {
-                fate = speak(SourceEnd::ask(token), connection, |_| Err(Broken::Connection));
+                fate = speak(SourceEnd::ask(token), connection, |_| {
+                    Err(Broken::Connection)
+                });
             }
         }
     }
@@ -61,19 +84,17 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
         SourceFate::Stays(_) => source.resume(),
         SourceFate::InDoubt(_) => Ok(()),
     };
-    report(args, address, &fate, sent.as_ref(), &made)?;
-    if let Err(error) = done {
-        return Err(Failure::Usage(format!("the domain here: {error}")));
-    }
-    match fate {
-        SourceFate::Gone => Ok(Outcome::Fine),
-        SourceFate::Stays(why) => Err(Failure::Io(io::Error::other(format!(
-            "{address}: the domain was not moved: {why}"
-        )))),
-        SourceFate::InDoubt(why) => Err(Failure::Io(io::Error::other(format!(
-            "{address}: nobody knows whether the domain runs there: {why}; migration {token}"
-        )))),
-    }
+    let (text, value) = report(args, &fate, sent.as_ref(), &made);
+    let failed = |text: String| Err(Failure::Io(io::Error::other(format!("{address}: {text}"))));
+    let end = match (done, fate) {
+        (Err(error), _) => failed(format!("the domain here: {error}")),
+        (Ok(()), SourceFate::Gone) => Ok(Outcome::Fine),
+        (Ok(()), SourceFate::Stays(why)) => failed(format!("the domain was not moved: {why}")),
+        (Ok(()), SourceFate::InDoubt(why)) => failed(format!(
+            "nobody knows whether the domain runs there: {why}; migration {token}"
+        )),
+    };
+    Ok(Report { text, value, end })
 }
 
 /// A number that no other migration to the same target has.
@@ -161,7 +182,7 @@ fn stream(
     let page_size = made.host.machine().page_size;
     let mut watch = Watch::new(&progress, page_size, 0);
     let options = Options {
-        live: !args.offline_migration,
+        live: !args.suspend_first,
         ..Options::default()
     };
     let saved = {
@@ -188,17 +209,11 @@ fn stream(
     })
 }
 
-fn report(
-    args: &Migrate,
-    address: &Address,
-    fate: &SourceFate,
-    sent: Option<&Sent>,
-    made: &Made,
-) -> Result<(), Failure> {
+fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -> (String, Value) {
     let summary = sent.map(|sent| Summary {
         policy: args.transfer.policy.name(),
         workload: (args.transfer.workload.name(), args.transfer.rate),
-        live: !args.offline_migration,
+        live: !args.suspend_first,
         saved: &sent.saved,
         passes: &sent.passes,
         page_size: made.host.machine().page_size,
@@ -208,27 +223,20 @@ fn report(
         SourceFate::Stays(why) => ("stays", Some(why)),
         SourceFate::InDoubt(why) => ("in_doubt", Some(why)),
     };
-    match args.output {
-        Format::Text => {
-            let mut out = style::stdout();
-            if let Some(summary) = summary.filter(|_| *fate == SourceFate::Gone) {
-                writeln!(out, "{}\n\n{summary}", Painted(HEADING, format!("to {address}")))?;
-            }
-            let fate = match fate {
-                SourceFate::Gone => Painted(OK, "source: the domain runs there, and is destroyed here"),
-                SourceFate::Stays(_) => Painted(ERROR, "source: the domain runs on here"),
-                SourceFate::InDoubt(_) => Painted(WARNING, "source: the domain stays suspended here"),
-            };
-            writeln!(out, "{fate}")?;
-        }
-        format => {
-            let mut value = summary.map_or_else(|| json!({}), |summary| summary.json());
-            value["schema"] = "ia64save.simulate.migrate/1".into();
-            value["end"] = "source".into();
-            value["fate"] = name.into();
-            value["reason"] = why.map_or(Value::Null, |why| why.as_str().into());
-            print_json(vec![value], format)?;
-        }
+    let mut text = String::new();
+    if let Some(summary) = summary.as_ref().filter(|_| *fate == SourceFate::Gone) {
+        let _ = writeln!(text, "{}\n\n{summary}", Painted(HEADING, "migration"));
     }
-    Ok(())
+    let said = match fate {
+        SourceFate::Gone => Painted(OK, "source: the domain runs there, and is destroyed here"),
+        SourceFate::Stays(_) => Painted(ERROR, "source: the domain runs on here"),
+        SourceFate::InDoubt(_) => Painted(WARNING, "source: the domain stays suspended here"),
+    };
+    let _ = writeln!(text, "{said}");
+    let mut value = summary.map_or_else(|| json!({}), |summary| summary.json());
+    value["schema"] = "ia64save.simulate.migrate/1".into();
+    value["end"] = "source".into();
+    value["fate"] = name.into();
+    value["reason"] = why.map_or(Value::Null, |why| why.as_str().into());
+    (text, value)
 }

@@ -4,21 +4,52 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`abi`] | the bytes of every call: layouts and numbers |
+//! | [`abi`] | the bytes of every call: layouts and numbers of every release |
 //! | [`transport`] | what a driver needs from a kernel: hypercalls, and pages of other domains |
 //! | [`mod@privcmd`] | the transport over Linux's privcmd: the only `unsafe` code |
+//! | [`hypervisor`] | the generic calls, typed, and which release this is |
+//! | [`machine`] | what only ia64 has: setup, the exposed physical map, contexts |
+//! | [`toolstack`] | what is done beside the hypervisor: suspending, device models |
+//! | [`ports`] | a domain as the transfer engine wants it |
 //!
 //! ```text
-//!      Linux privcmd        a fake kernel (tests)      the agent, over a byte stream
-//!            \                      |                      /
-//!             +------------- Transport -------------------+
+//!                       the transfer engine
+//!                               |
+//!              ports::XenDomain: Domain, SourceDomain, TargetDomain
+//!               /               |                       \
+//!          Machine          Hypervisor               Toolstack
+//!        ia64, or a        Direct, Xenctrl         xenstore, a command
+//!        test's own             |
+//!                           Transport
+//!            /                  |                      \
+//!      Linux privcmd     a fake kernel (tests)     the agent, over a byte stream
+//! ```
+//!
+//! A domain is saved like this:
+//!
+//! ```no_run
+//! use ia64save_xen::{XenDomain, hypervisor, machine::Ia64};
+//! # fn save(mut transport: impl ia64save_xen::Transport) -> Result<(), Box<dyn std::error::Error>> {
+//! let release = hypervisor::probe(&mut transport)?;
+//! let xen = hypervisor::Direct::new(transport, release);
+//! let domain = XenDomain::new(xen, Ia64::new(release.dialect), 5);
+//! // ... and codec::transfer does the rest.
+//! # drop(domain); Ok(()) }
 //! ```
 #![deny(missing_docs)]
 
 extern crate alloc;
 
 pub mod abi;
+pub mod hypervisor;
+pub mod machine;
+pub mod ports;
 pub mod privcmd;
+pub mod toolstack;
 pub mod transport;
 
+pub use hypervisor::Hypervisor;
+pub use machine::Machine;
+pub use ports::XenDomain;
+pub use toolstack::Toolstack;
 pub use transport::Transport;

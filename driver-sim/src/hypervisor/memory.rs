@@ -14,6 +14,8 @@ use ia64save_codec::transfer::ports::P2mEntry;
 const CHUNK: u64 = 2048;
 /// Machine frame of gpfn 0, so that frames are not mistaken for gpfns.
 const FIRST_FRAME: u64 = 0x8_0000;
+/// A page that is given back and taken again comes with another frame: bit of the first change.
+const NEXT_FRAME: u32 = 25;
 /// What every entry of a present page has besides: write-back, accessed, dirty, readable, writable.
 const PTE_BITS: u64 = 0x0010_0000_0000_0660;
 
@@ -43,6 +45,8 @@ struct Chunk {
     dirty: Bits,
     /// The next write by the guest will be noticed.
     tracked: Bits,
+    /// How often each page was given back. Empty as long as none was.
+    given_back: Vec<u8>,
 }
 
 impl Chunk {
@@ -54,6 +58,7 @@ impl Chunk {
             io: Bits::NONE,
             dirty: Bits::NONE,
             tracked: Bits::NONE,
+            given_back: Vec::new(),
         }
     }
 }
@@ -128,6 +133,8 @@ impl Memory {
         chunk.mapped.set(at, false);
         chunk.dirty.set(at, false);
         chunk.tracked.set(at, false);
+        chunk.given_back.resize(CHUNK as usize, 0);
+        chunk.given_back[at as usize] = chunk.given_back[at as usize].wrapping_add(1);
         if chunk.allocated.get(at) {
             chunk.allocated.set(at, false);
             self.pages -= 1;
@@ -293,7 +300,9 @@ fn entry_of(chunk: &Chunk, gpfn: u64) -> P2mEntry {
     if !chunk.mapped.get(at) {
         return P2mEntry::EMPTY;
     }
-    let mut pte = P2mEntry::PRESENT | PTE_BITS | (FIRST_FRAME + gpfn) << 14;
+    let given_back = chunk.given_back.get(at as usize).copied().unwrap_or(0);
+    let frame = FIRST_FRAME + gpfn + (u64::from(given_back) << NEXT_FRAME);
+    let mut pte = P2mEntry::PRESENT | PTE_BITS | frame << 14;
     if chunk.allocated.get(at) {
         pte |= P2mEntry::ALLOCATED;
     }
@@ -355,7 +364,10 @@ mod tests {
         assert!(memory.entry(3).is_present() && !memory.entry(3).is_allocated());
         assert_eq!((memory.pages(), memory.end_below(1 << 30)), (2, 2049));
         assert_eq!(memory.present().collect::<Vec<_>>(), [3, 2047, 2048]);
+        let frame = memory.entry(2047).frame();
         assert!(memory.remove(2047) && !memory.remove(2047) && !memory.remove(2050));
+        assert!(memory.add(2047) && memory.entry(2047).frame() != frame);
+        assert!(memory.remove(2047));
         assert_eq!(memory.page(2048), Some(&[0; 64][..]));
         assert_eq!(memory.page(2047), None);
     }

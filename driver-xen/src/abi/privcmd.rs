@@ -42,7 +42,7 @@ layout! {
     /// The argument of [`Request::Hypercall`].
     pub struct PrivcmdHypercall: 48 {
         @0 op: u64, Dec, "number of the hypercall";
-        @8 arg as "arg[5]": [u64; 5], Hex, "arguments; addresses of this process, which the ia64 kernel turns into xencomm handles";
+        @8 arg: [u64; 5], Hex, "arguments; addresses of this process, which the ia64 kernel turns into xencomm handles";
     }
 }
 

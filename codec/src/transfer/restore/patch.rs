@@ -13,10 +13,10 @@ pub(super) fn set_context_flags(layout: ContextLayout, context: &mut [u8], flags
 /// No event is pending in a new domain; which are held back is kept.
 pub(super) fn clear_events(layout: SharedInfoLayout, page: &mut [u8]) {
     let layout = layout_of_shared_info(layout);
-    if let Some(pending) = layout.find("evtchn_pending") {
-        if let Some(bytes) = page.get_mut(pending.offset..pending.offset + pending.size()) {
-            bytes.fill(0);
-        }
+    if let Some(pending) = layout.find("evtchn_pending")
+        && let Some(bytes) = page.get_mut(pending.offset..pending.offset + pending.size())
+    {
+        bytes.fill(0);
     }
     let vcpus = layout.find("vcpu_info").map_or(0, |vcpus| vcpus.count);
     for vcpu in 0..vcpus {

@@ -208,7 +208,6 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
             policy,
             observer,
             options: self.options,
-            memory: None,
             info: NO_INFO,
             logging: false,
             exposed: false,
@@ -259,8 +258,6 @@ struct Saving<'a, 'p, D, S> {
     policy: &'p mut dyn Policy,
     observer: &'p mut dyn Observer,
     options: Options,
-    /// `None` until the memory map is known.
-    memory: Option<Memory>,
     info: DomainInfo,
     logging: bool,
     exposed: bool,
@@ -284,9 +281,8 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
         if self.options.live {
             self.while_it_runs(&mut memory)?;
         }
-        self.memory = Some(memory);
         loop {
-            self.checkpoint()?;
+            self.checkpoint(&mut memory)?;
             self.out.sink.flush()?;
             self.saved.bytes = self.out.encoder.offset();
             self.saved.finished = self.out.sink.now();
@@ -298,10 +294,9 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
             self.domain.resume()?;
             self.observer.resumed();
             self.suspend()?;
-            if let (true, Some(mut memory)) = (self.options.live, self.memory.take()) {
+            if self.options.live {
                 memory.next_checkpoint();
                 self.clean(&mut memory, LAST)?;
-                self.memory = Some(memory);
             }
         }
     }
@@ -469,10 +464,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
     }
 
     /// Snapshot, last pass and tail, of a suspended domain.
-    fn checkpoint(&mut self) -> Result<(), Cause> {
-        let Some(mut memory) = self.memory.take() else {
-            return Ok(());
-        };
+    fn checkpoint(&mut self, memory: &mut Memory) -> Result<(), Cause> {
         memory.snapshot(self.domain)?;
         let live = self.options.live;
         let all = !live || self.policy.resends_all(self.saved.dialect);
@@ -490,8 +482,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
         self.observer.passed(&pass);
         self.saved.unreadable += pass.unreadable;
         self.saved.sent = memory.sent;
-        self.memory = Some(memory);
-        self.unallocated()?;
+        self.unallocated(memory)?;
         self.tail()
     }
 

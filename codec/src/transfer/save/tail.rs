@@ -4,6 +4,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::Saving;
+use super::memory::Memory;
 use crate::decode::Event;
 use crate::dialect::{Guest, MagicPfn};
 use crate::grammar::{MAX_VIRT_CPUS, PfnRun, Vcpumap};
@@ -28,11 +29,8 @@ impl HvmParam {
 
 impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
     /// Terminator and unallocated list of the snapshot.
-    pub(super) fn unallocated(&mut self) -> Result<(), Cause> {
+    pub(super) fn unallocated(&mut self, memory: &Memory) -> Result<(), Cause> {
         self.out.put(&Event::PagesEnd)?;
-        let Some(memory) = &self.memory else {
-            return Ok(());
-        };
         let count = memory.unallocated_count();
         let short = u32::try_from(count).map_err(|_| Cause::TooManyUnallocated(count))?;
         self.out.put(&Event::UnallocatedCount(short))?;

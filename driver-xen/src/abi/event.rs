@@ -1,0 +1,12 @@
+//! `event_channel_op`.
+
+use ia64save_codec::layout;
+
+layout! {
+    /// `alloc_unbound`: a channel that another domain may bind.
+    pub struct AllocUnbound: 8 {
+        @0 dom: u16, Dec, "domain whose channel it is";
+        @2 remote_dom: u16, Dec, "domain that may bind it";
+        @4 port: u32, Dec, "the channel";
+    }
+}

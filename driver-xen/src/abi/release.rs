@@ -1,0 +1,174 @@
+//! What a release of Xen has: a row of data each, not a code path.
+
+use ia64save_codec::dialect::{Dialect, Version};
+use ia64save_codec::wire::Layout;
+
+use super::domctl::{CreateV3, CreateV4, DomainInfoV3, DomainInfoV6, DomainInfoV7, DomainInfoV8};
+
+/// One release, as far as hypercalls go.
+#[derive(Clone, Copy, Debug)]
+pub struct Release {
+    /// Its name: `"3.4"`.
+    pub name: &'static str,
+    /// What `xen_version` answers: major above minor. Trees before a release answered as the one
+    /// before it.
+    pub versions: &'static [u32],
+    /// Interface version of domctl.
+    pub interface: u32,
+    /// Structure of `getdomaininfo`. Read by name: `domain`, `flags`, `tot_pages`, `max_pages`,
+    /// `shared_info_frame`, `max_vcpu_id`.
+    pub domain_info: &'static Layout,
+    /// Structure of `createdomain`, written by name: `handle`, `flags`.
+    pub create: &'static Layout,
+    /// `maximum_gpfn` answers the highest gpfn; before 3.3, one more than it.
+    pub maximum_is_highest: bool,
+    /// Frames of foreign pages are machine frames.
+    pub maps_machine_frames: bool,
+    /// The dialect that its tools write.
+    pub dialect: Dialect,
+}
+
+/// Releases that had ia64, oldest first.
+pub static RELEASES: [Release; 9] = [
+    Release {
+        name: "3.0.3",
+        versions: &[0x3_0000],
+        interface: 3,
+        create: CreateV3::LAYOUT,
+        maps_machine_frames: true,
+        dialect: Dialect::D1,
+        ..BASE
+    },
+    Release {
+        name: "3.0.4",
+        versions: &[0x3_0000],
+        interface: 4,
+        ..BASE
+    },
+    Release {
+        name: "3.1",
+        versions: &[0x3_0001, 0x3_0000],
+        ..BASE
+    },
+    Release {
+        name: "3.2",
+        versions: &[0x3_0002],
+        dialect: Dialect::D10,
+        ..BASE
+    },
+    Release {
+        name: "3.3",
+        versions: &[0x3_0003],
+        ..V5
+    },
+    Release {
+        name: "3.4",
+        versions: &[0x3_0004],
+        ..V5
+    },
+    Release {
+        name: "4.0",
+        versions: &[0x4_0000],
+        interface: 6,
+        domain_info: DomainInfoV6::LAYOUT,
+        ..V5
+    },
+    Release {
+        name: "4.1",
+        versions: &[0x4_0001],
+        interface: 7,
+        domain_info: DomainInfoV7::LAYOUT,
+        ..V5
+    },
+    Release {
+        name: "4.2",
+        versions: &[0x4_0002],
+        interface: 8,
+        domain_info: DomainInfoV8::LAYOUT,
+        dialect: Dialect::D12,
+        ..V5
+    },
+];
+
+const BASE: Release = Release {
+    name: "",
+    versions: &[],
+    interface: 5,
+    domain_info: DomainInfoV3::LAYOUT,
+    create: CreateV4::LAYOUT,
+    maximum_is_highest: false,
+    maps_machine_frames: false,
+    dialect: Dialect::D1b,
+};
+
+const V5: Release = Release {
+    maximum_is_highest: true,
+    dialect: Dialect::D11,
+    ..BASE
+};
+
+impl Release {
+    /// The interface versions that are known.
+    pub const INTERFACES: std::ops::RangeInclusive<u32> = 3..=8;
+
+    /// The release with an interface version and an answer of `xen_version`.
+    pub fn find(interface: u32, version: u32) -> Option<&'static Release> {
+        RELEASES
+            .iter()
+            .find(|row| row.interface == interface && row.versions.contains(&version))
+    }
+
+    /// The release whose hypervisor speaks a dialect, for trees between releases: the last one with
+    /// that interface that is not newer. `None` for D0, which had no domctl.
+    pub fn of(dialect: Dialect) -> Option<&'static Release> {
+        let exact = RELEASES.iter().find(|row| row.dialect == dialect);
+        exact.or_else(|| {
+            let mut before = RELEASES.iter().filter(|row| row.dialect < dialect);
+            before.next_back()
+        })
+    }
+
+    /// This release with a dialect of the trees around it, if it can be one of theirs: the version
+    /// numbers of trees between releases do not tell them apart.
+    pub fn speaking(&self, dialect: Dialect) -> Option<Release> {
+        let own = Release::of(dialect)?;
+        (own.interface == self.interface).then_some(Release { dialect, ..*self })
+    }
+
+    /// Whether its tools read the physical map from a table that the hypervisor exposes, rather than
+    /// asking for a list.
+    pub fn exposes_p2m(&self) -> bool {
+        self.dialect.spec().version > Version::V1
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_interface_and_every_dialect_has_its_release() {
+        for interface in Release::INTERFACES {
+            assert!(RELEASES.iter().any(|row| row.interface == interface));
+        }
+        assert!(Release::of(Dialect::D0).is_none());
+        for dialect in Dialect::ALL.into_iter().skip(1) {
+            let release = Release::of(dialect).unwrap();
+            assert!(release.dialect <= dialect, "{dialect}");
+            assert_eq!(
+                release.speaking(dialect).map(|row| row.dialect),
+                Some(dialect)
+            );
+        }
+        assert_eq!(Release::of(Dialect::D7).unwrap().name, "3.1");
+        assert_eq!(Release::find(5, 0x3_0000).unwrap().name, "3.1");
+        assert_eq!(Release::find(4, 0x3_0000).unwrap().name, "3.0.4");
+        assert!(Release::find(5, 0x3_0007).is_none());
+        assert!(
+            Release::of(Dialect::D11)
+                .unwrap()
+                .speaking(Dialect::D1)
+                .is_none()
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! The ports of the transfer engine over a hypervisor: a domain that is saved, or restored.
+//!
+//! ```text
+//!   Domain, SourceDomain, TargetDomain      what the engine asks
+//!              |
+//!          XenDomain ------ Toolstack       suspend and resume, the device model
+//!           /      \
+//!     Hypervisor   Machine                  generic calls, and what only ia64 has
+//! ```
+//!
+//! Nothing is decided here. Two things are kept track of, because the hypervisor does not say them:
+//! whether log-dirty is on (asked for its record without, it answers with an empty one), and whether
+//! the device model keeps a record of its own.
+
+mod domain;
+mod source;
+mod target;
+
+use std::time::Duration;
+
+use ia64save_codec::transfer::ports::{Errno, PortCall, PortError};
+
+use crate::abi::domctl;
+use crate::hypervisor::{Hypervisor, Info};
+use crate::machine::Machine;
+use crate::toolstack::{Nobody, Toolstack};
+use crate::transport::DomainId;
+
+/// A domain of a hypervisor.
+///
+/// Dropping it gives its map back; log-dirty and the domain itself are the engine's matter.
+pub struct XenDomain<H: Hypervisor, M: Machine<H>> {
+    xen: H,
+    machine: M,
+    domain: DomainId,
+    toolstack: Box<dyn Toolstack>,
+    /// How long a guest may take to suspend itself.
+    patience: Duration,
+    log_dirty: bool,
+    /// The device model keeps a record, and was told to.
+    logs_devices: bool,
+}
+
+impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
+    /// A domain that nobody but the hypervisor is asked about: to be restored, or suspended already.
+    pub fn new(xen: H, machine: M, domain: DomainId) -> Self {
+        XenDomain {
+            xen,
+            machine,
+            domain,
+            toolstack: Box::new(Nobody),
+            patience: Duration::from_mins(1),
+            log_dirty: false,
+            logs_devices: false,
+        }
+    }
+
+    /// How its guest is asked to suspend itself.
+    #[must_use]
+    pub fn with_toolstack(mut self, toolstack: impl Toolstack + 'static) -> Self {
+        self.toolstack = Box::new(toolstack);
+        self
+    }
+
+    /// How long its guest may take to suspend itself; a minute unless set.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Its number.
+    pub fn domain(&self) -> DomainId {
+        self.domain
+    }
+
+    /// The hypervisor, for what the ports do not have.
+    pub fn hypervisor(&mut self) -> &mut H {
+        &mut self.xen
+    }
+
+    fn asked(&mut self) -> Result<Info, Errno> {
+        self.xen.domain_info(self.domain)
+    }
+
+    fn is_hvm(&mut self) -> Result<bool, Errno> {
+        self.asked().map(|info| info.flags & domctl::HVM != 0)
+    }
+}
+
+impl<H: Hypervisor, M: Machine<H>> Drop for XenDomain<H, M> {
+    fn drop(&mut self) {
+        // Nobody is left to hear of a failure; the kernel releases what the process had.
+        let _ = self.machine.unexpose_p2m(&mut self.xen);
+    }
+}
+
+/// Names the call that failed.
+fn failed(call: PortCall) -> impl Fn(Errno) -> PortError {
+    move |errno| PortError::new(call, errno)
+}

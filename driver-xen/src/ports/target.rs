@@ -1,0 +1,93 @@
+//! A domain that is restored.
+
+use ia64save_codec::grammar::PageRun;
+use ia64save_codec::transfer::ports::{
+    HvmParam, PageResult, Populated, PortCall, PortError, Setup, TargetDomain,
+};
+
+use super::{XenDomain, failed};
+use crate::hypervisor::Hypervisor;
+use crate::machine::Machine;
+use crate::transport::Layout;
+
+impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
+    fn set_setup(&mut self, setup: &Setup) -> Result<(), PortError> {
+        self.machine
+            .set_setup(&mut self.xen, self.domain, setup)
+            .map_err(failed(PortCall::SetSetup))
+    }
+
+    fn populate(&mut self, gpfns: &[u64]) -> Result<Populated, PortError> {
+        self.xen
+            .populate(self.domain, gpfns)
+            .map_err(failed(PortCall::Populate))
+    }
+
+    fn decrease_reservation(&mut self, gpfns: &[u64]) -> Result<u64, PortError> {
+        self.xen
+            .decrease_reservation(self.domain, gpfns)
+            .map_err(failed(PortCall::DecreaseReservation))
+    }
+
+    fn write_pages(
+        &mut self,
+        run: PageRun<'_>,
+        results: &mut [PageResult],
+    ) -> Result<(), PortError> {
+        let failed = failed(PortCall::WritePages);
+        let gpfns: Vec<u64> = run.gmfns().collect();
+        let frames = self
+            .machine
+            .frames(&mut self.xen, self.domain, &gpfns)
+            .map_err(&failed)?;
+        // A record is its gmfn and its page.
+        let layout = Layout {
+            at: 8,
+            stride: run.stride(),
+        };
+        self.xen
+            .write_foreign(self.domain, &frames, run.bytes(), layout, results)
+            .map_err(failed)
+    }
+
+    fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
+        let call = PortCall::ClearPages;
+        let failed = failed(call);
+        let frames = self
+            .machine
+            .frames(&mut self.xen, self.domain, gpfns)
+            .map_err(&failed)?;
+        let mut results = vec![Ok(()); frames.len()];
+        self.xen
+            .clear_foreign(self.domain, &frames, &mut results)
+            .map_err(failed)?;
+        for (done, result) in results.iter().enumerate() {
+            if let Err(errno) = result {
+                return Err(PortError {
+                    call,
+                    errno: *errno,
+                    done: done as u64,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.machine
+            .set_vcpu_context(&mut self.xen, self.domain, vcpu, context)
+            .map_err(failed(PortCall::SetVcpuContext))
+    }
+
+    fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {
+        self.xen
+            .set_hvm_param(self.domain, param as u32, value)
+            .map_err(failed(PortCall::SetHvmParam))
+    }
+
+    fn set_hvm_context(&mut self, context: &[u8]) -> Result<(), PortError> {
+        self.xen
+            .set_hvm_context(self.domain, context)
+            .map_err(failed(PortCall::SetHvmContext))
+    }
+}

@@ -1,0 +1,105 @@
+//! Suspending by xenstore.
+
+use std::io::{self, Read, Write};
+use std::time::{Duration, Instant};
+
+use ia64save_codec::transfer::ports::Errno;
+
+use super::Toolstack;
+use super::xenstore::Xenstore;
+use crate::transport::DomainId;
+
+/// How long a device model may take to stop.
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK: Duration = Duration::from_millis(10);
+
+/// Asks the guest by its control node, and the device model of an HVM domain by its own.
+///
+/// ```text
+///   /local/domain/N/control/shutdown         suspend
+///   /local/domain/0/device-model/N/command   save, continue
+///   /local/domain/0/device-model/N/state     paused, running: the answer
+/// ```
+#[derive(Debug)]
+pub struct ByXenstore<S> {
+    store: Xenstore<S>,
+    patience: Duration,
+}
+
+impl<S: Read + Write> ByXenstore<S> {
+    /// Over a connection.
+    pub fn new(store: Xenstore<S>) -> Self {
+        ByXenstore {
+            store,
+            patience: PATIENCE,
+        }
+    }
+
+    /// With another time for the device model to answer.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = patience;
+        self
+    }
+
+    /// Gives the device model an order and waits until it is followed.
+    fn order(&mut self, domain: DomainId, order: &str, state: &str) -> Result<(), Errno> {
+        let node = format!("/local/domain/0/device-model/{domain}");
+        // A domain without a device model has no node.
+        if self.get(&format!("{node}/state"))?.is_none() {
+            return Ok(());
+        }
+        self.put(&format!("{node}/command"), order)?;
+        let asked = Instant::now();
+        loop {
+            match self.get(&format!("{node}/state"))? {
+                Some(now) if now == state.as_bytes() => return Ok(()),
+                None => return Err(Errno::ENOENT),
+                Some(_) if asked.elapsed() >= self.patience => return Err(Errno::ETIMEDOUT),
+                Some(_) => std::thread::sleep(LOOK),
+            }
+        }
+    }
+
+    fn get(&mut self, path: &str) -> Result<Option<Vec<u8>>, Errno> {
+        self.store.read(path).map_err(|error| errno(&error))
+    }
+
+    fn put(&mut self, path: &str, value: &str) -> Result<(), Errno> {
+        self.store
+            .write(path, value.as_bytes())
+            .map_err(|error| errno(&error))
+    }
+}
+
+fn errno(error: &io::Error) -> Errno {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => Errno::EACCES,
+        io::ErrorKind::InvalidData => Errno::EPROTO,
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::BrokenPipe => Errno::EPIPE,
+        _ => error.raw_os_error().map_or(Errno::EIO, Errno),
+    }
+}
+
+impl<S: Read + Write> Toolstack for ByXenstore<S> {
+    fn suspend(&mut self, domain: DomainId, hvm: bool) -> Result<(), Errno> {
+        let node = format!("/local/domain/{domain}/control/shutdown");
+        self.put(&node, "suspend")?;
+        if hvm {
+            self.order(domain, "save", "paused")?;
+        }
+        Ok(())
+    }
+
+    fn withdraw(&mut self, domain: DomainId, hvm: bool) -> Result<(), Errno> {
+        self.put(&format!("/local/domain/{domain}/control/shutdown"), "")?;
+        self.resumed(domain, hvm)
+    }
+
+    fn resumed(&mut self, domain: DomainId, hvm: bool) -> Result<(), Errno> {
+        if hvm {
+            self.order(domain, "continue", "running")?;
+        }
+        Ok(())
+    }
+}

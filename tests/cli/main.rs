@@ -7,6 +7,7 @@
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
@@ -22,4 +23,5 @@ mod program;
 mod readme;
 mod screens;
 mod shell;
+mod simulate;
 mod tree;

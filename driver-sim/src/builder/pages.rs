@@ -1,6 +1,7 @@
 //! What is in the memory of a domain.
 
 use ia64save_codec::Guest;
+use ia64save_codec::dialect::SharedInfoLayout;
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::nvram::{NVRAM_SIGNATURE, NvramSaveAddr};
 use ia64save_codec::wire::start_info::START_INFO_MAGIC;
@@ -30,7 +31,8 @@ pub(super) fn write(
     let machine = host.machine();
     let page_size = machine.page_size;
     fill(spec, host, domid, map, present)?;
-    if machine.era.dialect().spec().version.has_memmap() {
+    // From D3 on, which is before saving asked for it.
+    if machine.era.shared_info() == SharedInfoLayout::S2 {
         let bytes = map.memmap_bytes(page_size);
         for (pfn, page) in map.memmap.clone().zip(bytes.chunks(page_size)) {
             host.guest_write(domid, pfn, 0, page)?;
@@ -137,7 +139,7 @@ fn shared_info(spec: &GuestSpec, era: Era, map: &Map, page_size: usize) -> Vec<u
     fields.set("wc_nsec", random.below(1_000_000_000));
     fields.set("arch.start_info_pfn", map.start_info.unwrap_or(0));
     fields.set("arch.evtchn_vector", EVTCHN_VECTOR);
-    if era.dialect().spec().version.has_memmap() {
+    if era.shared_info() == SharedInfoLayout::S2 {
         fields.set(
             "arch.memmap_info_num_pages",
             map.memmap.end - map.memmap.start,

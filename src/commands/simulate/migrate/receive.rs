@@ -186,6 +186,7 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
     let mut era = args.domain.dialect;
     let mut head = Head::default();
     let mut taken: Option<Taken> = None;
+    let mut runs = false;
     loop {
         match talk.next() {
             Next::Begin(Request::Migrate { token, dialect }) => {
@@ -232,13 +233,8 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
                     shared.came += 1;
                 }
                 drop(shared);
-                talk.end
-                    .ran(ran.as_ref().copied().map_err(String::as_str));
-                if ran.is_ok()
-                    && let Some(taken) = &mut taken
-                {
-                    report(args, taken);
-                }
+                talk.end.ran(ran.as_ref().copied().map_err(String::as_str));
+                runs = ran.is_ok();
             }
             Next::Abandon(why) => {
                 if let Some(mut taken) = taken.take() {
@@ -258,6 +254,10 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
     }
     let _ = talk.connection.close_writing();
     talk.connection.drain(FAREWELL);
+    // Only now: whoever reads this may be the one who waits for the last words.
+    if runs && let Some(taken) = &mut taken {
+        report(args, taken);
+    }
 }
 
 /// Why a domain was not taken in.

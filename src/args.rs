@@ -48,6 +48,8 @@ pub enum Command {
     Edit(crate::commands::edit::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
+    /// Write everything about an image on one page, for a browser
+    Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line
     Completions(crate::commands::completions::Args),
     /// Print the manual page, or write one for every command

@@ -24,6 +24,7 @@
 //! | [`fields`] | every field of a file by path |
 //! | [`edit`] | another value for a single field |
 //! | [`ram`] | which pfns are RAM |
+//! | [`registers`] | the registers of a vcpu in groups, for people |
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
 //! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
@@ -79,6 +80,7 @@ pub mod grammar;
 pub mod image;
 pub mod limits;
 pub mod ram;
+pub mod registers;
 pub mod transfer;
 pub mod tree;
 pub mod wire;

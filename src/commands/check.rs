@@ -9,7 +9,7 @@ use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
-use super::{print_json, report};
+use super::{complain, print_json};
 use crate::args::{Check, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -32,7 +32,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
             // A broken envelope is a finding like any other; there is only one then.
             Err(Failure::Invalid(name, error)) => (name, Checked::broken(error)),
             Err(failure) => {
-                outcome = outcome.and(report(&failure));
+                outcome = outcome.and(complain(&failure));
                 continue;
             }
         };
@@ -236,7 +236,7 @@ fn bytes(found: &Finding, loaded: &Loaded) -> Option<String> {
 }
 
 /// Guest memory holds secrets: among page records, nothing but the header at hand is shown.
-fn clip(range: Range<u64>, offset: u64, loaded: &Loaded) -> Option<Range<u64>> {
+pub(super) fn clip(range: Range<u64>, offset: u64, loaded: &Loaded) -> Option<Range<u64>> {
     let mut shown = range;
     for checkpoint in &loaded.image().checkpoints {
         let pages = &checkpoint.pages;

@@ -9,7 +9,7 @@ use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::vcpu_context::Context;
 use ia64save_codec::{Guest, ram};
 
-use super::{print_json, report};
+use super::{complain, print_json};
 use crate::args::{Format, Info};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -36,7 +36,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         let loaded = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => loaded,
             Err(failure) => {
-                outcome = outcome.and(report(&failure));
+                outcome = outcome.and(complain(&failure));
                 continue;
             }
         };
@@ -48,7 +48,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         }
         loaded.verify()?;
         if let Some(error) = &loaded.image().error {
-            outcome = outcome.and(report(&Failure::Invalid(
+            outcome = outcome.and(complain(&Failure::Invalid(
                 loaded.name.clone(),
                 error.clone(),
             )));

@@ -100,7 +100,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
 }
 
 /// How a state looks: most telling first, which decides what a cell of several shows.
-const LOOKS: [(&str, char, Style); 7] = [
+pub(super) const LOOKS: [(&str, char, Style); 7] = [
     ("hole", '!', ERROR),
     ("sent again", '▓', WARNING),
     ("sent", '█', OK),
@@ -111,7 +111,7 @@ const LOOKS: [(&str, char, Style); 7] = [
 ];
 
 /// The row of [`LOOKS`] that an extent has.
-fn look(extent: &Extent) -> usize {
+pub(super) fn look(extent: &Extent) -> usize {
     match (extent.state, extent.zero) {
         (State::Hole, _) => 0,
         (State::Sent | State::SentAgain, _) if extent.listed => 4,

@@ -11,6 +11,7 @@ mod explain;
 mod info;
 pub mod man;
 mod map;
+pub mod report;
 pub mod simulate;
 
 use std::io::{self, Write};
@@ -33,15 +34,16 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Edit(args) => edit::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Simulate(args) => simulate::run(args),
         Command::Map(args) => map::run(args),
     };
-    done.unwrap_or_else(|failure| report(&failure))
+    done.unwrap_or_else(|failure| complain(&failure))
 }
 
 /// Says on standard error why something was not done.
-pub fn report(failure: &Failure) -> Outcome {
+pub fn complain(failure: &Failure) -> Outcome {
     // A reader that went away wants no more, and no complaint either.
     if let Failure::Io(error) = failure
         && error.kind() == io::ErrorKind::BrokenPipe

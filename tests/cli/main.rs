@@ -9,6 +9,7 @@
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
+//! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
@@ -21,6 +22,7 @@ mod input;
 mod map;
 mod program;
 mod readme;
+mod report;
 mod screens;
 mod shell;
 mod simulate;

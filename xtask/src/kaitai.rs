@@ -107,7 +107,7 @@ fn install(node: &Path, venv: &Path) -> Outcome {
 }
 
 /// Installs into a folder, unless a note in it says that just that was installed before.
-fn once(folder: &Path, what: &str, install: impl FnOnce() -> Outcome) -> Outcome {
+pub fn once(folder: &Path, what: &str, install: impl FnOnce() -> Outcome) -> Outcome {
     let note = folder.join("installed");
     if fs::read_to_string(&note).is_ok_and(|had| had == what) {
         return Outcome::Passed(String::new());

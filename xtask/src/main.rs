@@ -10,6 +10,7 @@
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
+//! | `report` | the page of `ia64save report`, in a browser |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -23,6 +24,7 @@ mod generate;
 mod kaitai;
 mod licences;
 mod real_xen;
+mod report;
 mod spec;
 mod step;
 mod words;
@@ -53,6 +55,8 @@ cargo xtask STEP [OPTIONS]
                   evaluator of ImHex's pattern language
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
+  report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
+                  npm and chromium
   ci              all of the above, with a summary
   help            this
 
@@ -88,6 +92,8 @@ fn main() -> ExitCode {
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
         ("real-xen", []) => real_xen::check(),
+        ("report", []) => report::check(None),
+        ("report", [shots]) => report::check(Some(shots)),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

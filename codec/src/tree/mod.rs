@@ -30,7 +30,7 @@ mod write;
 pub use look::Problem;
 pub(crate) use look::{number, unhex};
 pub use node::Node;
-pub use read::{Behind, Parts, Stream, read};
+pub use read::{Behind, Parts, Stream, body_layout, read};
 pub use write::{Names, Tree, of_file};
 
 /// What the first field of a tree says.

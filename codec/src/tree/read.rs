@@ -422,7 +422,7 @@ fn page(at: &At<'_>, page_size: usize) -> Result<Vec<u8>, Problem> {
 }
 
 /// The layout of a record's body, where it has one.
-pub(super) fn body_layout(dialect: Dialect, typecode: u16) -> Option<&'static Layout> {
+pub fn body_layout(dialect: Dialect, typecode: u16) -> Option<&'static Layout> {
     match (typecode, dialect.spec().mapped_regs.last()) {
         (3, Some(regs)) => hvm::vpd::layout_of(*regs),
         (typecode, _) => hvm::layout_of_record(typecode),

@@ -12,7 +12,7 @@
 //! | [`hvm`] | records of an HVM domain | 1, but VPD: M4, M5 |
 //! | [`nvram`] | address of an HVM guest's variables | 1 |
 //!
-//! [`layout`](mod@layout), [`value`] and [`words`] have the machinery. Each structure comes in two forms:
+//! [`layout`](mod@layout), [`value`] and [`words`] have the machinery; [`bits`] knows registers that are sets of bits. Each structure comes in two forms:
 //!
 //! - a struct with public fields, read and written by [`Wire`]. Padding is a field too, so writing
 //!   gives back every byte that was read;
@@ -51,6 +51,7 @@
 //! ```
 
 pub mod arch_setup;
+pub mod bits;
 pub mod boot_param;
 mod eras;
 pub mod hvm;

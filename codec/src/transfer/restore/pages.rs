@@ -1,7 +1,7 @@
 //! Populating, writing, giving back.
 
-use alloc::format;
 use alloc::collections::BTreeSet;
+use alloc::format;
 use core::ops::Range;
 
 use super::Restore;

@@ -1,0 +1,114 @@
+//! `report`: everything about an image on one page, for a browser.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `data` | what the page shows, as JSON |
+//! | `picture` | the memory map, bounded |
+//! | `page/` | the page: structure, style, script; nothing in them is loaded from anywhere |
+
+mod data;
+mod picture;
+
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::ValueHint;
+use serde_json::Value;
+
+use crate::args::Reading;
+use crate::exit::{Failure, Outcome};
+use crate::load::{Loaded, Wanted};
+use crate::output::file::OutputFile;
+use crate::output::size::human;
+use crate::output::style::{self, DIM, HEADING, OK, Painted};
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// Where to write the page; - is standard output
+    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+
+    /// Leave the text of the configuration out: it may hold passwords
+    #[arg(long)]
+    pub no_config: bool,
+
+    /// Refuse where OUT exists, instead of replacing it once the new file is whole
+    #[arg(long)]
+    pub no_clobber: bool,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = Wanted {
+        zero: true,
+        random_access: true,
+        ..Wanted::default()
+    };
+    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let (data, outcome) = loaded.keep_small(|| data::of(&loaded, !args.no_config));
+    let page = page(&loaded.name, &data);
+    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    out.write_all(page.as_bytes())?;
+    loaded.verify()?;
+    out.commit()?;
+    if args.out.as_os_str() != "-" {
+        writeln!(
+            style::stdout(),
+            "{}: {} {}",
+            Painted(HEADING, args.out.display()),
+            Painted(OK, "written"),
+            Painted(DIM, human(page.len() as u64))
+        )?;
+    }
+    Ok(outcome)
+}
+
+/// The page around its data.
+fn page(name: &str, data: &Value) -> String {
+    // Within a script element only `<` can end the data.
+    let data = data.to_string().replace('<', "\\u003c");
+    let title = format!("{name} - ia64save");
+    let mut page = String::new();
+    let mut rest = include_str!("page/page.html");
+    while let Some((before, after)) = rest.split_once("{{") {
+        let (slot, after) = after.split_once("}}").unwrap_or((after, ""));
+        page += before;
+        page += &match slot {
+            "title" => escaped(&title),
+            "style" => include_str!("page/style.css").trim_end().to_owned(),
+            "script" => include_str!("page/script.js").trim_end().to_owned(),
+            _ => data.clone(),
+        };
+        rest = after;
+    }
+    page + rest
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_a_file_is_called_does_not_end_the_script() {
+        let name = "</script><script>alert(1)</script>{{data}}";
+        let page = page(name, &json!({ "file": name }));
+        assert_eq!(page.matches("</script>").count(), 2);
+        assert_eq!(page.matches("\\u003c/script>").count(), 2);
+        assert!(page.contains("<title>&lt;/script&gt;"));
+        assert!(page.trim_end().ends_with("</html>"));
+    }
+}

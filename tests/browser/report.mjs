@@ -1,0 +1,249 @@
+// The page of `ia64save report` in a headless Chromium: it loads without errors and without the
+// network, says of every pfn what `ia64save map` says, zooms, and is light and dark.
+//
+// node report.mjs NODE_FOLDER TOOL CORPUS [SCREENSHOTS]: NODE_FOLDER has playwright-core in it.
+
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import assert from "node:assert/strict";
+
+const [nodeFolder, tool, corpus, shots] = process.argv.slice(2);
+const { chromium } = createRequire(resolve(nodeFolder, "package.json"))("playwright-core");
+const executablePath = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find(existsSync);
+assert(executablePath, "there is no Chromium");
+
+const folder = mkdtempSync(join(tmpdir(), "ia64save-report-"));
+const quiet = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+const browser = await chromium.launch({ executablePath, headless: true, args: quiet });
+if (shots) mkdirSync(shots, { recursive: true });
+let passed = 0, failed = 0;
+
+async function test(name, body) {
+  try {
+    await body();
+    passed++;
+  } catch (error) {
+    failed++;
+    console.log(`${name}: FAILED: ${error.stack}`);
+  }
+}
+
+// Runs the tool; an invalid image ends it with 1 and is reported all the same.
+function ia64save(...args) {
+  try {
+    return execFileSync(tool, args, { encoding: "utf8", maxBuffer: 1 << 28 });
+  } catch (error) {
+    assert.equal(error.status, 1, error.stderr);
+    return error.stdout;
+  }
+}
+
+function report(image, ...options) {
+  const path = join(folder, image.split("/").pop().replace(/\W+/g, "-") + ".html");
+  ia64save("report", image, "-o", path, ...options);
+  return path;
+}
+
+// Opens a page; every complaint of it and every request beside its own file is remembered.
+async function open(path, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, colorScheme: "light", ...options });
+  const page = await context.newPage();
+  page.complaints = [];
+  page.on("console", message => page.complaints.push(message.text()));
+  page.on("pageerror", error => page.complaints.push(error.stack));
+  page.on("request", request => { if (request.url() !== pathToFileURL(path).href && !request.url().startsWith("data:")) page.complaints.push("request: " + request.url()); });
+  await page.goto(pathToFileURL(path).href);
+  await page.waitForSelector("html[data-ready=true]", { timeout: 10000 });
+  return page;
+}
+
+async function close(page) {
+  assert.deepEqual(page.complaints, []);
+  await page.context().close();
+}
+
+const golden = name => join(corpus, "golden", name + ".sav.zst");
+const hostile = name => join(corpus, "hostile", name + ".sav.zst");
+const view = page => page.locator("#map").evaluate(map => ({ per: Number(map.dataset.per), origin: Number(map.dataset.origin), total: Number(map.dataset.total) }));
+
+// Moves the pointer over the middle of the cell of a position, and gives what the tip says.
+async function hover(page, position) {
+  await page.mouse.move(1, 1);
+  const place = await page.locator("#map").evaluate((map, position) => {
+    const box = map.getBoundingClientRect(), { per, origin, cell, columns } = map.dataset;
+    const index = Math.floor((position - origin) / per), step = Number(cell) + 1;
+    return { x: box.left + (index % columns + .5) * step, y: box.top + (Math.floor(index / columns) + .5) * step };
+  }, position);
+  await page.mouse.move(place.x, place.y);
+  return page.locator("#tip").innerText();
+}
+
+const names = ["real340-pv-2vcpu", "real340-hvm-2vcpu", "real310-pv", "r410-hvm-live-4vcpu-hole", "r410-pv-live-balloon", "v1old-pv-live"];
+
+for (const name of names) await test(`${name}: hovering says what map says`, async () => {
+  const page = await open(report(golden(name)));
+  assert.equal(await page.locator("h1").innerText(), golden(name));
+  const extents = JSON.parse(ia64save("map", "--output", "json", golden(name))).filter(extent => extent.state !== "not_ram");
+  await page.locator("#map").scrollIntoViewIfNeeded();
+  const { per } = await view(page);
+  let position = 0, looked = 0;
+  for (const extent of extents) {
+    // The first cell that this extent has for itself.
+    const cell = Math.ceil(position / per) * per;
+    if (cell + per <= position + extent.num_pages && looked < 60) {
+      const tip = await hover(page, cell);
+      const pfn = extent.first_pfn + cell - position;
+      assert.match(tip, new RegExp("^pfn 0x" + pfn.toString(16) + "\\b"));
+      // Ballooned out is what was sent and is listed as unallocated; zero is a state of its own here.
+      const state = extent.present && extent.unallocated ? "ballooned out" : extent.present && extent.zero ? "zero" : extent.state.replace("_", " ");
+      assert.match(tip, new RegExp("\\n" + state + "\\b"), tip);
+      if (extent.present) assert.match(tip.replace(/\u202f/g, ""), new RegExp("page at byte " + (extent.offset + (cell - position) * extent.stride) + "$"));
+      looked++;
+    }
+    position += extent.num_pages;
+  }
+  assert(looked >= 2, `${looked} extents looked at`);
+  assert.equal((await view(page)).total, position);
+  await close(page);
+});
+
+await test("zooming by wheel, button and key, moving by key and by the strip", async () => {
+  const page = await open(report(golden("r410-hvm-live-4vcpu-hole")), { viewport: { width: 340, height: 900 } });
+  const map = page.locator("#map");
+  await map.scrollIntoViewIfNeeded();
+  const whole = await view(page);
+  assert(whole.per > 1, "a narrow window shows several pages a cell");
+  await hover(page, whole.per * 40);
+  await page.mouse.wheel(0, -200);
+  await page.waitForFunction(per => Number(document.getElementById("map").dataset.per) === per / 2, whole.per);
+  await page.getByRole("button", { name: "Zoom out" }).click();
+  assert.equal((await view(page)).per, whole.per);
+  await map.focus();
+  await page.keyboard.press("+");
+  assert.equal((await view(page)).per, whole.per / 2);
+  await page.keyboard.press("End");
+  assert((await view(page)).origin > 0);
+  await page.keyboard.press("Home");
+  assert.equal((await view(page)).origin, 0);
+  const strip = await page.locator("#overview").boundingBox();
+  await page.mouse.click(strip.x + strip.width - 3, strip.y + 10);
+  assert((await view(page)).origin > 0);
+  await page.getByRole("button", { name: "Show all of it" }).click();
+  assert.deepEqual(await view(page), whole);
+  await close(page);
+});
+
+await test("the legend shows one kind alone", async () => {
+  const page = await open(report(golden("r410-pv-live-balloon")));
+  const drawn = () => page.locator("#map").evaluate(map => map.toDataURL());
+  const before = await drawn();
+  const button = page.locator(".legend button").first();
+  await button.click();
+  assert.equal(await button.getAttribute("aria-pressed"), "true");
+  assert.notEqual(await drawn(), before);
+  await button.click();
+  assert.equal(await drawn(), before);
+  await close(page);
+});
+
+for (const colorScheme of ["light", "dark"]) await test(`as the system is ${colorScheme}, and as one asks`, async () => {
+  const page = await open(report(golden("real340-hvm-2vcpu")), { colorScheme });
+  const ground = () => page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/\d+/g).map(Number).reduce((a, b) => a + b));
+  const dark = async () => (await ground()) < 200;
+  assert.equal(await dark(), colorScheme === "dark");
+  await page.locator("#theme").click();
+  assert.equal(await dark(), false, "light");
+  await page.locator("#theme").click();
+  assert.equal(await dark(), true, "dark");
+  await page.locator("#theme").click();
+  assert.equal(await dark(), colorScheme === "dark");
+  // Text can be read on its ground: WCAG asks for a contrast of 4.5.
+  const contrast = await page.evaluate(() => {
+    const light = colour => {
+      const [r, g, b] = colour.match(/[\d.]+/g).map(Number).map(c => (c /= 255) <= .04045 ? c / 12.92 : ((c + .055) / 1.055) ** 2.4);
+      return .2126 * r + .7152 * g + .0722 * b;
+    };
+    const card = light(getComputedStyle(document.querySelector(".card")).backgroundColor);
+    return [...document.querySelectorAll("p, dt, dd, td, th, .k, .v, .chip, .badge, .name")].map(node => {
+      const own = getComputedStyle(node), ground = own.backgroundColor === "rgba(0, 0, 0, 0)" ? card : light(own.backgroundColor), ink = light(own.color);
+      return { ratio: (Math.max(ground, ink) + .05) / (Math.min(ground, ink) + .05), what: node.className + " " + node.textContent.slice(0, 30), faint: own.color };
+    }).filter(({ ratio }) => ratio < 4.4).slice(0, 5);
+  });
+  assert.deepEqual(contrast.filter(({ what }) => !/^(zeros|faint)/.test(what)), []);
+  await close(page);
+});
+
+await test("registers, decoded; devices and their pins", async () => {
+  const page = await open(report(golden("r410-hvm-live-4vcpu-hole")));
+  const field = path => JSON.parse(ia64save("dump", "--output", "json", golden("r410-hvm-live-4vcpu-hole"), path)).fields[0].value;
+  const core = await page.locator(".core").innerText();
+  const cfm = BigInt(field("vcpu[0].regs.cfm"));
+  assert(core.includes("0x" + cfm.toString(16)));
+  assert(core.includes("sof " + (cfm & 127n)), core);
+  const third = page.locator(".tabs button").nth(2);
+  await third.click();
+  assert.equal(await third.getAttribute("aria-selected"), "true");
+  const id = (await third.innerText()).replace("vcpu ", "");
+  assert((await page.locator(".core").innerText()).includes("0x" + BigInt(field(`vcpu[${id}].regs.ip`)).toString(16)));
+  await page.getByText("Region registers").click();
+  assert.match(await page.locator("details[open]", { hasText: "Region registers" }).innerText(), /rid /);
+  assert.equal(await page.locator(".pin").count(), 48);
+  assert.match(await page.locator(".pin").first().getAttribute("title"), /pin 0: 0x/);
+  await close(page);
+});
+
+await test("what is wrong, with its bytes", async () => {
+  const page = await open(report(hostile("memdesc-npages-huge")));
+  assert.equal(await page.locator(".badge.invalid").innerText(), "Invalid");
+  const finding = page.locator(".finding.error").first();
+  assert.match(await finding.innerText(), /memmap-end/);
+  assert.equal((await finding.locator("mark").allInnerTexts()).join(""), "0000000000200000");
+  await close(page);
+});
+
+for (const name of ["empty-file", "trunc-pv-p2m_size", "trunc-pv-page_body", "trunc-hvm-vcpu0_context", "hvm-typecode-9", "v1-p2m_size-2pow61", "gmfn-2pow61-plus-present", "memmap-size-max"])
+  await test(`${name}: a bad image makes a page too`, async () => close(await open(report(hostile(name)))));
+
+await test("nothing that an image says becomes part of the page", async () => {
+  const evil = "(domain (name '</script><img src=x onerror=alert(1)><!--'))";
+  const config = join(folder, "evil.sxp"), image = join(folder, "<b>evil.sav");
+  writeFileSync(config, evil);
+  ia64save("convert", "--envelope", "xend", "--config", config, golden("real320-pv"), "-o", image);
+  const page = await open(report(image));
+  assert.equal(await page.locator("pre.text").innerText(), evil);
+  assert.equal(await page.locator("main img, main script, h1 b").count(), 0);
+  await close(page);
+  const without = await open(report(image, "--no-config"));
+  assert.equal(await without.locator("pre.text").count(), 0);
+  await close(without);
+});
+
+for (const width of [360, 768, 1600]) await test(`${width} pixels are wide enough`, async () => {
+  const page = await open(report(golden("r410-hvm-live-4vcpu-hole")), { viewport: { width, height: 800 } });
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert(over <= 0, `${over} pixels too wide`);
+  if (shots) await page.screenshot({ path: join(shots, `hvm-${width}.png`), fullPage: true });
+  await close(page);
+});
+
+await test("a page is small, and holds no page of the guest", async () => {
+  for (const name of names) {
+    const path = report(golden(name));
+    assert(statSync(path).size < 400_000, `${name}: ${statSync(path).size} bytes`);
+  }
+});
+
+if (shots) for (const colorScheme of ["light", "dark"]) for (const name of names) {
+  const page = await open(report(golden(name)), { colorScheme });
+  await page.screenshot({ path: join(shots, `${name}-${colorScheme}.png`), fullPage: true });
+  await page.context().close();
+}
+
+await browser.close();
+rmSync(folder, { recursive: true });
+console.log(`report: ${passed} passed, ${failed} failed`);
+process.exit(failed ? 1 : 0);

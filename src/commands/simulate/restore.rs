@@ -32,6 +32,8 @@ use crate::report::finding;
 const STEP: usize = 4 << 20;
 /// Pages that a domain may have beyond those that its image names.
 const SPARE: u64 = 64;
+/// Pages of the largest domain that is taken for one: 128 GiB.
+const LARGEST: u64 = 1 << 23;
 
 /// Runs the command.
 pub fn run(args: &Restore) -> Result<Outcome, Failure> {
@@ -109,7 +111,11 @@ fn target(args: &Restore, loaded: &Loaded) -> Result<(Host, SimTarget), Failure>
         ..Machine::new(era)
     });
     let p2m_size = image.prologue.map_or(0, |prologue| prologue.p2m_size);
-    let pages = p2m_size.saturating_add(SPARE).min(host.machine().pages);
+    let mut pages = p2m_size.saturating_add(SPARE);
+    if pages > LARGEST {
+        // No host gave it so much: as many as come, then.
+        pages = image.checkpoints.iter().map(|c| c.pages.len() as u64).sum::<u64>() + SPARE;
+    }
     let target = SimTarget::create(&host, guest, vcpus, pages)
         .map_err(|errno| Failure::Usage(format!("the host makes no such domain: {errno}")))?;
     Ok((host, target))

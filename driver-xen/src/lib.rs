@@ -7,6 +7,7 @@
 //! | [`abi`] | the bytes of every call: layouts and numbers of every release |
 //! | [`transport`] | what a driver needs from a kernel: hypercalls, and pages of other domains |
 //! | [`mod@privcmd`] | the transport over Linux's privcmd: the only `unsafe` code |
+//! | [`agent`] | the transport to a control domain elsewhere, where Rust cannot run: a real Itanium |
 //! | [`hypervisor`] | the generic calls, typed, and which release this is |
 //! | [`machine`] | what only ia64 has: setup, the exposed physical map, contexts |
 //! | [`toolstack`] | what is done beside the hypervisor: suspending, device models |
@@ -41,6 +42,7 @@
 extern crate alloc;
 
 pub mod abi;
+pub mod agent;
 pub mod hypervisor;
 pub mod machine;
 pub mod ports;

@@ -10,12 +10,14 @@
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
+//! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
 //! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
+mod agent;
 mod cargo;
 mod ci;
 mod dissector;
@@ -53,6 +55,8 @@ cargo xtask STEP [OPTIONS]
                   tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
   pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
                   evaluator of ImHex's pattern language
+  agent           compiles driver-xen/agent with every C compiler that is here, and for ia64 where there
+                  is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
@@ -91,6 +95,7 @@ fn main() -> ExitCode {
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
+        ("agent", []) => agent::check(),
         ("real-xen", []) => real_xen::check(),
         ("report", []) => report::check(None),
         ("report", [shots]) => report::check(Some(shots)),

@@ -114,7 +114,12 @@ fn target(args: &Restore, loaded: &Loaded) -> Result<(Host, SimTarget), Failure>
     let mut pages = p2m_size.saturating_add(SPARE);
     if pages > LARGEST {
         // No host gave it so much: as many as come, then.
-        pages = image.checkpoints.iter().map(|c| c.pages.len() as u64).sum::<u64>() + SPARE;
+        pages = image
+            .checkpoints
+            .iter()
+            .map(|c| c.pages.len() as u64)
+            .sum::<u64>()
+            + SPARE;
     }
     let target = SimTarget::create(&host, guest, vcpus, pages)
         .map_err(|errno| Failure::Usage(format!("the host makes no such domain: {errno}")))?;

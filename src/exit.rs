@@ -16,6 +16,8 @@ pub enum Outcome {
     Fine,
     /// The input is invalid.
     Invalid,
+    /// Two inputs differ.
+    Differ,
     /// Warnings only, and the user asked to be told (`--strict`).
     Warnings,
     /// The input is something else.
@@ -28,10 +30,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Worst first, for several inputs.
-    const ORDER: [Outcome; 6] = [
+    const ORDER: [Outcome; 7] = [
         Outcome::Usage,
         Outcome::Io,
         Outcome::Invalid,
+        Outcome::Differ,
         Outcome::Foreign,
         Outcome::Warnings,
         Outcome::Fine,
@@ -40,7 +43,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Outcome::Fine => 0,
-            Outcome::Invalid => 1,
+            Outcome::Invalid | Outcome::Differ => 1,
             Outcome::Usage => 2,
             Outcome::Warnings => 3,
             Outcome::Io => 4,

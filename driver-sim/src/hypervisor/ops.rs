@@ -38,7 +38,14 @@ impl Host {
         let machine = state.machine;
         state.count(Op::MaxVcpus);
         state.count(Op::MaxMem);
-        let domain = Domain::new(machine.era, guest, vcpus, max_pages, machine.page_size);
+        let domain = Domain::new(
+            machine.era,
+            guest,
+            vcpus,
+            max_pages,
+            machine.page_size,
+            &state.pool,
+        );
         Ok(state.add(domain))
     }
 

@@ -15,6 +15,8 @@ pub enum Outcome {
     Fine,
     /// The input is invalid.
     Invalid,
+    /// Two inputs differ.
+    Differ,
     /// Warnings only, and the user asked to be told (`--strict`).
     Warnings,
     /// The input is something else.
@@ -27,10 +29,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Worst first, for several inputs.
-    const ORDER: [Outcome; 6] = [
+    const ORDER: [Outcome; 7] = [
         Outcome::Usage,
         Outcome::Io,
         Outcome::Invalid,
+        Outcome::Differ,
         Outcome::Foreign,
         Outcome::Warnings,
         Outcome::Fine,
@@ -39,7 +42,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Outcome::Fine => 0,
-            Outcome::Invalid => 1,
+            Outcome::Invalid | Outcome::Differ => 1,
             Outcome::Usage => 2,
             Outcome::Warnings => 3,
             Outcome::Io => 4,

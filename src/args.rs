@@ -54,6 +54,8 @@ pub enum Command {
     Edit(crate::commands::edit::Args),
     /// Good and bad streams of every dialect, for other people's parsers
     Corpus(crate::commands::corpus::Args),
+    /// Save, restore and move domains on a simulated host
+    Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line

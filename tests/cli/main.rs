@@ -11,6 +11,7 @@
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `corpus` | streams for other parsers, and the manifest that says what is wrong with them |
+//! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
@@ -32,4 +33,5 @@ mod readme;
 mod report;
 mod screens;
 mod shell;
+mod simulate;
 mod tree;

@@ -12,7 +12,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -29,6 +29,9 @@ const STEPS: [Step; 16] = [
     ("real-xen", real_xen::check),
     ("fuzz", || fuzz::fuzz(&[])),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
+    ("transfer", || {
+        cargo::transfer(&["--memory", "64", "--reps", "3"])
+    }),
 ];
 
 /// Runs every step, also after one has failed.

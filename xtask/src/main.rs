@@ -48,6 +48,8 @@ cargo xtask STEP [OPTIONS]
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
   bench [...]     builds the release and measures it against cat; bench --help says more
+  transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
+                  says more
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
   differential [N/M]
@@ -102,6 +104,7 @@ fn main() -> ExitCode {
         ("differential", []) => kaitai::differential(None),
         ("differential", [share]) => kaitai::differential(Some(share)),
         ("bench", rest) => cargo::bench(rest),
+        ("transfer", rest) => cargo::transfer(rest),
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),

@@ -105,13 +105,12 @@ impl<T: TargetDomain> Restore<'_, T> {
     /// (or has not) memory at.
     fn find(&mut self, pfns: impl ExactSizeIterator<Item = u64>, there: bool) -> Result<(), Cause> {
         self.pfns.clear();
-        // All of them, from where they do not ascend any more.
-        let mut seen: Option<BTreeSet<u64>> = None;
-        // No domain has the last pfn, whose end is no number.
-        let mut pfns = pfns.filter(|pfn| *pfn != u64::MAX).peekable();
+        let mut ascending = true;
+        let mut seen = BTreeSet::new();
+        let mut pfns = pfns.peekable();
         while let Some(first) = pfns.next() {
-            let mut run = first..first + 1;
-            while pfns.next_if_eq(&run.end).is_some() {
+            let mut run = first..first.saturating_add(1);
+            while run.end < u64::MAX && pfns.next_if_eq(&run.end).is_some() {
                 run.end += 1;
             }
             self.look(&run)?;
@@ -119,10 +118,11 @@ impl<T: TargetDomain> Restore<'_, T> {
                 if entry.is_allocated() != there {
                     continue;
                 }
-                if self.pfns.last().is_some_and(|last| *last >= pfn) && seen.is_none() {
-                    seen = Some(self.pfns.iter().copied().collect());
+                if ascending && self.pfns.last().is_some_and(|last| *last >= pfn) {
+                    ascending = false;
+                    seen.extend(self.pfns.iter().copied());
                 }
-                if seen.as_mut().is_none_or(|seen| seen.insert(pfn)) {
+                if ascending || seen.insert(pfn) {
                     self.pfns.push(pfn);
                 }
             }

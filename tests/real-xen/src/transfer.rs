@@ -37,7 +37,7 @@ pub const TESTS: &[Test] = &[
 /// Those that say whether a way to the hypervisor carries a transfer.
 pub const WAY: &[Test] = &[
     ("save_restore", save_restore),
-    ("live_adaptive", live_adaptive),
+    ("live_as_the_original", live_as_the_original),
 ];
 
 /// Pages that a restore needs beyond those of the guest: I/O pages where ia64 has them.
@@ -413,7 +413,7 @@ fn migration(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
                 fed: 0,
                 done: false,
             };
-            save(&mut source, &mut wire, Some(&mut Adaptive::default()))?;
+            save(&mut source, &mut wire, Some(&mut policy::Xen::default()))?;
             holds("the new domain is whole", wire.done)?;
             restore
                 .finish()

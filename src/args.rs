@@ -52,6 +52,8 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Save, restore and move domains on a simulated host
+    Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line

@@ -15,6 +15,7 @@ mod info;
 pub mod man;
 mod map;
 pub mod report;
+pub mod simulate;
 
 use std::io::{self, Write};
 
@@ -38,6 +39,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Man(args) => man::run(args),
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Map(args) => map::run(args),
         Command::Extract(args) => extract::run(args),
         Command::Compare(args) => compare::run(args),

@@ -10,6 +10,7 @@
 //! | `find` | hits against memory as it is |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
@@ -30,4 +31,5 @@ mod readme;
 mod report;
 mod screens;
 mod shell;
+mod simulate;
 mod tree;

@@ -12,6 +12,7 @@
 //! | [`machine`] | what only ia64 has: setup, the exposed physical map, contexts |
 //! | [`toolstack`] | what is done beside the hypervisor: suspending, device models |
 //! | [`ports`] | a domain as the transfer engine wants it |
+//! | `fake` (feature) | a simulated control domain: ioctls as bytes, answered by driver-sim |
 //!
 //! ```text
 //!                       the transfer engine
@@ -43,6 +44,8 @@ extern crate alloc;
 
 pub mod abi;
 pub mod agent;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod hypervisor;
 pub mod machine;
 pub mod ports;

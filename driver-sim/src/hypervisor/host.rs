@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ia64save_codec::transfer::ports::Errno;
+use ia64save_codec::transfer::ports::{Errno, PortCall};
 
 use super::count::{Counts, Leftovers, Op};
 use super::domain::Domain;
 use super::era::Era;
-use super::fault::Faults;
+use super::fault::{Fault, Faults};
 use super::vcpu::Registers;
 
 /// Number of a domain.
@@ -125,6 +125,12 @@ impl Host {
             left.paused += u64::from(domain.paused && !domain.dying);
         }
         left
+    }
+
+    /// Counts a call that a driver makes by another way than the ports, and says whether it is planned
+    /// to fail.
+    pub fn strike(&self, call: PortCall) -> Option<Fault> {
+        self.faults(|faults| faults.next(call))
     }
 
     /// Looks at or changes which calls fail.

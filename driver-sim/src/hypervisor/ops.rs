@@ -110,6 +110,21 @@ impl Host {
         Ok(())
     }
 
+    /// Changes how many vcpus a domain has that has nothing else yet.
+    pub fn set_max_vcpus(&self, domid: DomId, vcpus: u32) -> Result<(), Errno> {
+        let mut state = self.state();
+        state.count(Op::MaxVcpus);
+        let machine = state.machine;
+        let domain = state.domain(domid)?;
+        let blank = domain.memory.pages() == 0 && !domain.setup.done;
+        if vcpus == 0 || vcpus > MOST_VCPUS || !blank {
+            return Err(Errno::EINVAL);
+        }
+        let (guest, pages) = (domain.guest, domain.max_pages);
+        *domain = Domain::new(machine.era, guest, vcpus, pages, machine.page_size);
+        Ok(())
+    }
+
     /// The result of `XENMEM_maximum_gpfn` as the era gives it: up to 3.2 one more than the highest
     /// gpfn, from 3.3 (8b74529532) on the highest gpfn.
     pub fn maximum_gpfn(&self, domid: DomId) -> Result<u64, Errno> {
@@ -197,6 +212,12 @@ impl Host {
             return Err(Errno::EFAULT);
         }
         domain.memory.entries(first, entries);
+        Ok(())
+    }
+
+    /// What the hypervisor itself knows of the p2m: `getmemlist` answers by it.
+    pub fn p2m(&self, domid: DomId, first: u64, entries: &mut [P2mEntry]) -> Result<(), Errno> {
+        self.state().domain(domid)?.memory.entries(first, entries);
         Ok(())
     }
 

@@ -26,10 +26,9 @@ mod report;
 mod transfer;
 mod x86;
 
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use ia64save_xen::Transport;
-use ia64save_xen::agent::{Agent, Options};
 use ia64save_xen::hypervisor::Direct;
 use ia64save_xen::privcmd::Privcmd;
 use profile::Open;
@@ -39,14 +38,6 @@ use x86::Xen;
 fn privcmd() -> Result<Box<dyn Transport>, Failure> {
     match Privcmd::open() {
         Ok(privcmd) => Ok(Box::new(privcmd)),
-        Err(error) => Err(Failure(error.to_string())),
-    }
-}
-
-/// By way of the agent, as on a real Itanium, but with no ssh in between.
-fn agent() -> Result<Box<dyn Transport>, Failure> {
-    match Agent::spawn(Command::new("/bin/agent"), &Options::default()) {
-        Ok(agent) => Ok(Box::new(agent)),
         Err(error) => Err(Failure(error.to_string())),
     }
 }
@@ -87,7 +78,6 @@ fn main() -> ExitCode {
         }
         Ok(())
     });
-    let ran = ran.and_then(|()| hypercalls(&mut report, "agent", &agent));
     if let Err(failure) = ran {
         report.tell("a way to the hypervisor", Err(failure));
     }

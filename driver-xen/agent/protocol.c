@@ -655,7 +655,7 @@ static int usable(const struct agent_memory *memory)
     return memory->arena != NULL && (uintptr_t)memory->arena % 16 == 0 && memory->frames != NULL &&
            memory->errors != NULL && memory->max_pages >= 1 && memory->max_pages <= 65536 &&
            memory->arena_size <= 0x40000000u &&
-           memory->arena_size >= 4096 + 8 * (size_t)memory->max_pages && size >= 4096 &&
+           memory->arena_size >= 4096 + 8 * (size_t)memory->max_pages && size >= 512 &&
            size <= 65536 && (size & (size - 1)) == 0 &&
            memory->max_pages <= 0x40000000u / (size + 8) && memory->max_regions <= 4096 &&
            (memory->max_regions == 0 || memory->regions != NULL) &&

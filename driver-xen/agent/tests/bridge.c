@@ -7,11 +7,11 @@
  *       {length flags bytes}* {argument or ~0, buffer, offset, is_region, target}*
  *           -> result {bytes of what comes back}*
  *   'M' domain writable count frame*     -> error; mapping, error*, {bytes of a page that is there}*
- *   'W' mapping count bytes              -> nothing; it is gone, and these are the count pages of it
- *                                           that are there, if it was writable
+ *   'W' mapping count bytes              -> 0; it is gone, and these are the count pages of it that
+ *                                           are there, if it was writable
  *   'R' pages                            -> error; region
  *   'G' region offset length             -> error; bytes
- *   'X' region                           -> nothing
+ *   'X' region                           -> 0
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -24,7 +24,7 @@
 
 #include "../protocol.h"
 
-#define PAGES 256
+#define PAGES 1024
 #define REGIONS 4
 #define ARENA ((size_t)8 << 20)
 #define NONE (~(uint64_t)0)
@@ -239,6 +239,7 @@ static void bridge_unmap(void *context, void *address, uint64_t count)
     if (one->is_region) {
         put_word('X');
         put_word(one->number);
+        get_word();
     } else {
         for (i = 0; i < count && one->writable; i++)
             good += one->there[i];
@@ -248,6 +249,7 @@ static void bridge_unmap(void *context, void *address, uint64_t count)
         for (i = 0; i < count && one->writable; i++)
             if (one->there[i])
                 put(one->bytes + i * page_size, (size_t)page_size);
+        get_word();
     }
     free(one->bytes);
     free(one->there);

@@ -140,6 +140,7 @@ fn serve<K: Kernel>(stream: UnixStream, kernel: &mut K) -> io::Result<()> {
                 let (mapping, count) = (words.get()?, words.get()?);
                 let pages = words.bytes(count * page_size as u64)?;
                 kernel.unmap(mapping, &pages);
+                words.put(0)?;
             }
             b'R' => {
                 let pages = words.get()? as usize;
@@ -161,6 +162,7 @@ fn serve<K: Kernel>(stream: UnixStream, kernel: &mut K) -> io::Result<()> {
             b'X' => {
                 let region = Region(words.get()?);
                 assert_eq!(kernel.release(region), Ok(()));
+                words.put(0)?;
             }
             other => panic!("the agent asks for {other}"),
         }

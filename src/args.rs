@@ -40,12 +40,20 @@ pub enum Command {
     Explain(Explain),
     /// Rewrite an image: another dialect, another envelope, without superseded pages
     Convert(Convert),
+    /// Take something out of an image: cores for debuggers, memory, registers, device state
+    Extract(crate::commands::extract::Extract),
+    /// Compare two images, by what they mean
+    Compare(crate::commands::compare::Compare),
+    /// Find bytes or text in guest memory
+    Find(crate::commands::find::Find),
     /// Write an image as a tree that can be edited, its pages in a file beside it
     Decode(crate::commands::decode::Args),
     /// Make an image out of a tree that decode wrote
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Save, restore and move domains on a simulated host
+    Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line

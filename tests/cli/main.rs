@@ -6,7 +6,11 @@
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
+//! | `extract` | cores, memory and parts against what is known of every golden image |
+//! | `find` | hits against memory as it is |
+//! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
@@ -14,8 +18,11 @@
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod check;
+mod compare;
 mod convert;
 mod dump;
+mod extract;
+mod find;
 mod info;
 mod input;
 mod map;
@@ -24,4 +31,5 @@ mod readme;
 mod report;
 mod screens;
 mod shell;
+mod simulate;
 mod tree;

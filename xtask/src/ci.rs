@@ -10,7 +10,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 15] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -25,6 +25,9 @@ const STEPS: [Step; 14] = [
     ("agent", agent::check),
     ("real-xen", real_xen::check),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
+    ("transfer", || {
+        cargo::transfer(&["--memory", "64", "--reps", "3"])
+    }),
 ];
 
 /// Runs every step, also after one has failed.

@@ -46,6 +46,8 @@ cargo xtask STEP [OPTIONS]
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
   bench [...]     builds the release and measures it against cat; bench --help says more
+  transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
+                  says more
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
   generate [--check]
@@ -91,6 +93,7 @@ fn main() -> ExitCode {
         ("words", []) => words::check(),
         ("kaitai", []) => kaitai::check(),
         ("bench", rest) => cargo::bench(rest),
+        ("transfer", rest) => cargo::transfer(rest),
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),

@@ -2,6 +2,7 @@
 //!
 //! Each operation is one call as a tool makes it: it is counted once, however many pages it moves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
@@ -38,7 +39,14 @@ impl Host {
         let machine = state.machine;
         state.count(Op::MaxVcpus);
         state.count(Op::MaxMem);
-        let domain = Domain::new(machine.era, guest, vcpus, max_pages, machine.page_size);
+        let domain = Domain::new(
+            machine.era,
+            guest,
+            vcpus,
+            max_pages,
+            machine.page_size,
+            &state.pool,
+        );
         Ok(state.add(domain))
     }
 
@@ -115,13 +123,14 @@ impl Host {
         let mut state = self.state();
         state.count(Op::MaxVcpus);
         let machine = state.machine;
+        let pool = Arc::clone(&state.pool);
         let domain = state.domain(domid)?;
         let blank = domain.memory.pages() == 0 && !domain.setup.done;
         if vcpus == 0 || vcpus > MOST_VCPUS || !blank {
             return Err(Errno::EINVAL);
         }
         let (guest, pages) = (domain.guest, domain.max_pages);
-        *domain = Domain::new(machine.era, guest, vcpus, pages, machine.page_size);
+        *domain = Domain::new(machine.era, guest, vcpus, pages, machine.page_size, &pool);
         Ok(())
     }
 

@@ -224,6 +224,13 @@ impl Host {
         Ok(())
     }
 
+    /// Vcpus of a domain that are up: what `getdomaininfo` says besides.
+    pub fn online_vcpus(&self, domid: DomId) -> Result<u32, Errno> {
+        let mut state = self.state();
+        let vcpus = &state.any_domain(domid)?.vcpus;
+        Ok(vcpus.iter().filter(|vcpu| vcpu.online).count() as u32)
+    }
+
     /// What the hypervisor itself knows of the p2m: `getmemlist` answers by it.
     pub fn p2m(&self, domid: DomId, first: u64, entries: &mut [P2mEntry]) -> Result<(), Errno> {
         self.state().domain(domid)?.memory.entries(first, entries);

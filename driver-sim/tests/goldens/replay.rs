@@ -9,9 +9,10 @@ use ia64save_codec::transfer::{Observer, Pass, Save, Xen};
 use ia64save_corpus::{Golden, goldens};
 use ia64save_sim::link::Link;
 use ia64save_sim::workload::{Event, Script};
-use ia64save_sim::{DomId, Host, SimSource};
+use ia64save_sim::{DomId, Host};
 use serde_json::Value;
 
+use crate::ports::SimSource;
 use crate::setting;
 
 /// Plays what is left of the script when the domain is suspended: there is no further peek then.

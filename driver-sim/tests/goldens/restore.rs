@@ -6,10 +6,10 @@ use ia64save_codec::transfer::Restored;
 use ia64save_codec::transfer::ports::{Domain, DomainInfo};
 use ia64save_codec::wire::{Context, SharedInfo};
 use ia64save_corpus::{Golden, goldens};
-use ia64save_sim::SimTarget;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
+use crate::ports::SimTarget;
 use crate::setting;
 
 #[test]

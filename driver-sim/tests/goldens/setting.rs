@@ -4,7 +4,9 @@ use ia64save_codec::transfer::restore::Options;
 use ia64save_codec::transfer::{Restore, Restored, Save, Xen, save};
 use ia64save_corpus::Golden;
 use ia64save_sim::link::Link;
-use ia64save_sim::{Era, Host, Machine, Registers, SimSource, SimTarget};
+use ia64save_sim::{Era, Host, Machine, Registers};
+
+use crate::ports::{SimSource, SimTarget};
 
 /// The Xen that wrote an image.
 pub fn era(golden: &Golden) -> Era {

@@ -14,6 +14,7 @@ use proptest::prelude::*;
 
 use crate::common::{DomainState, assert_same, host, state};
 use crate::migrate::{Course, Migrated, migrate};
+use crate::ports;
 
 const ERRNOS: [Errno; 4] = [Errno::EINVAL, Errno::ENOMEM, Errno::EAGAIN, Errno::EFAULT];
 
@@ -28,7 +29,7 @@ struct World {
 
 impl World {
     fn new(dialect: Dialect, guest: Guest, busy: bool, seed: u64) -> Self {
-        let there = host(dialect, 1024);
+        let there = host(ports::era(dialect), 1024);
         let spec = GuestSpec {
             vcpus: 3,
             offline: vec![1],
@@ -44,7 +45,7 @@ impl World {
         }
         let before = state(&there, domid);
         World {
-            here: host(dialect, 1024),
+            here: host(ports::era(dialect), 1024),
             there,
             domid,
             before,

@@ -71,7 +71,6 @@ fn a_restored_domain_is_the_saved_one() {
             assert_same(&before, &state(&here, twin), &restored, &what);
             assert_eq!(saved.vcpus.len(), before.vcpus.len(), "{what}");
             resume(&there, domid);
-            assert!(there.runs(domid));
         }
     }
 }

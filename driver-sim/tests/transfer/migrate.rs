@@ -14,9 +14,10 @@ use ia64save_codec::transfer::restore::{Options as RestoreOptions, Restore};
 use ia64save_codec::transfer::save::{Options, Save};
 use ia64save_codec::transfer::{Adaptive, Restored, Xen};
 use ia64save_sim::link::Link;
-use ia64save_sim::{DomId, Host, SimSource, SimTarget};
+use ia64save_sim::{DomId, Host};
 
 use crate::common::{DomainState, state};
+use crate::ports::{SimSource, SimTarget};
 
 const TOKEN: Token = Token(0xfeed);
 

@@ -217,7 +217,10 @@ impl FakeDevice {
             3 => self.port(PortCall::Pause, |kernel| kernel.host.pause(domain))?,
             4 => self.port(PortCall::Unpause, |kernel| kernel.host.unpause(domain))?,
             5 => {
-                self.enter(PortCall::Info)?;
+                // How the control domain finds out about itself is not of the simulation.
+                if domain != 0 {
+                    self.enter(PortCall::Info)?;
+                }
                 let (domain, info) = self.next_domain(domain)?;
                 self.write_info(&mut answer, domain, &info);
                 self.process
@@ -339,17 +342,14 @@ impl FakeDevice {
             6 | 7 => (32, 48),
             _ => (40, 56),
         };
-        let online = (0..=info.max_vcpu_id).filter(|vcpu| {
-            self.host
-                .vcpu_info(domain, *vcpu)
-                .is_ok_and(|info| info.online)
-        });
+        // The control domain has one, and is not of the simulation.
+        let online = self.host.online_vcpus(domain).unwrap_or(1);
         answer[..2].copy_from_slice(&(domain as u16).to_le_bytes());
         answer[4..8].copy_from_slice(&flags.to_le_bytes());
         answer[8..16].copy_from_slice(&info.tot_pages.to_le_bytes());
         answer[16..24].copy_from_slice(&info.max_pages.to_le_bytes());
         answer[frame..frame + 8].copy_from_slice(&info.shared_info_frame.to_le_bytes());
-        answer[vcpus..vcpus + 4].copy_from_slice(&(online.count() as u32).to_le_bytes());
+        answer[vcpus..vcpus + 4].copy_from_slice(&online.to_le_bytes());
         answer[vcpus + 4..vcpus + 8].copy_from_slice(&info.max_vcpu_id.to_le_bytes());
     }
 

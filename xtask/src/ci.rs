@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
 use crate::{
-    agent, cargo, dissector, fuzz, generate, kaitai, licences, real_xen, report, spec, words,
+    agent, cargo, debuggers, dissector, fuzz, generate, kaitai, licences, real_xen, report, spec,
+    words,
 };
 
 /// A step by its name.
@@ -12,7 +13,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 17] = [
+const STEPS: [Step; 18] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -21,6 +22,7 @@ const STEPS: [Step; 17] = [
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("report", || report::check(None)),
+    ("debuggers", debuggers::check),
     ("kaitai", kaitai::check),
     ("differential", || kaitai::differential(None)),
     ("dissector", dissector::dissector),

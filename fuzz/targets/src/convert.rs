@@ -39,11 +39,11 @@ pub fn convert(data: &[u8]) {
         return;
     }
     let out = write(&conversion);
-    // Of dialects whose contexts have one size, what fits several is of any of them.
-    let size = |dialect: Dialect| dialect.spec().context.size();
+    // Of dialects that put every part in one place, what fits several is of any of them.
+    let shape = |dialect: Dialect| (dialect.spec().context.size(), dialect.spec().vcpumap);
     let same = !options.compact
         && image.detection.as_ref().is_some_and(|found| {
-            found.candidates.contains(&options.to) && size(found.best()) == size(options.to)
+            found.candidates.contains(&options.to) && shape(found.best()) == shape(options.to)
         });
     if same {
         assert_eq!(out, bytes, "nothing was asked for");

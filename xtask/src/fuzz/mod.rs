@@ -3,6 +3,7 @@
 //! | file | what |
 //! |---|---|
 //! | `oss` | `build.sh` with the variables of OSS-Fuzz, into `target/fuzz` |
+//! | `coverage` | how much of the codec the corpora reach |
 //! | `run` | a target out of that folder, with its seeds, dictionary and options |
 //!
 //! ```text
@@ -12,6 +13,7 @@
 //! fuzz/corpus/TARGET   what runs have found; fuzz/artifacts/TARGET what they have broken
 //! ```
 
+mod coverage;
 mod oss;
 mod run;
 
@@ -28,6 +30,8 @@ struct Options<'a> {
     seconds: u32,
     /// Leave of the corpus what adds coverage.
     minimise: bool,
+    /// Say how much of the codec the corpora reach.
+    coverage: bool,
     targets: Vec<&'a str>,
 }
 
@@ -36,6 +40,7 @@ impl<'a> Options<'a> {
         let mut options = Options {
             seconds: SECONDS,
             minimise: false,
+            coverage: false,
             targets: Vec::new(),
         };
         let mut args = args.iter();
@@ -46,6 +51,7 @@ impl<'a> Options<'a> {
                     options.seconds = seconds.ok_or("--seconds takes a number")?;
                 }
                 "--minimise" => options.minimise = true,
+                "--coverage" => options.coverage = true,
                 name if name.starts_with('-') => return Err(format!("no such option: {name}")),
                 name => options.targets.push(name),
             }
@@ -71,6 +77,9 @@ pub fn fuzz(args: &[&str]) -> Outcome {
         .find(|name| !all.iter().any(|own| own == **name))
     {
         return Outcome::Failed(format!("no target {name}; there are {}", all.join(", ")));
+    }
+    if options.coverage {
+        return coverage::report(&folders, &all);
     }
     let mut ran = 0;
     let mut failed = Vec::new();

@@ -52,13 +52,13 @@ pub fn minimise(folders: &Folders, target: &str) -> Outcome {
 }
 
 /// A command line in the making.
-struct Run {
-    command: Command,
+pub(super) struct Run {
+    pub(super) command: Command,
     corpus: PathBuf,
 }
 
 impl Run {
-    fn new(folders: &Folders, target: &str) -> io::Result<Run> {
+    pub(super) fn new(folders: &Folders, target: &str) -> io::Result<Run> {
         let corpus = folders.corpus.join(target);
         let artifacts = folders.artifacts.join(target);
         let seeds = folders.work.join("unzipped").join(target);

@@ -197,6 +197,9 @@ mod tests {
         assert_eq!(gmfns(&stream, 2), Ok((132, vec![3, 1])));
         assert_eq!(gmfns(&stream[..whole - 1], 10), Ok((23, vec![3, 1])));
         assert_eq!(gmfns(&stream[whole..], 10), Ok((108, vec![])));
+        let is_empty = |input: &[u8]| page_run(16, 10)(input).map(|(_, run)| run.is_empty());
+        assert_eq!(is_empty(&stream), Ok(false));
+        assert_eq!(is_empty(&stream[whole..]), Ok(true));
         assert!(gmfns(&stream[..7], 10).is_err());
         assert!(gmfns(&stream[..23], 10).is_err());
     }
@@ -211,6 +214,7 @@ mod tests {
         );
         let (rest, run) = unallocated_run(9)(&bytes[..20]).unwrap();
         assert_eq!((rest.len(), run.len()), (4, 2));
+        assert!(!run.is_empty() && PfnRun::new(&bytes[..7]).is_empty());
         assert!(unallocated_run(9)(&bytes[..7]).is_err());
     }
 }

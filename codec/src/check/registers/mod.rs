@@ -46,3 +46,15 @@ pub(super) fn pta_fault(pta: u64) -> Option<&'static str> {
 
 /// Bits of itv, pmv and cmcv that mean something: vector, an ignored bit, mask.
 pub(super) const VECTOR_BITS: u64 = 0x1_10ff;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_sizes_of_a_region_are_those_of_the_hypervisor() {
+        let sizes = (0..64).filter(|log2| rr_fault(log2 << 2).is_none());
+        let expected = [12, 13, 14, 15, 16, 18, 20, 22, 24, 26, 28];
+        assert!(sizes.eq(expected));
+    }
+}

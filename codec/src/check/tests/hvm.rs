@@ -193,3 +193,17 @@ fn missing_records_are_named_in_one_finding() {
     );
     assert!(missing.next().is_none());
 }
+
+#[test]
+fn the_bytes_that_a_record_would_have_are_counted() {
+    let sample = hvm().records(|records| {
+        records.truncate(4);
+        records[3].body.truncate(100);
+    });
+    let report = check(&sample.image());
+    let cut = report
+        .findings
+        .iter()
+        .find(|f| f.code == Code::HvmRecordTruncated);
+    assert_eq!(cut.unwrap().expected, "at most the 100 bytes that are left");
+}

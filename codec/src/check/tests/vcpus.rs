@@ -133,6 +133,12 @@ pub(super) const CASES: &[Case] = &[
     case(Code::VcpuNats, "vcpu[0].regs.nats", || {
         pv().register("regs.nats", 1).image()
     }),
+    // The first layout in which the bits stand by number.
+    case(Code::VcpuNats, "vcpu[0].regs.nats", || {
+        Sample::new(Dialect::D9, Guest::Pv)
+            .register("regs.nats", 1)
+            .image()
+    }),
     case(Code::VcpuNats, "vcpu[0].regs.bnats", || {
         hvm().register("regs.bnats", 1).image()
     }),

@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{agent, cargo, dissector, generate, kaitai, licences, real_xen, report, spec, words};
+use crate::{
+    agent, cargo, debuggers, dissector, generate, kaitai, licences, real_xen, report, spec, words,
+};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 15] = [
+const STEPS: [Step; 16] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -19,6 +21,7 @@ const STEPS: [Step; 15] = [
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("report", || report::check(None)),
+    ("debuggers", debuggers::check),
     ("kaitai", kaitai::check),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),

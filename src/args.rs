@@ -54,6 +54,9 @@ pub enum Command {
     Edit(crate::commands::edit::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
+    /// Save, restore and move domains of a real Xen/ia64 host
+    #[cfg(feature = "xen")]
+    Xen(crate::commands::xen::args::Xen),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line
@@ -246,7 +249,7 @@ pub struct Convert {
     pub reading: Reading,
 }
 
-fn dialect(name: &str) -> Result<Dialect, String> {
+pub fn dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         format!("one of {}", names.join(", "))

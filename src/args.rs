@@ -52,6 +52,8 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Good and bad streams of every dialect, for other people's parsers
+    Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
     /// Save, restore and move domains of a real Xen/ia64 host
@@ -256,7 +258,7 @@ pub fn dialect(name: &str) -> Result<Dialect, String> {
     })
 }
 
-fn guest(name: &str) -> Result<Guest, String> {
+pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
 }
 

@@ -39,14 +39,15 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
 }
 
 /// A domain that was restored.
-struct Done {
+pub(super) struct Done {
     domain: DomainId,
     restored: Restored,
     /// Its event channels to xenstore and console.
     channels: (u32, u32),
 }
 
-fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
+/// Restores an image.
+pub(super) fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
     let wanted = Wanted {
         random_access: true,
         ..Wanted::default()

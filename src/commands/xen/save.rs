@@ -34,7 +34,11 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
 }
 
 /// Saves a domain; what is to be said of it.
-fn save(args: &Save, xen: Hyper, toolstack: Box<dyn Toolstack>) -> Result<String, Failure> {
+pub(super) fn save(
+    args: &Save,
+    xen: Hyper,
+    toolstack: Box<dyn Toolstack>,
+) -> Result<String, Failure> {
     let to_stdout = args.out.as_os_str() == "-";
     if to_stdout && args.suspending.suspend_dialogue {
         let text =

@@ -56,6 +56,9 @@ pub enum Command {
     Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
+    /// Save, restore and move domains of a real Xen/ia64 host
+    #[cfg(feature = "xen")]
+    Xen(crate::commands::xen::args::Xen),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Print what a shell needs to complete a command line

@@ -17,6 +17,8 @@ pub mod man;
 mod map;
 pub mod report;
 pub mod simulate;
+#[cfg(feature = "xen")]
+pub mod xen;
 
 use std::io::{self, Write};
 
@@ -42,6 +44,8 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Simulate(args) => simulate::run(args),
+        #[cfg(feature = "xen")]
+        Command::Xen(args) => xen::run(args),
         Command::Map(args) => map::run(args),
         Command::Extract(args) => extract::run(args),
         Command::Compare(args) => compare::run(args),

@@ -52,6 +52,8 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Good and bad streams of every dialect, for other people's parsers
+    Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
@@ -246,14 +248,14 @@ pub struct Convert {
     pub reading: Reading,
 }
 
-fn dialect(name: &str) -> Result<Dialect, String> {
+pub fn dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         format!("one of {}", names.join(", "))
     })
 }
 
-fn guest(name: &str) -> Result<Guest, String> {
+pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
 }
 

@@ -10,6 +10,7 @@
 //! | `find` | hits against memory as it is |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `corpus` | streams for other parsers, and the manifest that says what is wrong with them |
 //! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
@@ -20,6 +21,7 @@
 mod check;
 mod compare;
 mod convert;
+mod corpus;
 mod dump;
 mod extract;
 mod find;

@@ -46,8 +46,12 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Save what can be saved of a damaged image, as an image that passes check
+    Repair(crate::commands::repair::Args),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
+    /// Make an inventory of many images, one line of JSON each
+    Batch(crate::commands::batch::Args),
     /// Print what a shell needs to complete a command line
     Completions(crate::commands::completions::Args),
     /// Print the manual page, or write one for every command

@@ -28,6 +28,7 @@
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
 //! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
+//! | [`repair`] | what may be done about a damaged file |
 //! | [`tree`] | an image as a tree that people edit, and the way back |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
@@ -81,6 +82,7 @@ pub mod image;
 pub mod limits;
 pub mod ram;
 pub mod registers;
+pub mod repair;
 pub mod transfer;
 pub mod tree;
 pub mod wire;

@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod batch;
 mod check;
 pub mod completions;
 mod convert;
@@ -11,6 +12,7 @@ mod explain;
 mod info;
 pub mod man;
 mod map;
+pub mod repair;
 pub mod report;
 
 use std::io::{self, Write};
@@ -33,6 +35,8 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Edit(args) => edit::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Batch(args) => batch::run(args),
+        Command::Repair(args) => repair::run(args),
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Map(args) => map::run(args),

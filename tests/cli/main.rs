@@ -7,12 +7,15 @@
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
 //! | `readme` | the sessions in the README are true |
+//! | `repair` | bad images: repaired, or refused with a reason |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
+mod batch;
 mod check;
 mod convert;
 mod dump;
@@ -21,6 +24,7 @@ mod input;
 mod map;
 mod program;
 mod readme;
+mod repair;
 mod report;
 mod screens;
 mod shell;

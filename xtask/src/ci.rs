@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, dissector, generate, kaitai, licences, real_xen, report, spec, words};
+use crate::{cargo, dissector, generate, kaitai, licences, package, real_xen, report, spec, words};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 13] = [
+const STEPS: [Step; 14] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -23,6 +23,7 @@ const STEPS: [Step; 13] = [
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
     ("real-xen", real_xen::check),
+    ("package", || package::check(false)),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
 ];
 

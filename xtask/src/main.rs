@@ -11,6 +11,7 @@
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
 //! | `report` | the page of `ia64save report`, in a browser |
+//! | `package` | crates for a registry, the Debian package, `cargo install` |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -23,6 +24,7 @@ mod files;
 mod generate;
 mod kaitai;
 mod licences;
+mod package;
 mod real_xen;
 mod report;
 mod spec;
@@ -57,6 +59,10 @@ cargo xtask STEP [OPTIONS]
                   downloads 75 MB the first time
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
                   npm and chromium
+  package [--full]
+                  packs the crates, installs the program with cargo, builds the Debian package and
+                  installs it into an empty root; --full also builds every crate from its pack;
+                  needs dpkg and cargo-deb
   ci              all of the above, with a summary
   help            this
 
@@ -94,6 +100,8 @@ fn main() -> ExitCode {
         ("real-xen", []) => real_xen::check(),
         ("report", []) => report::check(None),
         ("report", [shots]) => report::check(Some(shots)),
+        ("package", []) => package::check(false),
+        ("package", ["--full"]) => package::check(true),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

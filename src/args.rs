@@ -40,6 +40,12 @@ pub enum Command {
     Explain(Explain),
     /// Rewrite an image: another dialect, another envelope, without superseded pages
     Convert(Convert),
+    /// Take something out of an image: cores for debuggers, memory, registers, device state
+    Extract(crate::commands::extract::Extract),
+    /// Compare two images, by what they mean
+    Compare(crate::commands::compare::Compare),
+    /// Find bytes or text in guest memory
+    Find(crate::commands::find::Find),
     /// Write an image as a tree that can be edited, its pages in a file beside it
     Decode(crate::commands::decode::Args),
     /// Make an image out of a tree that decode wrote
@@ -48,6 +54,8 @@ pub enum Command {
     Edit(crate::commands::edit::Args),
     /// Save what can be saved of a damaged image, as an image that passes check
     Repair(crate::commands::repair::Args),
+    /// Save, restore and move domains on a simulated host
+    Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Make an inventory of many images, one line of JSON each

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use ia64save_codec::Error;
 use ia64save_codec::envelope::Foreign;
 use ia64save_codec::file::NotAnImage;
+use ia64save_codec::transfer::TransferError;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,6 +16,8 @@ pub enum Outcome {
     Fine,
     /// The input is invalid.
     Invalid,
+    /// Two inputs differ.
+    Differ,
     /// Warnings only, and the user asked to be told (`--strict`).
     Warnings,
     /// The input is something else.
@@ -27,10 +30,11 @@ pub enum Outcome {
 
 impl Outcome {
     /// Worst first, for several inputs.
-    const ORDER: [Outcome; 6] = [
+    const ORDER: [Outcome; 7] = [
         Outcome::Usage,
         Outcome::Io,
         Outcome::Invalid,
+        Outcome::Differ,
         Outcome::Foreign,
         Outcome::Warnings,
         Outcome::Fine,
@@ -39,7 +43,7 @@ impl Outcome {
     fn code(self) -> u8 {
         match self {
             Outcome::Fine => 0,
-            Outcome::Invalid => 1,
+            Outcome::Invalid | Outcome::Differ => 1,
             Outcome::Usage => 2,
             Outcome::Warnings => 3,
             Outcome::Io => 4,
@@ -76,6 +80,8 @@ pub enum Failure {
     Invalid(String, ia64save_codec::Error),
     /// A tree says something else than it should.
     Tree(String, String),
+    /// A domain could not be saved or restored.
+    Transfer(String, Box<TransferError>),
     /// What was asked for makes no sense.
     Usage(String),
 }
@@ -86,7 +92,7 @@ impl Failure {
         match self {
             Failure::Io(_) => Outcome::Io,
             Failure::Foreign(..) => Outcome::Foreign,
-            Failure::Invalid(..) | Failure::Tree(..) => Outcome::Invalid,
+            Failure::Invalid(..) | Failure::Tree(..) | Failure::Transfer(..) => Outcome::Invalid,
             Failure::Usage(_) => Outcome::Usage,
         }
     }
@@ -108,6 +114,7 @@ impl fmt::Display for Failure {
                 write!(f, "{name}: not an ia64 save image: {foreign}")
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
+            Failure::Transfer(name, error) => write!(f, "{name}: {error}"),
             Failure::Tree(name, text) => write!(f, "{name}: {text}"),
             Failure::Usage(text) => f.write_str(text),
         }

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use ia64save_codec::decode::{Buffer, Step};
+use ia64save_codec::elf::XenCore;
 use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::{NotAnImage, probe_slice};
 use ia64save_codec::grammar::Part;
@@ -36,12 +37,16 @@ const HELD: u64 = 16 << 20;
 /// Bytes read from a stream at a time.
 const STEP: usize = 512 << 10;
 
+/// Bytes that tell a core.
+const CORE_HEAD: usize = 20;
+
 /// Checkpoints from which on their sections are more than memory should hold.
 const MANY: usize = 8;
 /// How often memory is let go of then: a walk passes a few MiB meanwhile.
 const RELEASE: Duration = Duration::from_millis(2);
 
 /// What to find out on the way.
+#[allow(clippy::struct_excessive_bools)] // each is asked for by itself
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Wanted {
     /// Which pages are all zero.
@@ -50,6 +55,8 @@ pub struct Wanted {
     pub digest: bool,
     /// Random access to pages, even for a stream.
     pub random_access: bool,
+    /// A core of `xm dump-core` will do as well.
+    pub cores: bool,
 }
 
 /// A file that was read.
@@ -81,7 +88,12 @@ impl Loaded {
             mmap: !reading.no_mmap,
             ..input::Options::default()
         };
-        let input = Input::open(path, &options)?;
+        let mut input = Input::open(path, &options)?;
+        let mut wanted = wanted;
+        if wanted.cores && input.peek(CORE_HEAD, XenCore::looks_like_one)? {
+            // Its sections are anywhere.
+            wanted.random_access = true;
+        }
         let (name, compression, size) = (input.name.clone(), input.compression, input.size);
         let options = reading.options(wanted.zero);
         let mapped = match input.kind {
@@ -99,7 +111,7 @@ impl Loaded {
             }
         };
         let mapped = Arc::new(mapped.unwrap_or_else(|| Vec::new().into()));
-        let file = from_mapping(&name, &mapped, &options)?;
+        let file = from_mapping(&name, &mapped, &options, wanted.cores)?;
         let digest = if wanted.digest {
             let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
             Some(scan::digest(
@@ -172,6 +184,11 @@ impl Loaded {
             .flat_map(|(_, bytes)| bytes.iter().copied())
             .collect();
         Some((run[0].0, bytes))
+    }
+
+    /// Where pages are read from; `None` where they have passed.
+    pub fn source(&self) -> Option<scan::Source<'_>> {
+        self.mapped.as_ref().map(|mapped| mapped.source())
     }
 
     /// Lets go of the memory that reading a mapped file has taken so far; what is looked at again
@@ -276,8 +293,16 @@ impl Loaded {
     }
 }
 
-fn from_mapping(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Result<SaveFile, Failure> {
+fn from_mapping(
+    name: &str,
+    mapped: &Arc<Mapped>,
+    options: &Options,
+    cores: bool,
+) -> Result<SaveFile, Failure> {
     let data = Bytes::from_owner(Owner(Arc::clone(mapped)));
+    if cores && XenCore::looks_like_one(&data) {
+        return SaveFile::of_core(&data).map_err(|error| Failure::Invalid(name.into(), error));
+    }
     let envelope = probe_slice(&data, &options.limits)
         .map_err(|reason| Failure::not_an_image(name, reason))?;
     let end = data.len() as u64;

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
+use crate::elf::XenCore;
 use crate::envelope::{self, Config, DeviceModel, Envelope, Foreign, Probe, SyntaxError, Tail};
 use crate::error::Error;
 use crate::image::{Builder, Image, Options};
@@ -25,6 +26,8 @@ pub struct SaveFile {
     pub device_model: Option<Result<DeviceModel, Error>>,
     /// Bytes of the file.
     pub size: u64,
+    /// The file is no stream but a core, which says this of itself.
+    pub core: Option<XenCore>,
 }
 
 /// Why a file holds no image at all.
@@ -87,7 +90,20 @@ impl SaveFile {
             image,
             device_model,
             size,
+            core: None,
         }
+    }
+
+    /// Reads a core of `xm dump-core` that is in memory or mapped: an image without a head, which
+    /// knows no memory map.
+    ///
+    /// # Errors
+    /// Where it is no core of an ia64 domain, or ends too early.
+    pub fn of_core(data: &Bytes) -> Result<SaveFile, Error> {
+        let (core, image) = XenCore::read(data)?;
+        let mut file = SaveFile::new(Envelope::bare(), data, image, data.len() as u64);
+        file.core = Some(core);
+        Ok(file)
     }
 
     /// Bytes behind the stream and its device-model record that belong to nobody: where they begin,

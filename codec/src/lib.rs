@@ -22,6 +22,10 @@
 //! | [`envelope`] | what surrounds the stream: xend and xl files, device-model records |
 //! | [`mod@file`] | a whole file: envelope, image, device model |
 //! | [`fields`] | every field of a file by path |
+//! | [`memory`] | the memory that an image restores to, and what to do with it |
+//! | [`mod@translate`] | the guest's own view of memory: region and translation registers |
+//! | [`elf`] | cores: for debuggers, and as `xm dump-core` wrote them |
+//! | [`mod@compare`] | two images, by what they mean |
 //! | [`edit`] | another value for a single field |
 //! | [`ram`] | which pfns are RAM |
 //! | [`registers`] | the registers of a vcpu in groups, for people |
@@ -67,11 +71,13 @@ extern crate std;
 
 pub mod check;
 pub mod code;
+pub mod compare;
 pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;
 pub mod edit;
+pub mod elf;
 pub mod encode;
 pub mod envelope;
 pub mod error;
@@ -80,10 +86,12 @@ pub mod file;
 pub mod grammar;
 pub mod image;
 pub mod limits;
+pub mod memory;
 pub mod ram;
 pub mod registers;
 pub mod repair;
 pub mod transfer;
+pub mod translate;
 pub mod tree;
 pub mod wire;
 

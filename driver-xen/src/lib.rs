@@ -7,10 +7,12 @@
 //! | [`abi`] | the bytes of every call: layouts and numbers of every release |
 //! | [`transport`] | what a driver needs from a kernel: hypercalls, and pages of other domains |
 //! | [`mod@privcmd`] | the transport over Linux's privcmd: the only `unsafe` code |
+//! | [`agent`] | the transport to a control domain elsewhere, where Rust cannot run: a real Itanium |
 //! | [`hypervisor`] | the generic calls, typed, and which release this is |
 //! | [`machine`] | what only ia64 has: setup, the exposed physical map, contexts |
 //! | [`toolstack`] | what is done beside the hypervisor: suspending, device models |
 //! | [`ports`] | a domain as the transfer engine wants it |
+//! | `fake` (feature) | a simulated control domain: ioctls as bytes, answered by driver-sim |
 //!
 //! ```text
 //!                       the transfer engine
@@ -41,6 +43,9 @@
 extern crate alloc;
 
 pub mod abi;
+pub mod agent;
+#[cfg(feature = "fake")]
+pub mod fake;
 pub mod hypervisor;
 pub mod machine;
 pub mod ports;

@@ -252,3 +252,57 @@ pub trait Transport {
     /// Gives a region back: unmaps it, upon which the kernel unexposes what was put there.
     fn release(&mut self, region: Region) -> Result<(), Errno>;
 }
+
+/// A transport that is only known when running.
+impl<T: Transport + ?Sized> Transport for Box<T> {
+    fn geometry(&self) -> Geometry {
+        (**self).geometry()
+    }
+
+    fn hypercall(&mut self, call: &mut Hypercall<'_, '_>) -> Result<u64, Errno> {
+        (**self).hypercall(call)
+    }
+
+    fn read_foreign(
+        &mut self,
+        domain: DomainId,
+        frames: &[u64],
+        out: &mut [u8],
+        layout: Layout,
+        results: &mut [PageResult],
+    ) -> Result<(), Errno> {
+        (**self).read_foreign(domain, frames, out, layout, results)
+    }
+
+    fn write_foreign(
+        &mut self,
+        domain: DomainId,
+        frames: &[u64],
+        data: &[u8],
+        layout: Layout,
+        results: &mut [PageResult],
+    ) -> Result<(), Errno> {
+        (**self).write_foreign(domain, frames, data, layout, results)
+    }
+
+    fn clear_foreign(
+        &mut self,
+        domain: DomainId,
+        frames: &[u64],
+        results: &mut [PageResult],
+    ) -> Result<(), Errno> {
+        (**self).clear_foreign(domain, frames, results)
+    }
+
+    fn reserve(&mut self, bytes: usize) -> Result<Region, Errno> {
+        (**self).reserve(bytes)
+    }
+
+    fn read_region(&mut self, region: Region, offset: usize, out: &mut [u8]) -> Result<(), Errno> {
+        (**self).read_region(region, offset, out)
+    }
+
+    fn release(&mut self, region: Region) -> Result<(), Errno> {
+        (**self).release(region)
+    }
+}

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use ia64save_codec::elf::{Order, XenCore};
 use ia64save_codec::image::{Checkpoint, Image};
 use ia64save_codec::wire::arch_setup::ArchSetup;
 use ia64save_codec::wire::hvm;
@@ -29,6 +30,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         zero: args.digest,
         digest: args.digest,
         random_access: false,
+        cores: true,
     };
     let mut outcome = Outcome::Fine;
     let mut values = Vec::new();
@@ -64,7 +66,14 @@ fn text(loaded: &Loaded) -> String {
     let image = loaded.image();
     let mut out = String::new();
     heading(&mut out, loaded);
-    let _ = write!(out, "{}", stream(image));
+    match &loaded.file.core {
+        Some(facts) => {
+            let _ = write!(out, "{}", core(facts));
+        }
+        None => {
+            let _ = write!(out, "{}", stream(image));
+        }
+    }
     memory_map(&mut out, image);
     if let Some(first) = image.first() {
         pages(&mut out, image, first);
@@ -83,6 +92,7 @@ fn heading(out: &mut String, loaded: &Loaded) {
         let _ = write!(what, " in {compression}");
     }
     let _ = match file.envelope.kind.name() {
+        "bare" if file.core.is_some() => write!(what, ", core of xm dump-core"),
         "bare" => write!(what, ", bare stream"),
         kind => write!(
             what,
@@ -101,6 +111,36 @@ fn heading(out: &mut String, loaded: &Loaded) {
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
     }
     let _ = writeln!(out);
+}
+
+/// What a core says of itself.
+fn core(core: &XenCore) -> Block {
+    let mut block = Block::new(2);
+    if let Some((major, minor)) = core.format_version {
+        block.row("format", format!("{major}.{minor}"));
+    }
+    if let Some((major, minor)) = core.xen_version {
+        block.row("written by", format!("Xen {major}.{minor}"));
+    }
+    block.row("guest", kind_of_guest(core.guest));
+    block.row("vcpus", core.nr_vcpus.to_string());
+    let mut pages = grouped(core.nr_pages);
+    if core.padding > 0 {
+        let _ = write!(pages, ", and {} of padding", grouped(core.padding));
+    }
+    block.row("pages", pages);
+    if core.order == Order::Swapped {
+        let text = "privregs and shared_info stand the wrong way round, as xm dump-core left them";
+        block.row("sections", Cell::styled(DIM, text));
+    }
+    block
+}
+
+fn kind_of_guest(guest: Guest) -> &'static str {
+    match guest {
+        Guest::Pv => "paravirtual (PV)",
+        Guest::Hvm => "fully virtualised (HVM, VTi)",
+    }
 }
 
 fn stream(image: &Image) -> Block {
@@ -132,11 +172,7 @@ fn stream(image: &Image) -> Block {
         }
     }
     if let Some(guest) = image.guest() {
-        let kind = match guest {
-            Guest::Pv => "paravirtual (PV)",
-            Guest::Hvm => "fully virtualised (HVM, VTi)",
-        };
-        block.row("guest", kind);
+        block.row("guest", kind_of_guest(guest));
     }
     if let Some(prologue) = image.prologue {
         let bytes = prologue.p2m_size.checked_mul(image.page_size as u64);

@@ -28,6 +28,7 @@ const BARS: usize = 48;
 pub fn run(args: &Map) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         zero: true,
+        cores: true,
         ..Wanted::default()
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
@@ -89,7 +90,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
         "data": data,
     });
     if let Some(record) = extent.record {
-        value["offset"] = json!(checkpoint.pages.record_offset(record) + 8);
+        value["offset"] = json!(checkpoint.pages.page_offset(record));
         value["stride"] = json!(checkpoint.pages.stride());
     }
     value["first_pfn"] = json!(extent.pfns.start);
@@ -239,7 +240,7 @@ impl Drawing {
             let record = extent.record.map(|record| record as u64);
             let offset = extent
                 .record
-                .map(|record| checkpoint.pages.record_offset(record) + 8);
+                .map(|record| checkpoint.pages.page_offset(record));
             table.row([
                 Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.start)),
                 Cell::styled(ADDRESS, format!(".. {:#x}", extent.pfns.end)),

@@ -2,6 +2,7 @@
 
 pub mod batch;
 mod check;
+pub mod compare;
 pub mod completions;
 mod convert;
 pub mod decode;
@@ -9,11 +10,14 @@ mod dump;
 pub mod edit;
 pub mod encode;
 mod explain;
+pub mod extract;
+pub mod find;
 mod info;
 pub mod man;
 mod map;
 pub mod repair;
 pub mod report;
+pub mod simulate;
 
 use std::io::{self, Write};
 
@@ -39,7 +43,11 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Repair(args) => repair::run(args),
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
+        Command::Simulate(args) => simulate::run(args),
         Command::Map(args) => map::run(args),
+        Command::Extract(args) => extract::run(args),
+        Command::Compare(args) => compare::run(args),
+        Command::Find(args) => find::run(args),
     };
     done.unwrap_or_else(|failure| complain(&failure))
 }

@@ -129,6 +129,21 @@ impl Input {
         })
     }
 
+    /// Whether the first bytes, up to `count`, are what `what` looks for. They stay to be read.
+    pub fn peek(&mut self, count: usize, what: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
+        match &mut self.kind {
+            Kind::Mapped(mapped) => Ok(what(&mapped[..count.min(mapped.len())])),
+            Kind::Stream(stream) => {
+                let mut head = Vec::new();
+                stream.by_ref().take(count as u64).read_to_end(&mut head)?;
+                let found = what(&head);
+                let rest = std::mem::replace(stream, Box::new(io::empty()));
+                *stream = Box::new(Cursor::new(head).chain(rest));
+                Ok(found)
+            }
+        }
+    }
+
     /// Gives random access. A stream is copied to a file without a name for that.
     pub fn spool(self) -> io::Result<Mapped> {
         match self.kind {

@@ -29,6 +29,7 @@ enum Sink {
         file: BufWriter<NamedTempFile>,
         target: PathBuf,
         force: bool,
+        kind: Kind,
         /// Goes after `file`, which is removed by then.
         guard: RemovedOnSignal,
     },
@@ -40,6 +41,17 @@ impl OutputFile {
     /// Starts a file that will be called `target`; `-` is standard output. A file of that name is
     /// replaced with `force` only. Errors name the target.
     pub fn create(target: &Path, force: bool) -> io::Result<OutputFile> {
+        Self::start(target, force, Kind::Durable)
+    }
+
+    /// As [`Self::create`], for what was taken out of guest memory: only its owner may read it,
+    /// whatever the umask says and whoever could read a file of that name before. It can be taken out
+    /// again, so nobody waits for the disk.
+    pub fn create_secret(target: &Path, force: bool) -> io::Result<OutputFile> {
+        Self::start(target, force, Kind::Secret)
+    }
+
+    fn start(target: &Path, force: bool, kind: Kind) -> io::Result<OutputFile> {
         let stdout = target.as_os_str() == "-";
         let name = if stdout {
             "standard output".into()
@@ -49,11 +61,19 @@ impl OutputFile {
         let sink = if stdout {
             standard_output()
         } else {
-            create(target, force)
+            create(target, force, kind)
         };
         match sink {
             Ok(sink) => Ok(OutputFile { name, sink }),
             Err(error) => Err(named(&name, &error)),
+        }
+    }
+
+    /// The file, for writing anywhere in it; `None` where the output takes bytes in order only.
+    pub fn anywhere(&self) -> Option<&File> {
+        match &self.sink {
+            Sink::Temporary { file, .. } => Some(file.get_ref().as_file()),
+            Sink::Direct(_) => None,
         }
     }
 
@@ -74,9 +94,10 @@ impl OutputFile {
                 file,
                 target,
                 force,
+                kind,
                 guard,
             } => {
-                let done = complete(file, &target, force);
+                let done = complete(file, &target, force, kind);
                 drop(guard);
                 done
             }
@@ -119,7 +140,16 @@ fn standard_output() -> io::Result<Sink> {
     Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)))
 }
 
-fn create(target: &Path, force: bool) -> io::Result<Sink> {
+/// What becomes of the file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// It is on the disk before it gets its name.
+    Durable,
+    /// Nobody else may read it.
+    Secret,
+}
+
+fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
     let mut mode = 0o600; // guest memory holds secrets
     let mut target = target.to_owned();
     match fs::metadata(&target) {
@@ -137,6 +167,9 @@ fn create(target: &Path, force: bool) -> io::Result<Sink> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
+    if kind == Kind::Secret {
+        mode = 0o600;
+    }
     let mut prefix = OsString::from(".");
     prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
     prefix.push(".");
@@ -151,13 +184,21 @@ fn create(target: &Path, force: bool) -> io::Result<Sink> {
         file,
         target,
         force,
+        kind,
         guard,
     })
 }
 
-fn complete(file: BufWriter<NamedTempFile>, target: &Path, force: bool) -> io::Result<()> {
+fn complete(
+    file: BufWriter<NamedTempFile>,
+    target: &Path,
+    force: bool,
+    kind: Kind,
+) -> io::Result<()> {
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    file.as_file().sync_all()?;
+    if kind == Kind::Durable {
+        file.as_file().sync_all()?;
+    }
     if force {
         file.persist(target)?;
     } else {
@@ -166,6 +207,9 @@ fn complete(file: BufWriter<NamedTempFile>, target: &Path, force: bool) -> io::R
                 io::ErrorKind::AlreadyExists => exists(),
                 _ => error.error,
             })?;
+    }
+    if kind == Kind::Secret {
+        return Ok(());
     }
     // The new name has to reach the disk as well. Some file systems cannot do that for a
     // directory, and the file is complete by now.

@@ -1,5 +1,6 @@
 //! How things are shown, and files that are written whole or not at all.
 
+pub mod assemble;
 pub mod file;
 pub mod hexline;
 pub mod size;

@@ -1,5 +1,6 @@
 //! `info` as JSON.
 
+use ia64save_codec::elf::XenCore;
 use ia64save_codec::image::{Checkpoint, Image, MagicPfns, Vcpu};
 use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::arch_setup::ArchSetup;
@@ -32,6 +33,7 @@ pub fn info(loaded: &Loaded) -> Value {
         put("sha256", json!(digits(&digest)));
     }
     put("envelope", envelope(loaded));
+    put("core", loaded.file.core.as_ref().map_or(Value::Null, core));
     put(
         "format_version",
         json!(image.prologue.map(|prologue| prologue.version)),
@@ -79,6 +81,19 @@ pub fn info(loaded: &Loaded) -> Value {
     out.insert("complete".into(), json!(image.error.is_none()));
     out.insert("error".into(), json!(image.error.as_ref().map(finding)));
     Value::Object(out)
+}
+
+/// What a core says of itself.
+fn core(core: &XenCore) -> Value {
+    json!({
+        "guest": core.guest.name(),
+        "nr_vcpus": core.nr_vcpus,
+        "nr_pages": core.nr_pages,
+        "format_version": core.format_version.map(|(major, minor)| format!("{major}.{minor}")),
+        "xen_version": core.xen_version.map(|(major, minor)| format!("{major}.{minor}")),
+        "padding_pages": core.padding,
+        "order": core.order.name(),
+    })
 }
 
 fn envelope(loaded: &Loaded) -> Value {

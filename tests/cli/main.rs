@@ -6,8 +6,12 @@
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
+//! | `extract` | cores, memory and parts against what is known of every golden image |
+//! | `find` | hits against memory as it is |
+//! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
+//! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `repair` | bad images: repaired, or refused with a reason |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
@@ -17,8 +21,11 @@
 
 mod batch;
 mod check;
+mod compare;
 mod convert;
 mod dump;
+mod extract;
+mod find;
 mod info;
 mod input;
 mod map;
@@ -28,4 +35,5 @@ mod repair;
 mod report;
 mod screens;
 mod shell;
+mod simulate;
 mod tree;

@@ -110,3 +110,11 @@ impl Folder {
 pub fn arg(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
 }
+
+/// Bytes as pairs of hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
+    let pair = |byte: &u8| {
+        [byte >> 4, byte & 15].map(|digit| char::from(b"0123456789abcdef"[usize::from(digit)]))
+    };
+    bytes.iter().flat_map(pair).collect()
+}

@@ -49,6 +49,52 @@ fn goldens() {
 }
 
 #[test]
+fn contents() {
+    let folder = Folder::new();
+    for name in [
+        "real340-pv-2vcpu",
+        "r410-pv-live-balloon",
+        "r340-pv-nonlive-1vcpu",
+    ] {
+        let path = folder.file(&format!("{name}.sav"), &golden(name).bytes());
+        for what in ["elf-core", "virtual", "xen-core", "raw"] {
+            let option = format!("--{what}");
+            let out = folder.path("out");
+            insta::assert_snapshot!(
+                format!("extract-{what}-{name}"),
+                screen(&folder, &["extract", &option, arg(&path), "-o", arg(&out)])
+            );
+        }
+    }
+    let [a, b] = ["real340-pv-2vcpu", "r410-pv-live-balloon"]
+        .map(|name| folder.path(&format!("{name}.sav")));
+    insta::assert_snapshot!(
+        "compare-same",
+        screen(&folder, &["compare", arg(&a), arg(&a)])
+    );
+    let core = folder.path("core");
+    run(["extract", "--xen-core", arg(&a), "-o", arg(&core)]);
+    insta::assert_snapshot!("info-core", screen(&folder, &["info", arg(&core)]));
+    insta::assert_snapshot!("map-core", screen(&folder, &["map", arg(&core)]));
+    insta::assert_snapshot!(
+        "compare-core",
+        screen(&folder, &["compare", arg(&a), arg(&core)])
+    );
+    insta::assert_snapshot!(
+        "compare-different",
+        screen(&folder, &["compare", "--limit", "6", arg(&a), arg(&b)])
+    );
+    insta::assert_snapshot!(
+        "compare-strict",
+        screen(&folder, &["compare", "--strict", arg(&a), arg(&b)])
+    );
+    insta::assert_snapshot!(
+        "find-text",
+        screen(&folder, &["find", arg(&a), "--text", "xen-3.0-ia64"])
+    );
+}
+
+#[test]
 fn bad_images() {
     let folder = Folder::new();
     for case in hostile() {
@@ -64,7 +110,10 @@ fn bad_images() {
 #[test]
 fn help() {
     let folder = Folder::new();
-    for command in ["info", "check", "dump", "map", "explain", "convert"] {
+    let commands = [
+        "info", "check", "dump", "map", "explain", "convert", "extract", "compare", "find",
+    ];
+    for command in commands {
         insta::assert_snapshot!(format!("help-{command}"), screen(&folder, &[command, "-h"]));
     }
     insta::assert_snapshot!("help", screen(&folder, &["-h"]));

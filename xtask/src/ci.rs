@@ -3,14 +3,16 @@
 use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
-use crate::{cargo, dissector, generate, kaitai, licences, package, real_xen, report, spec, words};
+use crate::{
+    agent, cargo, dissector, generate, kaitai, licences, package, real_xen, report, spec, words,
+};
 
 /// A step by its name.
 type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 14] = [
+const STEPS: [Step; 16] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -22,9 +24,13 @@ const STEPS: [Step; 14] = [
     ("kaitai", kaitai::check),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
+    ("agent", agent::check),
     ("real-xen", real_xen::check),
     ("package", || package::check(false)),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
+    ("transfer", || {
+        cargo::transfer(&["--memory", "64", "--reps", "3"])
+    }),
 ];
 
 /// Runs every step, also after one has failed.

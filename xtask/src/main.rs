@@ -10,6 +10,7 @@
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
+//! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
 //! | `package` | crates for a registry, the Debian package, `cargo install` |
 //! | `ci` | all of it, in order |
@@ -17,6 +18,7 @@
 //! | `files` | the files of the project |
 //! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
+mod agent;
 mod cargo;
 mod ci;
 mod dissector;
@@ -46,6 +48,8 @@ cargo xtask STEP [OPTIONS]
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
   bench [...]     builds the release and measures it against cat; bench --help says more
+  transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
+                  says more
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
   generate [--check]
@@ -55,6 +59,8 @@ cargo xtask STEP [OPTIONS]
                   tshark shows with spec/ia64_save.lua with what is in the image; needs tshark
   pattern         evaluates spec/ia64_save.hexpat on every golden image; SKIPPED without plcli, the
                   evaluator of ImHex's pattern language
+  agent           compiles driver-xen/agent with every C compiler that is here, and for ia64 where there
+                  is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
@@ -93,10 +99,12 @@ fn main() -> ExitCode {
         ("words", []) => words::check(),
         ("kaitai", []) => kaitai::check(),
         ("bench", rest) => cargo::bench(rest),
+        ("transfer", rest) => cargo::transfer(rest),
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),
         ("pattern", []) => dissector::pattern(),
+        ("agent", []) => agent::check(),
         ("real-xen", []) => real_xen::check(),
         ("report", []) => report::check(None),
         ("report", [shots]) => report::check(Some(shots)),

@@ -22,7 +22,7 @@ fn pages<'a>(context: &Context<'a>) -> impl Iterator<Item = (Round<'a>, Fields<'
         let pfn = checkpoint.start_info_pfn().filter(|_| pv)?;
         let record = checkpoint.pages.last(pfn)?;
         let page = image.page(checkpoint, record)?;
-        let offset = checkpoint.pages.record_offset(record) + 8;
+        let offset = checkpoint.pages.page_offset(record);
         let place = round.place(Part::StartInfo);
         Some((round, Fields::at(place, layout?, page, offset)))
     })

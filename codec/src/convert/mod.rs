@@ -59,7 +59,7 @@
 //! ```
 
 mod blob;
-mod context;
+pub(crate) mod context;
 mod conversion;
 mod fields;
 mod head;

@@ -12,6 +12,8 @@ use crate::ram::RamMap;
 pub struct PageIndex {
     offset: u64,
     stride: u64,
+    /// Bytes of a record in front of its page: the gmfn, or nothing in a core.
+    lead: u64,
     /// By record number.
     pfns: Vec<u64>,
     /// Record numbers by pfn, copies of one pfn in stream order. Empty where `pfns` ascends.
@@ -37,8 +39,22 @@ impl PageIndex {
         PageIndex {
             offset,
             stride: 8 + page_size as u64,
+            lead: 8,
             ..PageIndex::default()
         }
+    }
+
+    /// An index of bare pages that follow one another from `offset` on: those of a core, whose pfns
+    /// stand elsewhere.
+    pub(crate) fn of_bare_pages(offset: u64, page_size: usize, pfns: Vec<u64>) -> Self {
+        let mut index = PageIndex {
+            offset,
+            stride: page_size as u64,
+            pfns,
+            ..PageIndex::default()
+        };
+        index.finish();
+        index
     }
 
     pub(super) fn extend(&mut self, pfns: impl Iterator<Item = u64>) {
@@ -114,6 +130,11 @@ impl PageIndex {
     /// Where a record begins in the file.
     pub fn record_offset(&self, record: usize) -> u64 {
         self.offset + record as u64 * self.stride
+    }
+
+    /// Where the page of a record begins in the file.
+    pub fn page_offset(&self, record: usize) -> u64 {
+        self.record_offset(record) + self.lead
     }
 
     /// Where the terminator is; `None` where the stream ended before it.

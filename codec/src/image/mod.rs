@@ -87,7 +87,10 @@ impl Image {
 
     /// The kind of guest.
     pub fn guest(&self) -> Option<Guest> {
-        self.head.as_ref().map(|head| head.guest)
+        match (&self.head, &self.detection) {
+            (Some(head), _) => Some(head.guest),
+            (None, detection) => Some(detection.as_ref()?.guest),
+        }
     }
 
     /// The dialect; `None` where it is ambiguous or was never settled.
@@ -130,7 +133,7 @@ impl Image {
         if let Some((_, page)) = checkpoint.kept.iter().find(|(kept, _)| *kept == record) {
             return Some(page);
         }
-        let offset = usize::try_from(checkpoint.pages.record_offset(record)).ok()? + 8;
+        let offset = usize::try_from(checkpoint.pages.page_offset(record)).ok()?;
         self.data
             .as_ref()?
             .get(offset..offset.checked_add(self.page_size)?)
@@ -159,7 +162,9 @@ impl Image {
             return None;
         }
         let pfn = self.checkpoints.get(checkpoint)?.start_info_pfn()?;
-        let (record, page) = self.page_of(checkpoint, pfn)?;
-        Some((record + 8, page))
+        let (offset, page) = self.page_of(checkpoint, pfn)?;
+        let lead = self.checkpoints[checkpoint].pages.page_offset(0)
+            - self.checkpoints[checkpoint].pages.offset();
+        Some((offset + lead, page))
     }
 }

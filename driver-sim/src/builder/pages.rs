@@ -1,6 +1,7 @@
 //! What is in the memory of a domain.
 
 use ia64save_codec::Guest;
+use ia64save_codec::dialect::SharedInfoLayout;
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::nvram::{NVRAM_SIGNATURE, NvramSaveAddr};
 use ia64save_codec::wire::start_info::START_INFO_MAGIC;
@@ -30,7 +31,7 @@ pub(super) fn write(
     let machine = host.machine();
     let page_size = machine.page_size;
     fill(spec, host, domid, map, present)?;
-    if machine.era.dialect().spec().version.has_memmap() {
+    if has_memmap(machine.era) {
         let bytes = map.memmap_bytes(page_size);
         for (pfn, page) in map.memmap.clone().zip(bytes.chunks(page_size)) {
             host.guest_write(domid, pfn, 0, page)?;
@@ -52,6 +53,12 @@ pub(super) fn write(
     let frame = host.domain_info(domid)?.shared_info_frame;
     let page = shared_info(spec, machine.era, map, page_size);
     host.guest_write(domid, frame, 0, &page)
+}
+
+/// Guests have a memory map in their memory from b4835ed4dd (2007-05-21) on, months before it was
+/// saved.
+fn has_memmap(era: Era) -> bool {
+    era.shared_info() == SharedInfoLayout::S2
 }
 
 fn fill(
@@ -137,7 +144,7 @@ fn shared_info(spec: &GuestSpec, era: Era, map: &Map, page_size: usize) -> Vec<u
     fields.set("wc_nsec", random.below(1_000_000_000));
     fields.set("arch.start_info_pfn", map.start_info.unwrap_or(0));
     fields.set("arch.evtchn_vector", EVTCHN_VECTOR);
-    if era.dialect().spec().version.has_memmap() {
+    if has_memmap(era) {
         fields.set(
             "arch.memmap_info_num_pages",
             map.memmap.end - map.memmap.start,

@@ -1,6 +1,7 @@
 //! A domain.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
@@ -8,7 +9,7 @@ use ia64save_codec::transfer::ports::ShutdownReason;
 
 use super::era::Era;
 use super::hvm::Devices;
-use super::memory::Memory;
+use super::memory::{Memory, Pool};
 use super::vcpu::{Shared, Vcpu, fresh_privregs};
 use crate::workload::{Script, Workload};
 
@@ -77,10 +78,11 @@ impl Domain {
         vcpus: u32,
         max_pages: u64,
         page_size: usize,
+        pool: &Arc<Pool>,
     ) -> Self {
         let mut domain = Domain {
             guest,
-            memory: Memory::new(page_size),
+            memory: Memory::new(page_size, pool),
             max_pages,
             vcpus: (0..vcpus).map(|_| Vcpu::new(era, guest)).collect(),
             paused: true,

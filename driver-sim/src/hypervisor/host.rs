@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use ia64save_codec::transfer::ports::Errno;
+use ia64save_codec::transfer::ports::{Errno, PortCall};
 
 use super::count::{Counts, Leftovers, Op};
 use super::domain::Domain;
 use super::era::Era;
-use super::fault::Faults;
+use super::fault::{Fault, Faults};
+use super::memory::Pool;
 use super::vcpu::Registers;
 
 /// Number of a domain.
@@ -59,6 +60,7 @@ pub(crate) struct State {
     pub(crate) machine: Machine,
     pub(crate) domains: BTreeMap<DomId, Domain>,
     next: DomId,
+    pub(crate) pool: Arc<Pool>,
     pub(crate) now: Duration,
     pub(crate) counts: Counts,
     pub(crate) faults: Faults,
@@ -72,6 +74,7 @@ impl Host {
                 machine,
                 domains: BTreeMap::new(),
                 next: 1,
+                pool: Arc::default(),
                 now: Duration::ZERO,
                 counts: Counts::default(),
                 faults: Faults::default(),
@@ -87,6 +90,14 @@ impl Host {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         // Nothing in here leaves the state half changed when it panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// From now on the machine keeps the memory of domains that go, scrubbed, for those that come; and
+    /// it has enough for so many pages at hand. Otherwise each domain's memory comes from the system
+    /// and goes back there.
+    pub fn keep_memory(&self, pages: u64) {
+        let state = self.state();
+        state.pool.warm(state.machine.page_size, pages);
     }
 
     /// What the machine is like.
@@ -125,6 +136,12 @@ impl Host {
             left.paused += u64::from(domain.paused && !domain.dying);
         }
         left
+    }
+
+    /// Counts a call that a driver makes by another way than the ports, and says whether it is planned
+    /// to fail.
+    pub fn strike(&self, call: PortCall) -> Option<Fault> {
+        self.faults(|faults| faults.next(call))
     }
 
     /// Looks at or changes which calls fail.

@@ -6,6 +6,7 @@
 //! as memory goes.
 
 use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::P2mEntry;
@@ -63,8 +64,46 @@ impl Chunk {
     }
 }
 
+/// Memory of the machine that no domain has at the moment, chunk by chunk, scrubbed. A machine that
+/// keeps none takes what it needs from the system each time.
+#[derive(Debug, Default)]
+pub(crate) struct Pool {
+    chunks: Mutex<Option<Vec<Vec<u8>>>>,
+}
+
+impl Pool {
+    /// Keeps memory from now on, and has as much of it at hand, touched, as these pages take.
+    pub(crate) fn warm(&self, page_size: usize, pages: u64) {
+        let count = pages.div_ceil(CHUNK);
+        // Writing the last bit of each byte faults every page in.
+        let chunks = (0..count).map(|_| {
+            let mut chunk = vec![1; page_size * CHUNK as usize];
+            chunk.fill(0);
+            chunk
+        });
+        let chunks = chunks.collect();
+        *self.chunks.lock().unwrap_or_else(PoisonError::into_inner) = Some(chunks);
+    }
+
+    fn take(&self) -> Option<Vec<u8>> {
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        chunks.as_mut()?.pop()
+    }
+
+    fn give_back(&self, taken: impl Iterator<Item = Vec<u8>>) {
+        let mut chunks = self.chunks.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(chunks) = chunks.as_mut() {
+            chunks.extend(taken.filter(|chunk| !chunk.is_empty()).map(|mut chunk| {
+                chunk.fill(0);
+                chunk
+            }));
+        }
+    }
+}
+
 pub(crate) struct Memory {
     page_size: usize,
+    pool: Arc<Pool>,
     chunks: BTreeMap<u64, Box<Chunk>>,
     /// Pages that belong to the domain.
     pages: u64,
@@ -72,10 +111,18 @@ pub(crate) struct Memory {
     zeros: Vec<u8>,
 }
 
+impl Drop for Memory {
+    fn drop(&mut self) {
+        let chunks = std::mem::take(&mut self.chunks).into_values();
+        self.pool.give_back(chunks.map(|chunk| chunk.bytes));
+    }
+}
+
 impl Memory {
-    pub(crate) fn new(page_size: usize) -> Self {
+    pub(crate) fn new(page_size: usize, pool: &Arc<Pool>) -> Self {
         Memory {
             page_size,
+            pool: Arc::clone(pool),
             chunks: BTreeMap::new(),
             pages: 0,
             log_dirty: false,
@@ -229,7 +276,8 @@ impl Memory {
             return None;
         }
         if chunk.bytes.is_empty() {
-            chunk.bytes = vec![0; page_size * CHUNK as usize];
+            let spare = self.pool.take();
+            chunk.bytes = spare.unwrap_or_else(|| vec![0; page_size * CHUNK as usize]);
         }
         let start = at as usize * page_size;
         chunk.bytes.get_mut(start..start + page_size)
@@ -318,7 +366,7 @@ mod tests {
 
     #[test]
     fn writes_are_seen_as_a_real_hypervisor_sees_them() {
-        let mut memory = Memory::new(64);
+        let mut memory = Memory::new(64, &Arc::default());
         for gpfn in [1, 5, 4000] {
             assert!(memory.add(gpfn) && !memory.add(gpfn));
         }
@@ -348,7 +396,7 @@ mod tests {
 
     #[test]
     fn entries_say_what_is_there() {
-        let mut memory = Memory::new(64);
+        let mut memory = Memory::new(64, &Arc::default());
         memory.add(2047);
         memory.add(2048);
         memory.add_io(2050);

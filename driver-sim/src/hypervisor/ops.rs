@@ -2,6 +2,7 @@
 //!
 //! Each operation is one call as a tool makes it: it is counted once, however many pages it moves.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
@@ -38,7 +39,14 @@ impl Host {
         let machine = state.machine;
         state.count(Op::MaxVcpus);
         state.count(Op::MaxMem);
-        let domain = Domain::new(machine.era, guest, vcpus, max_pages, machine.page_size);
+        let domain = Domain::new(
+            machine.era,
+            guest,
+            vcpus,
+            max_pages,
+            machine.page_size,
+            &state.pool,
+        );
         Ok(state.add(domain))
     }
 
@@ -107,6 +115,22 @@ impl Host {
         let mut state = self.state();
         state.count(Op::MaxMem);
         state.domain(domid)?.max_pages = pages;
+        Ok(())
+    }
+
+    /// Changes how many vcpus a domain has that has nothing else yet.
+    pub fn set_max_vcpus(&self, domid: DomId, vcpus: u32) -> Result<(), Errno> {
+        let mut state = self.state();
+        state.count(Op::MaxVcpus);
+        let machine = state.machine;
+        let pool = Arc::clone(&state.pool);
+        let domain = state.domain(domid)?;
+        let blank = domain.memory.pages() == 0 && !domain.setup.done;
+        if vcpus == 0 || vcpus > MOST_VCPUS || !blank {
+            return Err(Errno::EINVAL);
+        }
+        let (guest, pages) = (domain.guest, domain.max_pages);
+        *domain = Domain::new(machine.era, guest, vcpus, pages, machine.page_size, &pool);
         Ok(())
     }
 
@@ -197,6 +221,19 @@ impl Host {
             return Err(Errno::EFAULT);
         }
         domain.memory.entries(first, entries);
+        Ok(())
+    }
+
+    /// Vcpus of a domain that are up: what `getdomaininfo` says besides.
+    pub fn online_vcpus(&self, domid: DomId) -> Result<u32, Errno> {
+        let mut state = self.state();
+        let vcpus = &state.any_domain(domid)?.vcpus;
+        Ok(vcpus.iter().filter(|vcpu| vcpu.online).count() as u32)
+    }
+
+    /// What the hypervisor itself knows of the p2m: `getmemlist` answers by it.
+    pub fn p2m(&self, domid: DomId, first: u64, entries: &mut [P2mEntry]) -> Result<(), Errno> {
+        self.state().domain(domid)?.memory.entries(first, entries);
         Ok(())
     }
 

@@ -1,4 +1,5 @@
-//! What a restore did to a domain.
+//! What a restore did to a domain, as the domain saw it: what a restore says of itself is held
+//! against this.
 
 use std::ops::Range;
 

@@ -229,7 +229,7 @@ mod tests {
     use ia64save_codec::transfer::bitmap::PfnBitmap;
 
     fn dirtied(pattern: Pattern, times: u32) -> Vec<u64> {
-        let mut memory = Memory::new(64);
+        let mut memory = Memory::new(64, &std::sync::Arc::default());
         for gpfn in (0..100).chain(200..300) {
             memory.add(gpfn);
         }
@@ -259,7 +259,7 @@ mod tests {
 
     #[test]
     fn a_balloon_takes_pages_and_gives_them_back() {
-        let mut memory = Memory::new(64);
+        let mut memory = Memory::new(64, &std::sync::Arc::default());
         (0..80).for_each(|gpfn| assert!(memory.add(gpfn)));
         let mut workload = Workload::new(Pattern::Idle, 0, 5, std::iter::once(0..80).collect())
             .ballooning(Duration::from_millis(1));

@@ -131,8 +131,8 @@ impl Release {
     /// This release with a dialect of the trees around it, if it can be one of theirs: the version
     /// numbers of trees between releases do not tell them apart.
     pub fn speaking(&self, dialect: Dialect) -> Option<Release> {
-        let own = Release::of(dialect)?;
-        (own.interface == self.interface).then_some(Release { dialect, ..*self })
+        let near = dialect == self.dialect || Release::of(dialect)?.interface == self.interface;
+        near.then_some(Release { dialect, ..*self })
     }
 
     /// Whether its tools read the physical map from a table that the hypervisor exposes, rather than
@@ -164,6 +164,8 @@ mod tests {
         assert_eq!(Release::find(5, 0x3_0000).unwrap().name, "3.1");
         assert_eq!(Release::find(4, 0x3_0000).unwrap().name, "3.0.4");
         assert!(Release::find(5, 0x3_0007).is_none());
+        let latest = Release::find(6, 0x4_0000).unwrap();
+        assert!(latest.speaking(Dialect::D11).is_some());
         assert!(
             Release::of(Dialect::D11)
                 .unwrap()

@@ -15,8 +15,6 @@ use crate::hypervisor::Pointed;
 use crate::hypervisor::{Direct, Hypervisor, Info};
 use crate::transport::{Argument, Buffer, DomainId, Hypercall, Layout, Region, Transport};
 
-/// Entries of the physical map in one of its pages.
-const ENTRIES_PER_PAGE: u64 = 16384 / 8;
 /// Most pages of a memory map that are read; no hypervisor accepts more than one.
 const MEMMAP_PAGES: u32 = 16;
 /// Interface version of 4.0.
@@ -132,7 +130,10 @@ impl Ia64 {
     ) -> Result<(u64, u64), Errno> {
         let layout = *self.spec().shared_info.last().ok_or(Errno::ENOSYS)?;
         let page = Self::page(xen, info.domain, info.shared_info_frame)?;
-        let shared = SharedInfo::parse(layout, &page).ok_or(Errno::EPROTO)?;
+        let Some(shared) = SharedInfo::parse(layout, &page) else {
+            // Pages shorter than any real one: a map takes one page, and only the hypervisor knows which.
+            return Ok((u64::MAX, 1));
+        };
         let pages = shared.memmap_info_num_pages().ok_or(Errno::ENOSYS)?;
         let pfn = shared.memmap_info_pfn().ok_or(Errno::ENOSYS)?;
         if pages == 0 || pages > MEMMAP_PAGES {
@@ -220,8 +221,9 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
             return Ok(());
         }
         let mut memmap = memmap.ok_or(Errno::EINVAL)?.to_vec();
-        let pages = entries.div_ceil(ENTRIES_PER_PAGE).max(1);
         let page_size = xen.page_size();
+        let entries_per_page = page_size as u64 / 8;
+        let pages = entries.div_ceil(entries_per_page).max(1);
         let bytes = usize::try_from(pages)
             .ok()
             .and_then(|pages| pages.checked_mul(page_size))
@@ -251,7 +253,7 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
         }
         self.table = Some(Table::Exposed {
             region,
-            entries: pages * ENTRIES_PER_PAGE,
+            entries: pages * entries_per_page,
         });
         Ok(())
     }

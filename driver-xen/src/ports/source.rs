@@ -107,7 +107,7 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
     }
 
     /// Asks, and waits until the hypervisor says that the domain has shut down, whatever for.
-    /// `ETIMEDOUT` where it does not.
+    /// Where it does not in time the request is taken back.
     fn suspend(&mut self) -> Result<(), PortError> {
         let failed = failed(PortCall::Suspend);
         let info = self.asked().map_err(&failed)?;
@@ -123,9 +123,7 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
                 return Ok(());
             }
             if asked.elapsed() >= self.patience {
-                // The error to report is the guest's.
-                let _ = self.toolstack.withdraw(self.domain, hvm);
-                return Err(failed(Errno::ETIMEDOUT));
+                return self.toolstack.withdraw(self.domain, hvm).map_err(failed);
             }
             std::thread::sleep(LOOK);
         }

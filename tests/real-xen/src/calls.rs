@@ -412,7 +412,7 @@ fn log_dirty(xen: &mut Xen<'_>) -> Outcome {
         xen.unpause(domain)?;
         guest::steps(xen, domain, 200)?;
         let state = guest::suspend(xen, domain)?;
-        let swept = u64::from(state.counter >> 8) + 1;
+        let swept = u64::from(state.counter >> guest::STEPS) + 1;
         let expected: Vec<u64> = std::iter::once(2)
             .chain(guest::HOT)
             .chain(guest::SWEEP.take(swept.min(512) as usize))

@@ -1,7 +1,7 @@
 //! A guest that can be foretold: 97 bytes of code, 8 MiB of memory, one vcpu, no paging.
 //!
 //! It counts. At step `c` it writes `c` into page `c % 32` of the *hot* pages, having looked that the
-//! value it wrote there 32 steps before is still there, and into page `c / 256 % 512` of the *sweep*.
+//! value it wrote there 32 steps before is still there, and into page `c / 65536 % 512` of the *sweep*.
 //! So what every page holds follows from the counter alone, a page that a live save lost is noticed by
 //! the guest itself, and the set of dirty pages is known. All other pages hold a pattern and stay as
 //! they are.
@@ -43,7 +43,7 @@ pub const SHARED_INFO: u64 = FRAMES;
 const CODE: u64 = 1;
 const CONTROL: u64 = 2;
 /// log2 of the steps that go into one page of the sweep.
-const STEPS: u32 = 8;
+pub const STEPS: u32 = 16;
 
 /// The program, for address 0x1000.
 #[rustfmt::skip]
@@ -62,7 +62,7 @@ const PROGRAM: [u8; 97] = [
     0xff, 0x46, 0x0c,                         //       inc dword [esi+12]      ; a page was lost
     0x89, 0x83, 0x00, 0x00, 0x01, 0x00,       // good: mov [ebx+HOT], eax
     0x89, 0xc3,                               //       mov ebx, eax
-    0xc1, 0xeb, 0x08,                         //       shr ebx, 8
+    0xc1, 0xeb, STEPS as u8,                  //       shr ebx, STEPS
     0x81, 0xe3, 0xff, 0x01, 0x00, 0x00,       //       and ebx, 511
     0xc1, 0xe3, 0x0c,                         //       shl ebx, 12
     0x89, 0x83, 0x00, 0x00, 0x10, 0x00,       //       mov [ebx+SWEEP], eax
@@ -157,13 +157,11 @@ pub fn frames() -> Vec<u64> {
 
 /// A page that looks like no other.
 fn pattern(frame: u64) -> Vec<u8> {
-    let mut state = (frame + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let mut page = vec![0; PAGE];
-    for word in page.chunks_exact_mut(8) {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        word.copy_from_slice(&state.to_le_bytes());
+    let mut word = (frame + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let mut page = Vec::with_capacity(PAGE);
+    for _ in 0..PAGE / 8 {
+        page.extend_from_slice(&word.to_le_bytes());
+        word = word.rotate_left(5).wrapping_add(frame);
     }
     page
 }
@@ -264,8 +262,8 @@ pub fn steps(xen: &mut Xen<'_>, domain: DomainId, steps: u32) -> Outcome {
     })
 }
 
-/// Asks it to suspend itself, and waits until it has.
-pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
+/// Asks it to suspend itself; the number that it will have seen then.
+pub fn ask(xen: &mut Xen<'_>, domain: DomainId) -> Result<u32, Failure> {
     let seen = state(xen, domain)?.seen;
     let mut mail = vec![0; PAGE];
     put32(&mut mail, 0, seen + 1);
@@ -274,12 +272,18 @@ pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
         xen.write(domain, &[MAIL], &mail)?[0],
         Ok(()),
     )?;
+    Ok(seen + 1)
+}
+
+/// Asks it to suspend itself, and waits until it has.
+pub fn suspend(xen: &mut Xen<'_>, domain: DomainId) -> Result<State, Failure> {
+    let asked = ask(xen, domain)?;
     wait("the guest suspends itself", || {
         Ok(xen.info(domain)?.shutdown().is_some())
     })?;
     equal("shutdown reason", xen.info(domain)?.shutdown(), Some(2))?;
     let state = state(xen, domain)?;
-    equal("number seen", state.seen, seen + 1)?;
+    equal("number seen", state.seen, asked)?;
     Ok(state)
 }
 

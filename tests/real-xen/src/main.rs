@@ -7,42 +7,79 @@
 //! | [`calls`] | every generic call, as it succeeds and as it fails |
 //! | [`behaviours`] | what a real Xen does and a mock would not |
 //! | [`ioctls`] | privcmd's ioctls one by one |
+//! | [`profile`] | the driver for a domain of x86 |
+//! | [`generic`] | the driver's own generic calls, over each of its back ends |
+//! | [`transfer`] | the running guest saved, restored, saved live and migrated |
 //! | [`numbers`] | what batches are worth |
 //! | [`report`] | what a test is, and how it is told |
 
+extern crate alloc;
+
 mod behaviours;
 mod calls;
+mod generic;
 mod guest;
 mod ioctls;
 mod numbers;
+mod profile;
 mod report;
+mod transfer;
 mod x86;
 
 use std::process::ExitCode;
 
+use ia64save_xen::Transport;
+use ia64save_xen::hypervisor::Direct;
 use ia64save_xen::privcmd::Privcmd;
-use report::Report;
+use profile::Open;
+use report::{Failure, Outcome, Report};
 use x86::Xen;
+
+fn privcmd() -> Result<Box<dyn Transport>, Failure> {
+    match Privcmd::open() {
+        Ok(privcmd) => Ok(Box::new(privcmd)),
+        Err(error) => Err(Failure(error.to_string())),
+    }
+}
+
+/// Everything that goes through hypercalls as bytes, over one way to the hypervisor.
+fn hypercalls(report: &mut Report, way: &str, open: Open<'_>) -> Outcome {
+    let mut transport = open()?;
+    let mut xen = Xen {
+        transport: transport.as_mut(),
+    };
+    for (name, test) in [calls::TESTS, behaviours::TESTS].concat() {
+        report.run(&format!("{way}/{name}"), || test(&mut xen));
+    }
+    let mut direct = Direct::new(open()?, profile::release());
+    for (name, test) in generic::TESTS {
+        report.run(&format!("{way}/driver/{name}"), || {
+            test(&mut xen, &mut direct)
+        });
+    }
+    for (name, test) in transfer::TESTS {
+        report.run(&format!("{way}/transfer/{name}"), || test(&mut xen, open));
+    }
+    report.run(&format!("{way}/numbers"), || {
+        numbers::measure(&mut xen, way)
+    });
+    Ok(())
+}
 
 fn main() -> ExitCode {
     let mut report = Report::new(std::env::args().skip(1).collect());
-    let mut transport = match Privcmd::open() {
-        Ok(transport) => transport,
-        Err(error) => {
-            println!("FAILED privcmd: {error}");
-            return ExitCode::FAILURE;
+    let ran = hypercalls(&mut report, "privcmd", &privcmd).and_then(|()| {
+        let mut transport = privcmd()?;
+        let mut xen = Xen {
+            transport: transport.as_mut(),
+        };
+        for (name, test) in ioctls::TESTS {
+            report.run(name, || test(&mut xen));
         }
-    };
-    let mut xen = Xen {
-        transport: &mut transport,
-    };
-    for (name, test) in [calls::TESTS, behaviours::TESTS, ioctls::TESTS].concat() {
-        report.run(name, || test(&mut xen));
+        Ok(())
+    });
+    if let Err(failure) = ran {
+        report.tell("a way to the hypervisor", Err(failure));
     }
-    report.run("numbers", || numbers::measure(&mut xen, "privcmd"));
-    if report.end() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    ExitCode::from(report.end())
 }

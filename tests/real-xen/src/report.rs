@@ -1,6 +1,7 @@
 //! What a test is, and how it is told: one line each.
 
 use std::fmt;
+use std::time::{Duration, Instant};
 
 use ia64save_codec::transfer::ports::{Errno, PortError};
 
@@ -69,6 +70,8 @@ pub struct Report {
     words: Vec<String>,
     passed: usize,
     failed: usize,
+    /// How long each took.
+    times: Vec<(Duration, String)>,
 }
 
 impl Report {
@@ -78,6 +81,7 @@ impl Report {
             words,
             passed: 0,
             failed: 0,
+            times: Vec::new(),
         }
     }
 
@@ -88,10 +92,17 @@ impl Report {
 
     /// Runs one and prints its line.
     pub fn run(&mut self, name: &str, test: impl FnOnce() -> Outcome) {
-        if !self.wants(name) {
-            return;
+        if self.wants(name) {
+            let began = Instant::now();
+            let outcome = test();
+            self.times.push((began.elapsed(), name.into()));
+            self.tell(name, outcome);
         }
-        match test() {
+    }
+
+    /// Counts a test that has run, and prints its line.
+    pub fn tell(&mut self, name: &str, outcome: Outcome) {
+        match outcome {
             Ok(()) => {
                 self.passed += 1;
                 println!("ok {name}");
@@ -103,9 +114,17 @@ impl Report {
         }
     }
 
-    /// The last line; whether all is well. No test at all is not.
-    pub fn end(&self) -> bool {
+    /// The last line, and the exit code: 0 all is well, 1 it is not, 4 no test was chosen.
+    pub fn end(mut self) -> u8 {
+        self.times.sort_by(|a, b| b.cmp(a));
+        for (time, name) in self.times.iter().take(5) {
+            println!("{:.1} s for {name}", time.as_secs_f64());
+        }
         println!("{} passed, {} failed", self.passed, self.failed);
-        self.failed == 0 && self.passed > 0
+        match (self.passed, self.failed) {
+            (0, 0) => 4,
+            (_, 0) => 0,
+            _ => 1,
+        }
     }
 }

@@ -49,7 +49,7 @@ pub(super) fn name_in_a(name: &str) -> Option<&'static str> {
 }
 
 /// The path in B to F of a field of A; `None` where they have none that means the same.
-fn name_elsewhere(path: &str) -> Option<String> {
+pub(crate) fn name_elsewhere(path: &str) -> Option<String> {
     if let Some((_, name)) = NAMES.iter().find(|(a, _)| *a == path) {
         return Some((*name).to_string());
     }

@@ -12,7 +12,7 @@
 //! | rr | not filled before D8; what stands there must not be loaded | here |
 //! | privregs_pfn | machine frame, then guest frame; a constant for HVM | here |
 
-mod frame;
+pub(crate) mod frame;
 mod psr;
 mod stack;
 

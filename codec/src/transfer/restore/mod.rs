@@ -99,7 +99,9 @@ pub struct Fed {
 #[derive(Debug, PartialEq, Eq)]
 enum Stage {
     Open,
+    /// The domain is restored, and nobody has taken it over yet.
     Done,
+    Finished,
     Failed(TransferError),
 }
 
@@ -181,7 +183,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
         loop {
             match &self.stage {
                 Stage::Open => {}
-                Stage::Done => {
+                Stage::Done | Stage::Finished => {
                     return Ok(Fed {
                         consumed,
                         wanted: 0,
@@ -225,8 +227,8 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
             let (part, offset) = (self.decoder.part(), self.decoder.offset());
             return Err(self.fail(part, offset, Cause::Abandoned));
         }
-        match &self.stage {
-            Stage::Failed(error) => Err(error.clone()),
+        match core::mem::replace(&mut self.stage, Stage::Finished) {
+            Stage::Failed(error) => Err(error),
             _ => Ok(core::mem::take(&mut self.done)),
         }
     }
@@ -382,7 +384,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
 
 impl<T: TargetDomain> Drop for Restore<'_, T> {
     fn drop(&mut self) {
-        if self.stage == Stage::Open {
+        if matches!(self.stage, Stage::Open | Stage::Done) {
             let (part, offset) = (self.decoder.part(), self.decoder.offset());
             self.fail(part, offset, Cause::Abandoned);
         }

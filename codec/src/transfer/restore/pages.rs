@@ -1,5 +1,6 @@
 //! Populating, writing, giving back.
 
+use alloc::collections::BTreeSet;
 use alloc::format;
 use core::ops::Range;
 
@@ -105,10 +106,11 @@ impl<T: TargetDomain> Restore<'_, T> {
     fn find(&mut self, pfns: impl ExactSizeIterator<Item = u64>, there: bool) -> Result<(), Cause> {
         self.pfns.clear();
         let mut ascending = true;
+        let mut seen = BTreeSet::new();
         let mut pfns = pfns.peekable();
         while let Some(first) = pfns.next() {
             let mut run = first..first.saturating_add(1);
-            while pfns.next_if_eq(&run.end).is_some() {
+            while run.end < u64::MAX && pfns.next_if_eq(&run.end).is_some() {
                 run.end += 1;
             }
             self.look(&run)?;
@@ -116,8 +118,11 @@ impl<T: TargetDomain> Restore<'_, T> {
                 if entry.is_allocated() != there {
                     continue;
                 }
-                ascending &= self.pfns.last().is_none_or(|last| *last < pfn);
-                if ascending || !self.pfns.contains(&pfn) {
+                if ascending && self.pfns.last().is_some_and(|last| *last >= pfn) {
+                    ascending = false;
+                    seen.extend(self.pfns.iter().copied());
+                }
+                if ascending || seen.insert(pfn) {
                     self.pfns.push(pfn);
                 }
             }

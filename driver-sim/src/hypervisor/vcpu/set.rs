@@ -376,7 +376,12 @@ fn register_stack(frame: Frame<'_>, given: &Fields<&[u8]>) -> Result<Stack, Refu
     if bytes > most {
         return Err(Refusal::Fails(Errno::EINVAL));
     }
-    let registers = stack::registers(bspstore, bspstore.wrapping_add(bytes));
+    let registers = if frame.machine.era.dialect().spec().context >= ContextLayout::E {
+        stack::registers(bspstore, bspstore.wrapping_add(bytes))
+    } else {
+        // Up to D the difference counts the host's slots, not the guest's.
+        stack::registers_in(host, bytes >> 3)
+    };
     let wedge = |errno| {
         // The marker of a stack that no processor has stays behind.
         if registers > frame.machine.stacked_registers {

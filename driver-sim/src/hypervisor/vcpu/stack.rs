@@ -9,7 +9,7 @@ pub(super) fn registers(bspstore: u64, bsp: u64) -> u64 {
 }
 
 /// Registers in so many slots, the first of which has this place within its 64.
-fn registers_in(place: u64, slots: u64) -> u64 {
+pub(super) fn registers_in(place: u64, slots: u64) -> u64 {
     slots - (place + slots) / 64
 }
 

@@ -1,0 +1,32 @@
+//! Two images, compared by what they mean: what a restore of each would make.
+//!
+//! Where copies of a page stand, how often a live save sent them, how long a map of vcpus is, in which
+//! order records come: none of that is state. Bytes that the specification names as padding or
+//! garbage (spec 3.3, 4.1, 8.3, 10.6) count only when asked for.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `difference` | [`Difference`], and the [`Report`] that gathers them |
+//! | `structure` | two structures, field by field, by name |
+//! | `meaning` | which fields mean the same in two dialects |
+//! | `state` | [`state`]: everything but pages |
+//! | `pages` | [`PagePairs`]: which pages to compare; the caller has the bytes and the threads |
+
+mod difference;
+mod meaning;
+mod pages;
+mod state;
+mod structure;
+
+pub use difference::{Difference, Report};
+pub use pages::PagePairs;
+pub use state::state;
+
+/// What counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Padding and uninitialised bytes count too.
+    pub garbage: bool,
+    /// Most differences that are kept; all are counted.
+    pub limit: usize,
+}

@@ -1,0 +1,241 @@
+//! A core for debuggers: the memory in program headers, the registers in notes.
+
+use alloc::format;
+use alloc::vec::Vec;
+
+use object::Endianness;
+use object::elf;
+use object::write::elf::{FileHeader, ProgramHeader, Writer};
+
+use super::note;
+use super::sketch::Sketch;
+use crate::dialect::ContextLayout;
+use crate::error::Error;
+use crate::image::Image;
+use crate::memory::{Assembly, Content, Memory, Piece};
+use crate::translate::View;
+use crate::wire::vcpu_context::Context;
+
+/// Addresses have 64 bits: without this flag debuggers take an ia64 file for one with 32.
+const ABI64: elf::FileFlags = elf::FileFlags(0x10);
+
+/// A core, as far as it is not pages.
+///
+/// ```text
+/// ELF header | program headers | notes | pages, each once, ascending by pfn
+/// ```
+/// The pages stand in the file once. With a [`View`] several program headers may point at the same
+/// pages: the kernel's pinned mapping and the one-to-one regions.
+#[derive(Clone, Debug)]
+pub struct Core {
+    /// The file.
+    pub assembly: Assembly,
+    /// Program headers with memory.
+    pub segments: usize,
+    /// Pages that no address of 64 bits reaches; they are left out.
+    pub unreachable: u64,
+}
+
+/// Memory behind one program header.
+struct Load {
+    virt: u64,
+    physical: u64,
+    offset: u64,
+    size: u64,
+}
+
+impl Core {
+    /// A core of a checkpoint's memory: at physical addresses, or at the virtual ones of a view.
+    ///
+    /// # Errors
+    /// Where ELF cannot describe it.
+    pub fn new(memory: &Memory<'_>, checkpoint: usize, view: Option<&View>) -> Result<Core, Error> {
+        let page_size = memory.page_size();
+        let reach = u64::MAX / page_size;
+        let unreachable = memory.within(reach..u64::MAX).map(|run| run.pages()).sum();
+        let runs: Vec<_> = memory.within(0..reach).collect();
+
+        // Where each run's pages are, counted from the first.
+        let mut places = Vec::with_capacity(runs.len());
+        let mut data = 0;
+        for run in &runs {
+            places.push(data);
+            data += run.pages() * page_size;
+        }
+        let place = |physical: u64| {
+            let pfn = physical / page_size;
+            let number = runs.partition_point(|run| run.pfns.end <= pfn);
+            places[number] + (physical - runs[number].pfns.start * page_size)
+        };
+        let loads: Vec<Load> = match view {
+            None => joined(runs.iter().zip(&places).map(|(run, place)| {
+                let physical = run.pfns.start * page_size;
+                Load {
+                    virt: physical,
+                    physical,
+                    offset: *place,
+                    size: run.pages() * page_size,
+                }
+            })),
+            Some(view) => joined(view.segments(memory).into_iter().map(|segment| Load {
+                virt: segment.virt,
+                physical: segment.physical,
+                offset: place(segment.physical),
+                size: segment.size,
+            })),
+        };
+        let notes = notes(memory.image(), checkpoint);
+        let mut sketch = Sketch::default();
+        let begin = head(&mut sketch, &loads, &notes, data, page_size)
+            .map_err(|error| super::refused(&error))?;
+        let mut assembly = sketch.assembly;
+        assembly
+            .pieces
+            .extend(runs.into_iter().zip(places).map(|(run, place)| Piece {
+                at: begin + place,
+                content: Content::Pages(run),
+            }));
+        Ok(Core {
+            assembly,
+            segments: loads.len(),
+            unreachable,
+        })
+    }
+}
+
+/// Loads that follow each other in every respect are one.
+fn joined(loads: impl Iterator<Item = Load>) -> Vec<Load> {
+    let mut all: Vec<Load> = Vec::new();
+    for load in loads {
+        match all.last_mut() {
+            Some(last)
+                if last.physical + last.size == load.physical
+                    && last.virt.checked_add(last.size) == Some(load.virt)
+                    && last.offset + last.size == load.offset =>
+            {
+                last.size += load.size;
+            }
+            _ => all.push(load),
+        }
+    }
+    all
+}
+
+/// Everything in front of the pages; gives where they begin.
+fn head(
+    sketch: &mut Sketch,
+    loads: &[Load],
+    notes: &[u8],
+    data: u64,
+    page_size: u64,
+) -> Result<u64, object::write::Error> {
+    let mut writer = Writer::new(Endianness::Little, true, sketch);
+    writer.reserve_file_header();
+    let count = loads.len() + 1;
+    if count >= usize::from(elf::PN_XNUM) {
+        // So many are counted in the first section header.
+        writer.reserve_null_section_index();
+    }
+    writer.reserve_program_headers(count as u32);
+    writer.reserve_section_headers();
+    let notes_at = writer.reserve(notes.len() as u64, 4);
+    let align = if page_size.is_power_of_two() {
+        page_size
+    } else {
+        1
+    };
+    let begin = writer.reserve(data, align);
+
+    writer.write_file_header(&FileHeader {
+        os_abi: elf::ELFOSABI_NONE,
+        abi_version: 0,
+        e_type: elf::ET_CORE,
+        e_machine: elf::EM_IA_64,
+        e_entry: 0,
+        e_flags: ABI64,
+    })?;
+    writer.write_align_program_headers();
+    writer.write_program_header(&ProgramHeader {
+        p_type: elf::PT_NOTE,
+        p_flags: elf::PF_R,
+        p_offset: notes_at,
+        p_vaddr: 0,
+        p_paddr: 0,
+        p_filesz: notes.len() as u64,
+        p_memsz: 0,
+        p_align: 4,
+    });
+    for load in loads {
+        let offset = begin + load.offset;
+        let aligned = align > 1 && load.virt % align == offset % align;
+        writer.write_program_header(&ProgramHeader {
+            p_type: elf::PT_LOAD,
+            p_flags: elf::PF_R | elf::PF_W | elf::PF_X,
+            p_offset: offset,
+            p_vaddr: load.virt,
+            p_paddr: load.physical,
+            p_filesz: load.size,
+            p_memsz: load.size,
+            p_align: if aligned { align } else { 1 },
+        });
+    }
+    writer.write_null_section_header();
+    writer.pad_until(notes_at);
+    writer.write(notes);
+    writer.pad_until(begin + data);
+    Ok(begin)
+}
+
+/// Linux's notes of each vcpu, then ours.
+fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let Some(round) = image.checkpoints.get(checkpoint) else {
+        return out;
+    };
+    let parsed: Vec<_> = round
+        .vcpus
+        .iter()
+        .filter_map(|vcpu| Some((vcpu.id, Context::parse(vcpu.layout, &vcpu.context.bytes)?)))
+        .collect();
+    for (id, context) in &parsed {
+        note::registers(&mut out, *id, context);
+    }
+    for (id, context) in &parsed {
+        note::bare_registers(&mut out, *id, context);
+    }
+    for vcpu in &round.vcpus {
+        let head = [vcpu.id, letters(vcpu.layout)];
+        note::own(&mut out, note::NOTE_CONTEXT, head, &vcpu.context.bytes);
+        if let Some(page) = &vcpu.privregs {
+            note::own(&mut out, note::NOTE_PRIVREGS, [vcpu.id, 0], &page.bytes);
+        }
+    }
+    if let Some(page) = &round.shared_info {
+        note::note(
+            &mut out,
+            note::NOTE_OWNER,
+            note::NOTE_SHARED_INFO,
+            &page.bytes,
+        );
+    }
+    let dialect = image.read_as().map_or("unknown", |dialect| dialect.name());
+    let guest = image.guest().map_or("unknown", |guest| guest.name());
+    let origin = format!("dialect {dialect}, guest {guest}, checkpoint {checkpoint}");
+    note::note(
+        &mut out,
+        note::NOTE_OWNER,
+        note::NOTE_ORIGIN,
+        origin.as_bytes(),
+    );
+    out
+}
+
+/// The name of a layout as a word: its letters, the first in the lowest byte.
+fn letters(layout: ContextLayout) -> u32 {
+    let name = format!("{layout:?}");
+    let mut word = [0; 4];
+    for (byte, letter) in word.iter_mut().zip(name.bytes()) {
+        *byte = letter;
+    }
+    u32::from_le_bytes(word)
+}

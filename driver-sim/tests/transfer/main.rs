@@ -1,0 +1,37 @@
+//! The transfer engine over simulated hosts.
+//!
+//! | file | what |
+//! |---|---|
+//! | `images` | what is saved is without a flaw, and what is restored is what was saved |
+//! | `edges` | strange memory maps, many vcpus, tiny and huge domains |
+//! | `faults` | whatever fails, exactly one domain runs, and nothing is left over |
+//! | `migrate` | a migration between two hosts, in one thread |
+//! | `common` | a domain as it is, to be compared |
+
+mod common;
+mod edges;
+mod faults;
+mod images;
+mod migrate;
+
+/// The ports under test. `driver-xen/tests/transfer` runs these files over its own.
+mod ports {
+    use ia64save_codec::Dialect;
+    use ia64save_sim::Era;
+    pub use ia64save_sim::{SimSource, SimTarget};
+
+    /// Whether they reach a host of that era.
+    pub fn reach(_: Era) -> bool {
+        true
+    }
+
+    /// Whether a suspended domain of that era can go on.
+    pub fn can_resume(_: Era) -> bool {
+        true
+    }
+
+    /// An era of the dialect whose suspended domains can go on.
+    pub fn era(dialect: Dialect) -> Era {
+        dialect.into()
+    }
+}

@@ -1,0 +1,44 @@
+//! The guest and the device model of a simulated host.
+
+use ia64save_codec::transfer::bitmap::PfnBitmap;
+use ia64save_codec::transfer::ports::{Errno, PortCall};
+use ia64save_sim::Host;
+
+use crate::toolstack::{Devices, Toolstack};
+use crate::transport::DomainId;
+
+/// Asks the simulated guest itself.
+#[derive(Clone)]
+pub struct FakeToolstack {
+    host: Host,
+}
+
+impl FakeToolstack {
+    /// The toolstack of a host.
+    pub fn new(host: &Host) -> Self {
+        FakeToolstack { host: host.clone() }
+    }
+
+    fn enter(&self, call: PortCall) -> Result<(), Errno> {
+        self.host
+            .strike(call)
+            .map_or(Ok(()), |fault| Err(fault.errno))
+    }
+}
+
+impl Toolstack for FakeToolstack {
+    fn suspend(&mut self, domain: DomainId, _hvm: bool) -> Result<(), Errno> {
+        self.enter(PortCall::Suspend)?;
+        self.host.request_suspend(domain.into())
+    }
+
+    fn log_devices(&mut self, domain: DomainId, on: bool) -> Result<Devices, Errno> {
+        self.host.device_model_record(domain.into(), on)?;
+        Ok(Devices::Recorded)
+    }
+
+    fn dirty_by_devices(&mut self, domain: DomainId, dirty: &mut PfnBitmap) -> Result<(), Errno> {
+        self.enter(PortCall::DeviceModelDirty)?;
+        self.host.device_model_dirty(domain.into(), dirty)
+    }
+}

@@ -1,0 +1,17 @@
+//! The transfer engine by hypercalls: the suite of `driver-sim/tests/transfer` over the driver and a
+//! simulated kernel.
+
+#[path = "../support/ports.rs"]
+mod ports;
+
+#[path = "../../../driver-sim/tests/transfer/common.rs"]
+mod common;
+#[path = "../../../driver-sim/tests/transfer/edges.rs"]
+mod edges;
+#[path = "../../../driver-sim/tests/transfer/faults.rs"]
+mod faults;
+#[path = "../../../driver-sim/tests/transfer/images.rs"]
+mod images;
+#[path = "../../../driver-sim/tests/transfer/migrate.rs"]
+mod migrate;
+mod same;

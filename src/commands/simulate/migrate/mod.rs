@@ -1,0 +1,98 @@
+//! `simulate migrate`: a domain moves between two processes.
+//!
+//! ```text
+//!   send                                   receive
+//!   SourceEnd  <---- a connection ---->  TargetEnd     who does what next: transfer::migration
+//!   Save                                   Restore
+//!   SimSource on a host of its own         SimTarget on another
+//! ```
+//!
+//! | file | what |
+//! |---|---|
+//! | `connection` | TCP and Unix sockets, with time-outs |
+//! | `send` | the end that gives the domain away |
+//! | `receive` | the end that takes domains in |
+//! | `intake` | the bytes of an xend file on their way into a restore |
+//!
+//! Without `--listen` and `--to` the command starts the other end itself, as a second process.
+
+mod connection;
+mod intake;
+mod receive;
+mod send;
+
+use std::io::Write as _;
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::args::Migrate;
+use crate::args::Format;
+use crate::commands::print_json;
+use crate::exit::{Failure, Outcome};
+use crate::output::style;
+use connection::Address;
+
+/// Runs the command.
+pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
+    match (&args.listen, &args.to) {
+        (Some(address), _) => receive::run(args, &Address::of(address)),
+        (None, Some(address)) => send::run(args, &Address::of(address)),
+        (None, None) => both(args),
+    }
+}
+
+/// Starts the receiving end as a process of its own, and sends to it.
+fn both(args: &Migrate) -> Result<Outcome, Failure> {
+    let directory = tempfile::tempdir()?;
+    let socket = directory.path().join("migration");
+    let address = Address::Unix(socket.clone());
+    let mut receiver = Command::new(std::env::current_exe()?);
+    receiver
+        .args(["simulate", "migrate", "--count", "1", "--patience"])
+        .arg(args.patience.to_string())
+        .arg("--dialect")
+        .arg(args.domain.dialect.to_string())
+        .arg("--output")
+        .arg(match args.output {
+            Format::Text => "text",
+            Format::Json | Format::Jsonl => "jsonl",
+        })
+        .arg("--listen")
+        .arg(&socket)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = receiver.spawn()?;
+    let deadline = Instant::now() + Duration::from_secs(args.patience);
+    while !socket.exists() {
+        if child.try_wait()?.is_some() || Instant::now() > deadline {
+            let _ = child.kill();
+            let said = child.wait_with_output()?;
+            let said = String::from_utf8_lossy(&said.stderr).trim().to_owned();
+            let text = format!("the receiving end did not start: {said}");
+            return Err(Failure::Usage(text));
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
+    let sent = send::send(args, &address);
+    if sent.is_err() {
+        let _ = child.kill();
+    }
+    let received = child.wait_with_output()?;
+    let sent = sent?;
+    let said = String::from_utf8_lossy(&received.stdout);
+    match args.output {
+        Format::Text => write!(style::stdout(), "{}{said}", sent.text)?,
+        Format::Json | Format::Jsonl => {
+            let target = serde_json::from_str(&said).unwrap_or(Value::Null);
+            print_json(vec![sent.value, target], args.output)?;
+        }
+    }
+    match sent.end {
+        Ok(outcome) if !received.status.success() => Ok(outcome.and(Outcome::Invalid)),
+        end => end,
+    }
+}

@@ -1,0 +1,242 @@
+//! The end that gives a domain away.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use ia64save_codec::envelope::xend_header;
+use ia64save_codec::transfer::migration::{SourceEnd, SourceFate, SourceStep, Token};
+use ia64save_codec::transfer::observer::Pass;
+use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
+use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use ia64save_sim::SimSource;
+use serde_json::{Value, json};
+
+use super::super::args::{Migrate, ProtocolName};
+use super::super::domain::{self, Made};
+use super::super::sink::Writing;
+use super::super::summary::{Summary, Watch};
+use super::connection::{Address, Connection, Heard};
+use crate::args::Format;
+use crate::commands::print_json;
+use crate::exit::{Failure, Outcome};
+use crate::output::style::{self, ERROR, HEADING, OK, Painted, WARNING};
+use crate::progress::Progress;
+
+/// How often a target is asked what became of a migration, once nobody knows.
+const QUESTIONS: u32 = 5;
+/// Time between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
+/// Bytes of the target's lines that are read at a time.
+const LINE: usize = 4096;
+
+/// What became of a domain that was to be moved.
+pub struct Report {
+    /// For people.
+    pub text: String,
+    /// For scripts.
+    pub value: Value,
+    /// How the command ends.
+    pub end: Result<Outcome, Failure>,
+}
+
+/// Runs the command.
+pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
+    let report = send(args, address)?;
+    match args.output {
+        Format::Text => write!(style::stdout(), "{}", report.text)?,
+        format => print_json(vec![report.value], format)?,
+    }
+    report.end
+}
+
+/// Makes a domain and moves it.
+pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
+    let made = Made::new(&args.domain, &args.transfer)?;
+    let patience = Duration::from_secs(args.patience);
+    let token = token();
+    let end = match args.protocol {
+        ProtocolName::Acknowledged => SourceEnd::new(token, args.domain.dialect.dialect()),
+        ProtocolName::Xend => SourceEnd::xend(),
+    };
+    let mut source = SimSource::new(&made.host, made.domid);
+    let connection = address.connect(patience)?;
+    let mut sent = None;
+    let mut fate = speak(end, connection, |connection| {
+        let result = stream(args, &made, &mut source, connection);
+        result.map(|whole| sent = Some(whole))
+    });
+    if args.protocol == ProtocolName::Acknowledged {
+        for _ in 0..QUESTIONS {
+            if !matches!(fate, SourceFate::InDoubt(_)) {
+                break;
+            }
+            std::thread::sleep(PAUSE);
+            if let Ok(connection) = address.connect(patience) {
+                fate = speak(SourceEnd::ask(token), connection, |_| {
+                    Err(Broken::Connection)
+                });
+            }
+        }
+    }
+    let done = match &fate {
+        SourceFate::Gone => source.destroy(),
+        SourceFate::Stays(_) => source.resume(),
+        SourceFate::InDoubt(_) => Ok(()),
+    };
+    let (text, value) = report(args, &fate, sent.as_ref(), &made);
+    let failed = |text: String| Err(Failure::Io(io::Error::other(format!("{address}: {text}"))));
+    let end = match (done, fate) {
+        (Err(error), _) => failed(format!("the domain here: {error}")),
+        (Ok(()), SourceFate::Gone) => Ok(Outcome::Fine),
+        (Ok(()), SourceFate::Stays(why)) => failed(format!("the domain was not moved: {why}")),
+        (Ok(()), SourceFate::InDoubt(why)) => failed(format!(
+            "nobody knows whether the domain runs there: {why}; migration {token}"
+        )),
+    };
+    Ok(Report { text, value, end })
+}
+
+/// A number that no other migration to the same target has.
+fn token() -> Token {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
+    Token(nanos ^ u64::from(std::process::id()) << 48)
+}
+
+/// What was sent.
+struct Sent {
+    saved: Saved,
+    passes: Vec<Pass>,
+}
+
+/// Why not all was sent.
+enum Broken {
+    /// The connection took no more.
+    Connection,
+    /// The save failed; the domain runs on.
+    Save(String),
+}
+
+/// Goes through the protocol; what has to become of the domain.
+fn speak(
+    mut end: SourceEnd,
+    mut connection: Connection,
+    mut stream: impl FnMut(&mut Connection) -> Result<(), Broken>,
+) -> SourceFate {
+    let mut buffer = [0; LINE];
+    loop {
+        match end.step() {
+            SourceStep::Send(bytes) => {
+                if connection.write_all(&bytes).is_err() {
+                    last_words(&mut end, &mut connection);
+                }
+            }
+            SourceStep::Stream => match stream(&mut connection) {
+                Ok(()) => end.streamed(Ok(())),
+                Err(Broken::Connection) => last_words(&mut end, &mut connection),
+                Err(Broken::Save(why)) => {
+                    end.streamed(Err(&why));
+                    if let Some(word) = end.farewell() {
+                        let _ = connection.write_all(&word);
+                    }
+                }
+            },
+            SourceStep::CloseWriting => {
+                if connection.close_writing().is_err() {
+                    end.closed();
+                }
+            }
+            SourceStep::Wait => match connection.hear(&mut buffer) {
+                Heard::Bytes(count) => end.received(&buffer[..count]),
+                Heard::Closed => end.closed(),
+                Heard::Nothing => end.timed_out(),
+            },
+            SourceStep::Done(fate) => return fate,
+        }
+    }
+}
+
+/// A target that takes no more may have said why.
+fn last_words(end: &mut SourceEnd, connection: &mut Connection) {
+    let mut buffer = [0; LINE];
+    if let Heard::Bytes(count) = connection.hear(&mut buffer) {
+        end.received(&buffer[..count]);
+    }
+    end.closed();
+}
+
+/// Saves the domain into the connection, as an xend file.
+fn stream(
+    args: &Migrate,
+    made: &Made,
+    source: &mut SimSource,
+    connection: &mut Connection,
+) -> Result<Sent, Broken> {
+    let framed = args.protocol == ProtocolName::Acknowledged;
+    let mut writing = Writing::new(connection).framed(framed);
+    let broken = |_| Broken::Connection;
+    let header = xend_header(made.config()).map_err(|error| Broken::Save(error.to_string()))?;
+    writing.write(&header).map_err(broken)?;
+    let progress = Progress::new("simulate migrate", None);
+    let page_size = made.host.machine().page_size;
+    let mut watch = Watch::new(&progress, page_size, 0);
+    let options = Options {
+        live: !args.suspend_first,
+        ..Options::default()
+    };
+    let saved = {
+        let mut sink = domain::link(&args.transfer, &made.host, &mut writing);
+        Engine::new(source, &mut sink)
+            .options(options)
+            .policy(domain::policy(&args.transfer).as_mut())
+            .observer(&mut watch)
+            .run()
+    };
+    let saved = saved.map_err(|error| {
+        if writing.error.is_some() {
+            Broken::Connection
+        } else {
+            Broken::Save(error.to_string())
+        }
+    })?;
+    if let Some(record) = made.device_model() {
+        writing.write(&record).map_err(broken)?;
+    }
+    Ok(Sent {
+        saved,
+        passes: watch.passes,
+    })
+}
+
+fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -> (String, Value) {
+    let summary = sent.map(|sent| Summary {
+        policy: args.transfer.policy.name(),
+        workload: (args.transfer.workload.name(), args.transfer.rate),
+        live: !args.suspend_first,
+        saved: &sent.saved,
+        passes: &sent.passes,
+        page_size: made.host.machine().page_size,
+    });
+    let (name, why) = match fate {
+        SourceFate::Gone => ("gone", None),
+        SourceFate::Stays(why) => ("stays", Some(why)),
+        SourceFate::InDoubt(why) => ("in_doubt", Some(why)),
+    };
+    let mut text = String::new();
+    if let Some(summary) = summary.as_ref().filter(|_| *fate == SourceFate::Gone) {
+        let _ = writeln!(text, "{}\n\n{summary}", Painted(HEADING, "migration"));
+    }
+    let said = match fate {
+        SourceFate::Gone => Painted(OK, "source: the domain runs there, and is destroyed here"),
+        SourceFate::Stays(_) => Painted(ERROR, "source: the domain runs on here"),
+        SourceFate::InDoubt(_) => Painted(WARNING, "source: the domain stays suspended here"),
+    };
+    let _ = writeln!(text, "{said}");
+    let mut value = summary.map_or_else(|| json!({}), |summary| summary.json());
+    value["schema"] = "ia64save.simulate.migrate/1".into();
+    value["end"] = "source".into();
+    value["fate"] = name.into();
+    value["reason"] = why.map_or(Value::Null, |why| why.as_str().into());
+    (text, value)
+}

@@ -1,0 +1,177 @@
+//! The agent of `driver-xen/agent`: every compiler that is here takes it without a warning, its
+//! protocol needs nothing from outside, and its tests pass under the sanitizers.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs};
+
+use crate::step::{Outcome, read, run};
+
+const FOLDER: &str = "driver-xen/agent";
+const STRICT: [&str; 5] = ["-std=c99", "-pedantic", "-Wall", "-Wextra", "-Werror"];
+const FREESTANDING: [&str; 3] = ["-ffreestanding", "-nostdlib", "-fno-stack-protector"];
+const LEVELS: [&str; 5] = ["-O0", "-O1", "-O2", "-O3", "-Os"];
+/// Compilers of this machine.
+const NATIVE: [&str; 2] = ["gcc", "clang"];
+/// Compilers for the machine that the agent is for, by the names that builds of gcc give them.
+const ITANIUM: [&str; 4] = [
+    "ia64-linux-gnu-gcc",
+    "ia64-unknown-linux-gnu-gcc",
+    "ia64-linux-gcc",
+    "ia64-elf-gcc",
+];
+/// Inputs that the fuzzer tries, from a fixed seed.
+const FUZZED: &str = "-runs=50000";
+
+/// Compiles and tests.
+pub fn check() -> Outcome {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let built = target.join("agent");
+    if let Err(error) = fs::create_dir_all(&built) {
+        return Outcome::Failed(format!("{}: {error}", built.display()));
+    }
+    let mut done = Vec::new();
+    let mut skipped = Vec::new();
+    let mut outcome = Outcome::Passed(String::new());
+    for compiler in NATIVE {
+        if there(compiler) {
+            outcome = outcome.then(|| native(compiler, &built));
+            done.push(compiler.to_string());
+        } else {
+            skipped.push(format!("there is no {compiler}"));
+        }
+    }
+    if done.is_empty() {
+        return Outcome::Skipped("there is no C compiler".into());
+    }
+    if there("clang") {
+        outcome = outcome.then(|| fuzz(&built));
+    }
+    match ITANIUM.iter().find(|compiler| there(compiler)) {
+        Some(compiler) => {
+            outcome = outcome.then(|| itanium(compiler, &built));
+            done.push((*compiler).to_string());
+        }
+        None => skipped.push("there is no C compiler for ia64: never compiled for it here".into()),
+    }
+    outcome.then(|| {
+        for one in &skipped {
+            println!("agent: SKIPPED: {one}");
+        }
+        let mut note = done.join(", ");
+        for one in skipped {
+            note += "; SKIPPED: ";
+            note += &one;
+        }
+        Outcome::Passed(note)
+    })
+}
+
+/// Whether a compiler can be run.
+fn there(compiler: &str) -> bool {
+    let version = Command::new(compiler)
+        .arg("--version")
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    version.is_ok_and(|status| status.success())
+}
+
+fn source(name: &str) -> PathBuf {
+    Path::new(FOLDER).join(name)
+}
+
+fn compile(compiler: &str, flags: &[&str], sources: &[&str], output: &Path) -> Outcome {
+    run(Command::new(compiler)
+        .args(STRICT)
+        .args(flags)
+        .args(sources.iter().map(|name| source(name)))
+        .arg("-o")
+        .arg(output))
+}
+
+/// The agent, its freestanding half at every level, and its tests.
+fn native(compiler: &str, built: &Path) -> Outcome {
+    let agent = ["protocol.c", "linux_privcmd.c"];
+    let mut outcome = compile(compiler, &["-O2"], &agent, &built.join("agent"));
+    for level in LEVELS {
+        outcome = outcome.then(|| freestanding(compiler, "nm", level, built));
+    }
+    let check = built.join(format!("check-{compiler}"));
+    let sanitizers = [
+        "-g",
+        "-O1",
+        "-fsanitize=address,undefined",
+        "-fno-sanitize-recover=all",
+    ];
+    let tests = ["tests/check.c", "tests/fake.c", "protocol.c"];
+    outcome
+        .then(|| compile(compiler, &sanitizers, &tests, &check))
+        .then(|| run(&mut Command::new(&check)))
+}
+
+/// The protocol alone, which must leave no symbol to be found elsewhere.
+fn freestanding(compiler: &str, nm: &str, level: &str, built: &Path) -> Outcome {
+    let object = built.join("protocol.o");
+    let mut flags = FREESTANDING.to_vec();
+    flags.extend([level, "-c"]);
+    compile(compiler, &flags, &["protocol.c"], &object).then(|| {
+        match read(Command::new(nm).arg("-u").arg(&object)) {
+            Ok(symbols) if symbols.iter().all(u8::is_ascii_whitespace) => {
+                Outcome::Passed(String::new())
+            }
+            Ok(symbols) => Outcome::Failed(format!(
+                "protocol.c with {compiler} {level} needs {}",
+                String::from_utf8_lossy(&symbols).trim()
+            )),
+            Err(error) => Outcome::Failed(error),
+        }
+    })
+}
+
+/// The agent's side under libFuzzer, from one good session and for a bounded time.
+fn fuzz(built: &Path) -> Outcome {
+    let program = built.join("fuzz_protocol");
+    let seeds = built.join("seeds");
+    // Without what an earlier run has added: every run does the same.
+    let _ = fs::remove_dir_all(&seeds);
+    if let Err(error) = fs::create_dir_all(&seeds) {
+        return Outcome::Failed(format!("{}: {error}", seeds.display()));
+    }
+    let flags = [
+        "-g",
+        "-O1",
+        "-fsanitize=fuzzer,address,undefined",
+        "-fno-sanitize-recover=all",
+    ];
+    let sources = ["tests/fuzz_protocol.c", "tests/fake.c", "protocol.c"];
+    let writer = built.join("check-clang");
+    run(Command::new(&writer).arg("--seeds").arg(&seeds))
+        .then(|| compile("clang", &flags, &sources, &program))
+        .then(|| {
+            // What it finds stays in the target directory.
+            let found = format!("-artifact_prefix={}/", built.display());
+            let options = [FUZZED, "-seed=1", "-max_len=40000", "-verbosity=0"];
+            run(Command::new(&program).args(options).arg(found).arg(&seeds))
+        })
+}
+
+/// For the machine it is meant for: the freestanding half, and all of it where there is a libc.
+fn itanium(compiler: &str, built: &Path) -> Outcome {
+    let nm = compiler.replace("gcc", "nm");
+    freestanding(compiler, &nm, "-O2", built).then(|| {
+        let headers = Command::new(compiler)
+            .args(["-include", "sys/mman.h", "-E", "-x", "c", "/dev/null"])
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        if headers.is_ok_and(|status| status.success()) {
+            let agent = ["protocol.c", "linux_privcmd.c"];
+            return compile(compiler, &["-O2"], &agent, &built.join("agent-ia64"));
+        }
+        println!(
+            "agent: SKIPPED: {compiler} has no libc: linux_privcmd.c was not compiled for ia64"
+        );
+        Outcome::Passed(String::new())
+    })
+}

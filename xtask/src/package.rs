@@ -9,10 +9,11 @@ use std::{env, fs};
 use crate::step::{Outcome, cargo, read, run};
 
 /// The crates of the registry, each behind those that it needs.
-const CRATES: [&str; 4] = [
+const CRATES: [&str; 5] = [
     "ia64save-codec",
     "ia64save-generate",
     "ia64save-sim",
+    "ia64save-xen",
     "ia64save",
 ];
 /// Shells whose completions the Debian package has: the shell, the file.

@@ -63,7 +63,7 @@ pub fn of(path: &Path, reading: &Reading, digest: bool) -> Value {
     let wanted = Wanted {
         zero: digest,
         digest,
-        random_access: false,
+        ..Wanted::default()
     };
     let mut map: Map<String, Value> = COLUMNS
         .iter()

@@ -22,7 +22,13 @@ pub struct Cli {
     pub command: Command,
 
     /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        display_order = 900
+    )]
     pub color: Color,
 }
 

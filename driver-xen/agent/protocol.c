@@ -427,10 +427,12 @@ static int send_errors(struct agent *agent, uint32_t count, uint64_t more)
     return send(agent, at, AGENT_HEADER + 4 * (uint64_t)count);
 }
 
+/* Pages go from the mapping into the stream. The last bytes are held back until it is unmapped: who has
+ * the whole reply may rely on that nothing is mapped any more. */
 static int read_pages(struct agent *agent)
 {
     const struct agent_memory *memory = &agent->memory;
-    uint32_t domain = 0, count = 0, from, to, good = 0;
+    uint32_t domain = 0, count = 0, from, to, good = 0, held = 0;
     void *address = NULL;
     int end, error = frames_of(agent, &domain, &count, 0);
 
@@ -443,15 +445,29 @@ static int read_pages(struct agent *agent)
         return answer(agent, error);
     for (from = 0; from < count; from++)
         good += memory->errors[from] == 0;
+    if (good == 0) {
+        agent->table->unmap(agent->context, address, count);
+        return send_errors(agent, count, 0);
+    }
     end = send_errors(agent, count, (uint64_t)good * memory->page_size);
     for (from = 0; from < count && end == 0; from = to) {
+        const unsigned char *at = (unsigned char *)address + (size_t)from * memory->page_size;
+        uint64_t length;
+
         to = stretch(agent, from, count);
-        if (memory->errors[from] == 0)
-            end = send(agent, (unsigned char *)address + (size_t)from * memory->page_size,
-                       (uint64_t)(to - from) * memory->page_size);
+        if (memory->errors[from] != 0)
+            continue;
+        length = (uint64_t)(to - from) * memory->page_size;
+        good -= to - from;
+        if (good == 0) {
+            held = memory->page_size < AGENT_STAGE ? memory->page_size : AGENT_STAGE;
+            length -= held;
+            copy(agent->stage, at + length, held);
+        }
+        end = send(agent, at, length);
     }
     agent->table->unmap(agent->context, address, count);
-    return end;
+    return end != 0 ? end : send(agent, agent->stage, held);
 }
 
 /* The pages of a request: straight into the mapping, and past those that failed. */
@@ -655,7 +671,7 @@ static int usable(const struct agent_memory *memory)
     return memory->arena != NULL && (uintptr_t)memory->arena % 16 == 0 && memory->frames != NULL &&
            memory->errors != NULL && memory->max_pages >= 1 && memory->max_pages <= 65536 &&
            memory->arena_size <= 0x40000000u &&
-           memory->arena_size >= 4096 + 8 * (size_t)memory->max_pages && size >= 4096 &&
+           memory->arena_size >= 4096 + 8 * (size_t)memory->max_pages && size >= 512 &&
            size <= 65536 && (size & (size - 1)) == 0 &&
            memory->max_pages <= 0x40000000u / (size + 8) && memory->max_regions <= 4096 &&
            (memory->max_regions == 0 || memory->regions != NULL) &&

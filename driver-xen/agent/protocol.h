@@ -142,7 +142,7 @@ struct agent_memory {
     struct agent_region *regions;
     uint32_t max_regions;
     uint64_t max_region_pages;
-    /* Bytes of a page: a power of two, 4096 to 65536. */
+    /* Bytes of a page: a power of two, 512 to 65536. */
     uint32_t page_size;
 };
 

@@ -316,6 +316,7 @@ fn the_user_is_told_what_makes_no_domain() {
             "there are vcpus 0 to 1",
         ),
         (&["--offline", "0"], "vcpu 0 is always up"),
+        (&["--memory", "16KiB"], "64.0 KiB at least"),
         (
             &["--guest", "hvm", "--dialect", "xen-3.1"],
             "no such hvm domain",

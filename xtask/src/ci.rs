@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
 use crate::{
-    agent, cargo, dissector, generate, kaitai, licences, package, real_xen, report, spec, words,
+    agent, cargo, debuggers, dissector, generate, kaitai, licences, package, real_xen, report,
+    spec, words,
 };
 
 /// A step by its name.
@@ -12,7 +13,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 16] = [
+const STEPS: [Step; 17] = [
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -21,6 +22,7 @@ const STEPS: [Step; 16] = [
     ("generate", || generate::generate(true)),
     ("test", cargo::test),
     ("report", || report::check(None)),
+    ("debuggers", debuggers::check),
     ("kaitai", kaitai::check),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),

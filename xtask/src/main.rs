@@ -6,6 +6,7 @@
 //! | `licences` | licences of everything that is built |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
+//! | `debuggers` | the cores of `extract` in readelf, gdb and volatility3 |
 //! | `kaitai` | the Kaitai Struct grammar against the tool |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
@@ -21,6 +22,7 @@
 mod agent;
 mod cargo;
 mod ci;
+mod debuggers;
 mod dissector;
 mod files;
 mod generate;
@@ -50,6 +52,8 @@ cargo xtask STEP [OPTIONS]
   bench [...]     builds the release and measures it against cat; bench --help says more
   transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
                   says more
+  debuggers       readelf, gdb and volatility3 find in the cores of ia64save extract what is in every
+                  golden image; needs gdb-multiarch, binutils-ia64-linux-gnu and python3
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
   generate [--check]
@@ -97,6 +101,7 @@ fn main() -> ExitCode {
         ("spec", []) => spec::check(false),
         ("spec", ["--fix"]) => spec::check(true),
         ("words", []) => words::check(),
+        ("debuggers", []) => debuggers::check(),
         ("kaitai", []) => kaitai::check(),
         ("bench", rest) => cargo::bench(rest),
         ("transfer", rest) => cargo::transfer(rest),

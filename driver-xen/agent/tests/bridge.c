@@ -6,11 +6,12 @@
  *   'H' number argument[5] buffers links
  *       {length flags bytes}* {argument or ~0, buffer, offset, is_region, target}*
  *           -> result {bytes of what comes back}*
- *   'M' domain count frame*              -> error, error* {bytes of a page that is there}*
- *   'W' domain count frame* bytes        -> nothing; the pages of a mapping that was writable
- *   'R' pages                            -> error region
- *   'G' region offset length             -> error bytes
- *   'X' region                           -> nothing
+ *   'M' domain writable count frame*     -> error; mapping, error*, {bytes of a page that is there}*
+ *   'W' mapping count bytes              -> 0; it is gone, and these are the count pages of it that
+ *                                           are there, if it was writable
+ *   'R' pages                            -> error; region
+ *   'G' region offset length             -> error; bytes
+ *   'X' region                           -> 0
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -23,7 +24,7 @@
 
 #include "../protocol.h"
 
-#define PAGES 256
+#define PAGES 1024
 #define REGIONS 4
 #define ARENA ((size_t)8 << 20)
 #define NONE (~(uint64_t)0)
@@ -35,9 +36,8 @@ static uint64_t page_size;
 struct mapping {
     struct mapping *next;
     unsigned char *bytes;
-    uint64_t count, domain, region; /* NONE: pages */
-    int writable;
-    uint64_t *frames;
+    uint64_t count, number;
+    int is_region, writable;
     unsigned char *there;
 };
 static struct mapping *mappings;
@@ -120,9 +120,9 @@ static long bridge_write(void *context, const void *data, size_t length)
 
     (void)context;
     /* A region changes whenever the hypervisor wants: it is looked at when it is read. */
-    if (one != NULL && one->region != NONE) {
+    if (one != NULL && one->is_region) {
         put_word('G');
-        put_word(one->region);
+        put_word(one->number);
         put_word((uint64_t)((const unsigned char *)data - one->bytes));
         put_word(length);
         if (get_word() != 0)
@@ -168,7 +168,7 @@ static int64_t bridge_hypercall(void *context, struct agent_call *call)
         put_word(holder);
         put_word(offset);
         put_word(region != NULL);
-        put_word(region != NULL ? region->region : target);
+        put_word(region != NULL ? region->number : target);
     }
     result = (int64_t)get_word();
     for (i = 0; i < call->buffers; i++)
@@ -184,17 +184,17 @@ static int bridge_map(void *context, uint32_t domain, int writable, uint64_t cou
                       const uint64_t *frames, int32_t *errors, void **address)
 {
     struct mapping *one = memory(sizeof *one);
-    uint64_t i, error, region = NONE;
+    uint64_t i, error;
 
     (void)context;
     if (frames == NULL) {
         put_word('R');
         put_word(count);
         error = get_word();
-        region = get_word();
     } else {
         put_word('M');
         put_word(domain);
+        put_word((uint64_t)writable);
         put_word(count);
         put(frames, (size_t)count * 8);
         error = get_word();
@@ -205,13 +205,11 @@ static int bridge_map(void *context, uint32_t domain, int writable, uint64_t cou
     }
     one->bytes = memory((size_t)(count * page_size));
     one->there = memory((size_t)count);
-    one->frames = memory((size_t)count * 8);
     one->count = count;
-    one->domain = domain;
-    one->region = region;
+    one->is_region = frames == NULL;
     one->writable = writable;
+    one->number = get_word();
     if (frames != NULL) {
-        memcpy(one->frames, frames, (size_t)count * 8);
         for (i = 0; i < count; i++)
             errors[i] = (int32_t)get_word();
         for (i = 0; i < count; i++) {
@@ -238,25 +236,23 @@ static void bridge_unmap(void *context, void *address, uint64_t count)
     if (one == NULL || one->count != count)
         fail("unmap of something else");
     *at = one->next;
-    if (one->region != NONE) {
+    if (one->is_region) {
         put_word('X');
-        put_word(one->region);
-    } else if (one->writable) {
-        for (i = 0; i < count; i++)
+        put_word(one->number);
+        get_word();
+    } else {
+        for (i = 0; i < count && one->writable; i++)
             good += one->there[i];
         put_word('W');
-        put_word(one->domain);
+        put_word(one->number);
         put_word(good);
-        for (i = 0; i < count; i++)
-            if (one->there[i])
-                put_word(one->frames[i]);
-        for (i = 0; i < count; i++)
+        for (i = 0; i < count && one->writable; i++)
             if (one->there[i])
                 put(one->bytes + i * page_size, (size_t)page_size);
+        get_word();
     }
     free(one->bytes);
     free(one->there);
-    free(one->frames);
     free(one);
 }
 

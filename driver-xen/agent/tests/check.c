@@ -668,7 +668,7 @@ static void check_memory(void)
         case 3: agent.memory.max_pages = 0; break;
         case 4: agent.memory.max_pages = 65537; break;
         case 5: agent.memory.page_size = 12288; break;
-        case 6: agent.memory.page_size = 2048; break;
+        case 6: agent.memory.page_size = 256; break;
         case 7: agent.memory.regions = NULL; break;
         case 8: agent.memory.max_region_pages = (uint64_t)1 << 60; break;
         default: agent.memory.max_regions = 4097; break;

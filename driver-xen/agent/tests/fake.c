@@ -22,10 +22,15 @@
 /* What stands before each mapping, so that unmap() knows it again. */
 struct mapping {
     uint64_t count;
-    int writable;
+    int writable, pages;
     int64_t frame[FAKE_BATCH]; /* negative: not there */
 };
 #define BEFORE 4096u
+
+static uint32_t le32(const unsigned char *at)
+{
+    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
+}
 
 static long fake_read(void *context, void *data, size_t length)
 {
@@ -62,6 +67,11 @@ static long fake_write(void *context, const void *data, size_t length)
     }
     memcpy(fake->out + fake->out_size, data, length);
     fake->out_size += length;
+    while (fake->out_size - fake->whole >= AGENT_HEADER &&
+           fake->out_size - fake->whole >= AGENT_HEADER + (size_t)le32(fake->out + fake->whole))
+        fake->whole += AGENT_HEADER + (size_t)le32(fake->out + fake->whole);
+    if (fake->whole == fake->out_size && fake->pages != 0)
+        fake->wrong = 9; /* who has the whole reply may rely on that nothing is mapped */
     return (long)length;
 }
 
@@ -141,6 +151,8 @@ static int fake_map(void *context, uint32_t domain, int writable, uint64_t count
     mapping = (struct mapping *)(void *)bytes;
     mapping->count = count;
     mapping->writable = writable;
+    mapping->pages = frames != NULL;
+    fake->pages += frames != NULL;
     bytes += BEFORE;
     for (i = 0; i < count; i++) {
         unsigned char *at = bytes + i * FAKE_PAGE;
@@ -178,6 +190,7 @@ static void fake_unmap(void *context, void *address, uint64_t count)
         if (mapping->writable && mapping->frame[i] >= 0)
             memcpy(fake->page[mapping->frame[i]], bytes + i * FAKE_PAGE, FAKE_PAGE);
     fake->mapped--;
+    fake->pages -= mapping->pages != 0;
     free(mapping);
 }
 
@@ -233,11 +246,6 @@ int fake_serve(struct fake *fake)
     free(agent->memory.regions);
     free(agent);
     return end;
-}
-
-static uint32_t le32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
 }
 
 const char *fake_judge(const struct fake *fake, int end)

@@ -28,6 +28,8 @@ struct fake {
     size_t out_limit; /* the peer takes no more than that */
     unsigned char page[FAKE_PAGES][FAKE_PAGE];
     unsigned mapped; /* mappings that are still there */
+    unsigned pages;  /* of them, those of pages, not of regions */
+    size_t whole;    /* where the reply begins that is being written */
     unsigned calls;
     int wrong; /* the agent asked for something that it must not */
 };

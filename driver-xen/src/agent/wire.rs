@@ -115,7 +115,7 @@ impl Header {
 /// What an agent can do: its reply to hello.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of a page, a power of two from 4096 to 65536.
+    /// Bytes of a page, a power of two from 512 to 65536.
     pub page_size: usize,
     /// Bytes of the longest body of a request.
     pub frame: usize,
@@ -191,10 +191,10 @@ pub fn hello_reply(body: &[u8]) -> Result<Limits, AgentError> {
     if number(8) != VERSION {
         return wrong("version", "1", number(8).to_string());
     }
-    if !page_size.is_power_of_two() || !(4096..=65536).contains(&page_size) {
+    if !page_size.is_power_of_two() || !(512..=65536).contains(&page_size) {
         return wrong(
             "page size",
-            "a power of two, 4096 to 65536",
+            "a power of two, 512 to 65536",
             page_size.to_string(),
         );
     }

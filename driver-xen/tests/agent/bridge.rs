@@ -6,30 +6,47 @@ use std::process::Command;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use ia64save_codec::transfer::ports::{Errno, PageResult};
 use ia64save_xen::Transport;
 use ia64save_xen::agent::{Agent, Options};
-use ia64save_xen::transport::{Argument, Buffer, Direction, Hypercall, Layout, Link, Region};
+use ia64save_xen::transport::{Argument, Buffer, Direction, DomainId, Hypercall, Link, Region};
 
 use crate::programs;
 
-/// A transport, by way of an agent process.
-pub struct Bridged<T> {
-    pub agent: Agent,
-    kernel: JoinHandle<T>,
+/// A kernel that an agent can be put before: a transport, and mappings that live as long as a message.
+pub trait Kernel: Transport {
+    /// Maps a batch: its number, and what lies there now, page by page.
+    fn map(
+        &mut self,
+        domain: DomainId,
+        writable: bool,
+        frames: &[u64],
+        results: &mut [PageResult],
+    ) -> Result<(u64, Vec<u8>), Errno>;
+
+    /// Unmaps it; `pages` are what those of its pages hold that are there, one behind the other, if
+    /// it was writable, and nothing if it was not.
+    fn unmap(&mut self, mapping: u64, pages: &[u8]);
 }
 
-impl<T: Transport + Send + 'static> Bridged<T> {
-    /// Starts an agent over `transport`.
-    pub fn start(transport: T, options: &Options) -> Self {
+/// A kernel, by way of an agent process.
+pub struct Bridged<K> {
+    pub agent: Agent,
+    kernel: JoinHandle<K>,
+}
+
+impl<K: Kernel + Send + 'static> Bridged<K> {
+    /// Starts an agent over `kernel`.
+    pub fn start(kernel: K, options: &Options) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("kernel");
         let listener = UnixListener::bind(&path).expect("a socket");
         let kernel = thread::spawn(move || {
-            let mut transport = transport;
+            let mut kernel = kernel;
             let stream = accept(&listener);
             drop(folder);
-            serve(stream, &mut transport).expect("the agent's end of the socket");
-            transport
+            serve(stream, &mut kernel).expect("the agent's end of the socket");
+            kernel
         });
         let mut command = Command::new(programs::bridge());
         command.arg(&path);
@@ -37,8 +54,8 @@ impl<T: Transport + Send + 'static> Bridged<T> {
         Bridged { agent, kernel }
     }
 
-    /// Ends the agent, which gives everything back; the transport behind it.
-    pub fn end(self) -> T {
+    /// Ends the agent, which gives everything back; the kernel behind it.
+    pub fn end(self) -> K {
         drop(self.agent);
         self.kernel.join().expect("the kernel")
     }
@@ -82,8 +99,8 @@ impl Words {
     }
 }
 
-fn serve<T: Transport>(stream: UnixStream, transport: &mut T) -> io::Result<()> {
-    let page_size = transport.geometry().page_size;
+fn serve<K: Kernel>(stream: UnixStream, kernel: &mut K) -> io::Result<()> {
+    let page_size = kernel.geometry().page_size;
     let mut words = Words(stream);
     words.put(page_size as u64)?;
     loop {
@@ -93,22 +110,23 @@ fn serve<T: Transport>(stream: UnixStream, transport: &mut T) -> io::Result<()> 
             Err(error) => return Err(error),
         };
         match kind {
-            b'H' => hypercall(&mut words, transport)?,
+            b'H' => hypercall(&mut words, kernel)?,
             b'M' => {
-                let (domain, count) = (words.get()? as u16, words.get()? as usize);
+                let (domain, writable) = (words.get()? as u16, words.get()? == 1);
+                let count = words.get()? as usize;
                 let frames = (0..count)
                     .map(|_| words.get())
                     .collect::<io::Result<Vec<_>>>()?;
-                let mut bytes = vec![0; count * page_size];
                 let mut results = vec![Ok(()); count];
-                let layout = Layout::packed(page_size);
-                let read =
-                    transport.read_foreign(domain, &frames, &mut bytes, layout, &mut results);
-                if let Err(errno) = read {
-                    words.put(errno.0 as u64)?;
-                    continue;
-                }
+                let (mapping, bytes) = match kernel.map(domain, writable, &frames, &mut results) {
+                    Ok(mapped) => mapped,
+                    Err(errno) => {
+                        words.put(errno.0 as u64)?;
+                        continue;
+                    }
+                };
                 words.put(0)?;
+                words.put(mapping)?;
                 for result in &results {
                     words.put(result.err().map_or(0, |errno| errno.0 as u64))?;
                 }
@@ -119,28 +137,23 @@ fn serve<T: Transport>(stream: UnixStream, transport: &mut T) -> io::Result<()> 
                 }
             }
             b'W' => {
-                let (domain, count) = (words.get()? as u16, words.get()? as usize);
-                let frames = (0..count)
-                    .map(|_| words.get())
-                    .collect::<io::Result<Vec<_>>>()?;
-                let bytes = words.bytes((count * page_size) as u64)?;
-                let mut results = vec![Ok(()); count];
-                let layout = Layout::packed(page_size);
-                let written =
-                    transport.write_foreign(domain, &frames, &bytes, layout, &mut results);
-                assert_eq!(written, Ok(()));
-                assert!(results.iter().all(Result::is_ok), "{results:?}");
+                let (mapping, count) = (words.get()?, words.get()?);
+                let pages = words.bytes(count * page_size as u64)?;
+                kernel.unmap(mapping, &pages);
+                words.put(0)?;
             }
             b'R' => {
                 let pages = words.get()? as usize;
-                let region = transport.reserve(pages * page_size);
+                let region = kernel.reserve(pages * page_size);
                 words.put(region.err().map_or(0, |errno| errno.0 as u64))?;
-                words.put(region.map_or(0, |region| region.0))?;
+                if let Ok(region) = region {
+                    words.put(region.0)?;
+                }
             }
             b'G' => {
                 let (region, offset, length) = (words.get()?, words.get()?, words.get()?);
                 let mut bytes = vec![0; length as usize];
-                let read = transport.read_region(Region(region), offset as usize, &mut bytes);
+                let read = kernel.read_region(Region(region), offset as usize, &mut bytes);
                 words.put(read.err().map_or(0, |errno| errno.0 as u64))?;
                 if read.is_ok() {
                     words.0.write_all(&bytes)?;
@@ -148,14 +161,15 @@ fn serve<T: Transport>(stream: UnixStream, transport: &mut T) -> io::Result<()> 
             }
             b'X' => {
                 let region = Region(words.get()?);
-                assert_eq!(transport.release(region), Ok(()));
+                assert_eq!(kernel.release(region), Ok(()));
+                words.put(0)?;
             }
             other => panic!("the agent asks for {other}"),
         }
     }
 }
 
-fn hypercall<T: Transport>(words: &mut Words, transport: &mut T) -> io::Result<()> {
+fn hypercall<K: Kernel>(words: &mut Words, kernel: &mut K) -> io::Result<()> {
     let number = words.get()?;
     let mut arguments = [Argument::Value(0); 5];
     for argument in &mut arguments {
@@ -196,7 +210,7 @@ fn hypercall<T: Transport>(words: &mut Words, transport: &mut T) -> io::Result<(
             direction: *direction,
         })
         .collect();
-    let result = transport.hypercall(&mut Hypercall {
+    let result = kernel.hypercall(&mut Hypercall {
         number,
         arguments,
         buffers: &mut pointed,

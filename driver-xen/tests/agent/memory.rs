@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::bridge::Kernel;
 use ia64save_codec::transfer::ports::{Errno, PageResult};
 use ia64save_xen::Transport;
 use ia64save_xen::transport::{Argument, Direction, DomainId, Geometry, Hypercall, Layout, Region};
@@ -17,6 +18,8 @@ pub struct Memory {
     pub written: BTreeMap<u64, Vec<u8>>,
     pub regions: BTreeMap<u64, Vec<u8>>,
     next: u64,
+    /// Mappings of an agent: the frames that are there.
+    pub mapped: BTreeMap<u64, Vec<u64>>,
 }
 
 impl Memory {
@@ -161,5 +164,31 @@ impl Transport for Memory {
             .remove(&region.0)
             .map(drop)
             .ok_or(Errno::EINVAL)
+    }
+}
+
+impl Kernel for Memory {
+    fn map(
+        &mut self,
+        domain: DomainId,
+        _: bool,
+        frames: &[u64],
+        results: &mut [PageResult],
+    ) -> Result<(u64, Vec<u8>), Errno> {
+        let mut bytes = vec![0; frames.len() * PAGE];
+        self.read_foreign(domain, frames, &mut bytes, Layout::packed(PAGE), results)?;
+        let there = frames.iter().zip(results).filter(|(_, r)| r.is_ok());
+        self.next += 1;
+        let there = there.map(|(frame, _)| *frame).collect();
+        self.mapped.insert(self.next, there);
+        Ok((self.next, bytes))
+    }
+
+    fn unmap(&mut self, mapping: u64, pages: &[u8]) {
+        let frames = self.mapped.remove(&mapping).expect("a mapping");
+        assert!(pages.is_empty() || pages.len() == frames.len() * PAGE);
+        for (frame, page) in frames.iter().zip(pages.chunks(PAGE)) {
+            self.written.insert(*frame, page.to_vec());
+        }
     }
 }

@@ -3,6 +3,8 @@
 
 #[path = "../support/ports.rs"]
 mod ports;
+#[path = "../support/direct.rs"]
+mod way;
 
 #[path = "../../../driver-sim/tests/goldens/built.rs"]
 mod built;

@@ -11,13 +11,14 @@ use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::ports::Journal;
 use ia64save_sim::{DomId, Era, Host};
 use ia64save_xen::XenDomain;
-use ia64save_xen::fake::{FakeDevice, FakeToolstack};
+use ia64save_xen::fake::FakeToolstack;
 use ia64save_xen::hypervisor::{Direct, Hypervisor, Info, probe};
 use ia64save_xen::machine::{Ia64, Machine};
-use ia64save_xen::privcmd::Privcmd;
 use ia64save_xen::transport::DomainId;
 
-type Hyper = Direct<Privcmd<FakeDevice>>;
+use crate::way::{self, Way};
+
+type Hyper = Direct<Way>;
 
 /// Itanium, but for hosts with pages that are shorter than any real ones: there shared_info has no room
 /// to say where the memory map is, and the host itself is asked.
@@ -133,7 +134,7 @@ pub fn era(dialect: Dialect) -> Era {
 }
 
 fn hypervisor(host: &Host) -> Hyper {
-    let mut transport = Privcmd::fake(host);
+    let mut transport = way::open(host);
     let counted = host.counts();
     let release = probe(&mut transport).expect("a host of a known release");
     assert_eq!(counted, host.counts(), "probing asks the kernel alone");

@@ -12,9 +12,14 @@ use ia64save_sim::{DomId, Host};
 
 use super::args::{Domain, PolicyName, Transfer};
 use crate::exit::Failure;
+use crate::output::size::human;
 
 /// Bytes of memory from which on pages are marked rather than filled.
 const LARGE: u64 = 1 << 30;
+/// Bytes of memory from which on they are left empty, which takes no memory here.
+const HUGE: u64 = 8 << 30;
+/// Pages that a paravirtual domain with a memory map cannot do without: that, start_info, two rings.
+const FEWEST: u64 = 4;
 
 /// A domain that runs on a host of its own.
 pub struct Made {
@@ -42,12 +47,21 @@ impl Made {
             return Err(Failure::Usage("--offline 0: vcpu 0 is always up".into()));
         }
         let pages = domain.memory / page_size;
+        let has_memmap = domain.dialect.dialect().spec().version.has_memmap();
+        if domain.guest == Guest::Pv && has_memmap && pages < FEWEST {
+            let least = human(FEWEST * page_size);
+            return Err(Failure::Usage(format!(
+                "--memory: a paravirtual domain has {least} at least"
+            )));
+        }
         let mut spec = GuestSpec::new(domain.guest, pages);
         spec.vcpus = domain.vcpus;
         spec.offline.clone_from(&domain.offline);
         spec.ballooned = domain.ballooned;
         spec.seed = domain.seed;
-        if domain.memory > LARGE {
+        if domain.memory > HUGE {
+            spec.contents = Contents::Empty;
+        } else if domain.memory > LARGE {
             spec.contents = Contents::Marked;
         }
         let refused = |errno| {

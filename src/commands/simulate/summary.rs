@@ -121,10 +121,10 @@ impl fmt::Display for Summary<'_> {
         let saved = self.saved;
         let mut block = Block::new(2);
         let guest = format!(
-            "{}, {}, {} vcpus",
+            "{}, {}, {}",
             saved.guest,
             saved.dialect,
-            saved.vcpus.len()
+            counted(saved.vcpus.len(), "vcpu")
         );
         block.row("domain", guest);
         let pages = |pages: u64| {
@@ -139,7 +139,11 @@ impl fmt::Display for Summary<'_> {
         }
         block.row(
             "sent",
-            format!("{} in {} passes", pages(saved.sent), saved.passes),
+            format!(
+                "{} in {}",
+                pages(saved.sent),
+                counted(saved.passes as usize, "pass")
+            ),
         );
         if saved.checkpoints > 1 {
             block.row("checkpoints", grouped(saved.checkpoints.into()));
@@ -159,6 +163,13 @@ impl fmt::Display for Summary<'_> {
         }
         Ok(())
     }
+}
+
+/// So many of something, in the plural unless it is one.
+pub fn counted(count: usize, noun: &str) -> String {
+    let plural = if noun.ends_with('s') { "es" } else { "s" };
+    let ending = if count == 1 { "" } else { plural };
+    format!("{} {noun}{ending}", grouped(count as u64))
 }
 
 /// A time as people read it.

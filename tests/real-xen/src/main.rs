@@ -12,6 +12,8 @@
 //! | [`transfer`] | the running guest saved, restored, saved live and migrated |
 //! | [`numbers`] | what batches are worth |
 //! | [`report`] | what a test is, and how it is told |
+//!
+//! Over privcmd everything runs; through the agent, what says whether it carries all that.
 
 extern crate alloc;
 
@@ -26,14 +28,18 @@ mod report;
 mod transfer;
 mod x86;
 
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use ia64save_xen::Transport;
+use ia64save_xen::agent::{Agent, Options};
 use ia64save_xen::hypervisor::Direct;
 use ia64save_xen::privcmd::Privcmd;
 use profile::Open;
 use report::{Failure, Outcome, Report};
 use x86::Xen;
+
+/// Where the agent is.
+const AGENT: &str = "/agent";
 
 fn privcmd() -> Result<Box<dyn Transport>, Failure> {
     match Privcmd::open() {
@@ -42,14 +48,27 @@ fn privcmd() -> Result<Box<dyn Transport>, Failure> {
     }
 }
 
-/// Everything that goes through hypercalls as bytes, over one way to the hypervisor.
-fn hypercalls(report: &mut Report, way: &str, open: Open<'_>) -> Outcome {
+fn agent() -> Result<Box<dyn Transport>, Failure> {
+    match Agent::spawn(Command::new(AGENT), &Options::default()) {
+        Ok(agent) => Ok(Box::new(agent)),
+        Err(error) => Err(Failure(error.to_string())),
+    }
+}
+
+/// Everything that goes through hypercalls as bytes, over one way to the hypervisor; over a `second` one
+/// without what is the hypervisor's and not the way's.
+fn hypercalls(report: &mut Report, way: &str, open: Open<'_>, second: bool) -> Outcome {
     let mut transport = open()?;
     let mut xen = Xen {
         transport: transport.as_mut(),
     };
-    for (name, test) in [calls::TESTS, behaviours::TESTS].concat() {
+    for (name, test) in calls::TESTS {
         report.run(&format!("{way}/{name}"), || test(&mut xen));
+    }
+    if !second {
+        for (name, test) in behaviours::TESTS {
+            report.run(&format!("{way}/{name}"), || test(&mut xen));
+        }
     }
     let mut direct = Direct::new(open()?, profile::release());
     for (name, test) in generic::TESTS {
@@ -57,7 +76,12 @@ fn hypercalls(report: &mut Report, way: &str, open: Open<'_>) -> Outcome {
             test(&mut xen, &mut direct)
         });
     }
-    for (name, test) in transfer::TESTS {
+    let transfers = if second {
+        transfer::WAY
+    } else {
+        transfer::TESTS
+    };
+    for (name, test) in transfers {
         report.run(&format!("{way}/transfer/{name}"), || test(&mut xen, open));
     }
     report.run(&format!("{way}/numbers"), || {
@@ -68,16 +92,18 @@ fn hypercalls(report: &mut Report, way: &str, open: Open<'_>) -> Outcome {
 
 fn main() -> ExitCode {
     let mut report = Report::new(std::env::args().skip(1).collect());
-    let ran = hypercalls(&mut report, "privcmd", &privcmd).and_then(|()| {
-        let mut transport = privcmd()?;
-        let mut xen = Xen {
-            transport: transport.as_mut(),
-        };
-        for (name, test) in ioctls::TESTS {
-            report.run(name, || test(&mut xen));
-        }
-        Ok(())
-    });
+    let ran = hypercalls(&mut report, "privcmd", &privcmd, false)
+        .and_then(|()| {
+            let mut transport = privcmd()?;
+            let mut xen = Xen {
+                transport: transport.as_mut(),
+            };
+            for (name, test) in ioctls::TESTS {
+                report.run(name, || test(&mut xen));
+            }
+            Ok(())
+        })
+        .and_then(|()| hypercalls(&mut report, "agent", &agent, true));
     if let Err(failure) = ran {
         report.tell("a way to the hypervisor", Err(failure));
     }

@@ -34,6 +34,12 @@ pub const TESTS: &[Test] = &[
     ("restore_fails", restore_fails),
 ];
 
+/// Those that say whether a way to the hypervisor carries a transfer.
+pub const WAY: &[Test] = &[
+    ("save_restore", save_restore),
+    ("live_as_the_original", live_as_the_original),
+];
+
 /// Pages that a restore needs beyond those of the guest: I/O pages where ia64 has them.
 const MORE: u64 = 4;
 /// Bytes a second of the link that live saves go over: the guest has time to write.
@@ -407,7 +413,7 @@ fn migration(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
                 fed: 0,
                 done: false,
             };
-            save(&mut source, &mut wire, Some(&mut Adaptive::default()))?;
+            save(&mut source, &mut wire, Some(&mut policy::Xen::default()))?;
             holds("the new domain is whole", wire.done)?;
             restore
                 .finish()

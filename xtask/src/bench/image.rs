@@ -26,6 +26,28 @@ pub struct Plan {
     pub pages: u64,
 }
 
+/// What is in the pages of an image, but for the few that an image must have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fill {
+    /// Zeros that the file system does not store.
+    Holes,
+    /// Zeros.
+    Zeros,
+    /// Bytes that differ from page to page.
+    Data,
+}
+
+/// Fills a page with bytes that have no pattern (xorshift).
+fn noise(gmfn: u64, page: &mut [u8]) {
+    let mut state = gmfn.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    for word in page.chunks_exact_mut(8) {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        word.copy_from_slice(&state.to_le_bytes());
+    }
+}
+
 /// A piece of the stream on its way out.
 pub enum Out<'a> {
     /// Bytes.
@@ -48,21 +70,21 @@ impl Plan {
         PAGES_OFFSET + self.pages * RECORD as u64 + tail
     }
 
-    /// Writes it to a file, with holes for pages unless it is to be dense.
-    pub fn write(self, file: &mut File, dense: bool) -> io::Result<()> {
+    /// Writes it to a file.
+    pub fn write(self, file: &mut File, fill: Fill) -> io::Result<()> {
         let mut page = vec![0; PAGE_SIZE];
         file.set_len(self.file_size())?;
         self.produce(|offset, out| match out {
             Out::Bytes(bytes) => file.write_all_at(bytes, offset),
             Out::Record(gmfn, start) => {
                 file.write_all_at(&gmfn.to_le_bytes(), offset)?;
-                if dense {
-                    page.fill(0);
-                    page[..start.len()].copy_from_slice(start);
-                    file.write_all_at(&page, offset + 8)
-                } else {
-                    file.write_all_at(start, offset + 8)
+                match fill {
+                    Fill::Holes => return file.write_all_at(start, offset + 8),
+                    Fill::Zeros => page.fill(0),
+                    Fill::Data => noise(gmfn, &mut page),
                 }
+                page[..start.len()].copy_from_slice(start);
+                file.write_all_at(&page, offset + 8)
             }
         })
     }
@@ -289,9 +311,9 @@ mod tests {
     fn file_and_memory_hold_the_same() {
         let plan = Plan::of_size(1 << 20);
         let in_memory = plan.in_memory().unwrap();
-        for dense in [false, true] {
+        for fill in [Fill::Holes, Fill::Zeros] {
             let mut file = tempfile::NamedTempFile::new().unwrap();
-            plan.write(file.as_file_mut(), dense).unwrap();
+            plan.write(file.as_file_mut(), fill).unwrap();
             assert!(std::fs::read(file.path()).unwrap() == in_memory);
         }
     }

@@ -1,4 +1,4 @@
-//! `cargo xtask bench`: the release against `cat`, and the decoder against a hand-written loop.
+//! `cargo xtask bench`: the release against `cat`, `cp` and `cmp`, and the decoder against a hand-written loop.
 //!
 //! Absolute times depend on the machine and on the hour, so everything is a ratio of two
 //! measurements that were taken in turns, in one run. A goal that was not measured is not met.
@@ -8,10 +8,12 @@
 //! | `options` | the command line |
 //! | `image` | the image that is read |
 //! | `pipeline` | commands, timed |
+//! | `contents` | what is inside an image, against `cp` and `cmp` |
 //! | `peak` | peak memory of one command |
 //! | `decode` | the decoder in memory |
 //! | `table` | the result |
 
+mod contents;
 mod decode;
 mod image;
 mod options;
@@ -22,6 +24,7 @@ mod table;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
+use image::Fill;
 use options::{HELP, Options};
 use pipeline::Pipeline;
 use table::{Goal, Table};
@@ -85,9 +88,14 @@ fn bench(options: &Options) -> Result<Table, String> {
         .tempfile_in(&options.dir)
         .map_err(|e| io("making the image", e))?;
     let plan = image::Plan::of_size(options.size);
-    plan.write(file.as_file_mut(), options.dense)
+    let fill = if options.dense {
+        Fill::Zeros
+    } else {
+        Fill::Holes
+    };
+    plan.write(file.as_file_mut(), fill)
         .map_err(|e| io("writing the image", e))?;
-    let path = file.path();
+    let path = &file.path().to_path_buf();
     let records = plan.pages;
     println!(
         "image: {} bytes, {records} page records, {}",
@@ -101,6 +109,8 @@ fn bench(options: &Options) -> Result<Table, String> {
 
     let mut table = Table::new(options.reps);
     files(&mut table, options, path, records)?;
+    drop(file);
+    contents::measure(&mut table, options)?;
     let size = options.size.min(1 << 30);
     table.decoding(decode::measure(image::Plan::of_size(size), options.reps)?);
     Ok(table)

@@ -60,23 +60,33 @@ impl Table {
         own: &Pipeline,
         other: &Pipeline,
     ) -> Result<(), String> {
-        let (mut own_times, mut other_times) = (Vec::new(), Vec::new());
-        for _ in 0..self.reps {
-            other_times.push(other.run()?);
-            own_times.push(own.run()?);
-        }
         let against = if other.commands().len() > 1 {
             "cat | cat"
         } else {
             "cat"
         };
-        self.ratio(
-            &format!("{name} / {against}"),
-            goal,
-            own_times,
-            other_times,
-            |time| format!("{:.1} ms", time.as_secs_f64() * 1e3),
-        );
+        self.compare_with(&format!("{name} / {against}"), goal, own, other, &|| {})
+    }
+
+    /// The same, under a name of its own; `after` each run something is cleared away.
+    pub fn compare_with(
+        &mut self,
+        name: &str,
+        goal: Goal,
+        own: &Pipeline,
+        other: &Pipeline,
+        after: &dyn Fn(),
+    ) -> Result<(), String> {
+        let (mut own_times, mut other_times) = (Vec::new(), Vec::new());
+        for _ in 0..self.reps {
+            other_times.push(other.run()?);
+            after();
+            own_times.push(own.run()?);
+            after();
+        }
+        self.ratio(name, goal, own_times, other_times, |time| {
+            format!("{:.1} ms", time.as_secs_f64() * 1e3)
+        });
         Ok(())
     }
 
@@ -186,7 +196,7 @@ fn min_and_median(mut times: Vec<Duration>) -> (Duration, Duration) {
 impl fmt::Display for Goal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = match self {
-            Goal::Faster(times) => format!(">= {times:.0}x as fast"),
+            Goal::Faster(times) => format!(">= {times}x as fast"),
             Goal::Within(times) => format!("<= {times:.1}x the time"),
             Goal::AtMost(bytes) => format!("<= {:.1} MiB", *bytes as f64 / f64::from(1 << 20)),
             Goal::None => "-".into(),

@@ -23,6 +23,7 @@ use serde_json::json;
 
 use super::super::args::Migrate;
 use super::super::left::left;
+use super::super::summary::counted;
 use super::connection::{Address, Connection, Heard};
 use super::intake::{Head, Intake};
 use crate::args::Format;
@@ -318,9 +319,9 @@ fn report(args: &Migrate, taken: &mut Taken) {
             let pages = target.info().map_or(0, |info| info.tot_pages);
             let vcpus: BTreeSet<u32> = restored.vcpus_set.iter().map(|set| set.vcpu).collect();
             let text = format!(
-                "target: the {guest} domain runs here: {} pages, {} vcpus, {} bytes received",
+                "target: the {guest} domain runs here: {} pages, {}, {} bytes received",
                 grouped(pages),
-                vcpus.len(),
+                counted(vcpus.len(), "vcpu"),
                 grouped(restored.consumed),
             );
             writeln!(style::stdout(), "{}", Painted(OK, text))

@@ -13,6 +13,7 @@
 //! | [`builder`] | domains that look as if they had run |
 //! | [`link`] | sinks over virtual time and over memory; what can happen to a stream |
 //! | [`workload`] | what guests do while they run |
+//! | [`comparison`] | policies of a live save, compared over virtual time |
 //! | [`random`] | numbers that are the same every time |
 //!
 //! Nothing in here knows a thread, and but for [`link::MemorySink`] nothing knows a clock: two runs
@@ -21,6 +22,7 @@
 #![deny(missing_docs)]
 
 pub mod builder;
+pub mod comparison;
 pub(crate) mod fields;
 pub mod hypervisor;
 pub mod link;

@@ -164,7 +164,8 @@ fn no_half_built_target_stays_whichever_call_fails() {
             let mut restore = Restore::new(&mut fake, Options::default());
             let fed = restore.feed(&image.bytes, true);
             let again = restore.feed(&image.bytes, true);
-            drop(restore);
+            let done = restore.finish();
+            assert_eq!(done.is_ok(), fed.is_ok());
             let failed = fake.calls.get(number).copied();
             assert!(!fake.exposed, "{failed:?}");
             match fed {

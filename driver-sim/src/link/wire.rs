@@ -99,7 +99,7 @@ impl<R: Receiver> Link<R> {
     }
 
     /// Time passes on the sending host, in steps in which its guests work.
-    fn wait(&self, mut time: Duration) {
+    fn pass(&self, mut time: Duration) {
         while time > Duration::ZERO {
             let step = time.min(STEP);
             self.host.advance(step);
@@ -132,7 +132,7 @@ impl<R: Receiver> Link<R> {
             (whole as u128 * 1_000_000_000 + self.owed).checked_div(self.bandwidth.into())
         {
             self.owed = (whole as u128 * 1_000_000_000 + self.owed) % u128::from(self.bandwidth);
-            self.wait(Duration::from_nanos(
+            self.pass(Duration::from_nanos(
                 u64::try_from(nanos).unwrap_or(u64::MAX),
             ));
         }
@@ -143,7 +143,7 @@ impl<R: Receiver> Link<R> {
         match fault {
             None => Ok(()),
             Some((time, reason)) => {
-                self.wait(time);
+                self.pass(time);
                 Err(SinkError {
                     reason: reason.to_owned(),
                 })
@@ -175,12 +175,16 @@ impl<R: Receiver> Sink for Link<R> {
         }
         // A link that is cut right behind the last byte is found out now.
         self.send(0)?;
-        self.wait(self.latency);
+        self.pass(self.latency);
         Ok(())
     }
 
     fn now(&mut self) -> Duration {
         self.host.now()
+    }
+
+    fn wait(&mut self, time: Duration) {
+        self.pass(time);
     }
 }
 

@@ -6,6 +6,7 @@
 //! | `edges` | strange memory maps, many vcpus, tiny and huge domains |
 //! | `faults` | whatever fails, exactly one domain runs, and nothing is left over |
 //! | `migrate` | a migration between two hosts, in one thread |
+//! | `real` | registers of the images that a real hypervisor wrote |
 //! | `common` | a domain as it is, to be compared |
 
 mod common;
@@ -13,6 +14,7 @@ mod edges;
 mod faults;
 mod images;
 mod migrate;
+mod real;
 
 /// The ports under test. `driver-xen/tests/transfer` runs these files over its own.
 mod ports {

@@ -1,7 +1,8 @@
 //! What the original would have come to by now.
 //!
 //! Over one link, both policies have sent equally many pages at any moment. So the pages sent are a
-//! clock, and what became dirty between two readings of it does not depend on who sends: from what
+//! clock (and time in which nothing was sent counts as the pages that it would have taken), and what
+//! became dirty between two readings of it does not depend on who sends: from what
 //! [`Adaptive`](super::Adaptive) sees at its cleans, the original's passes can be followed page for
 //! page, without sending them.
 
@@ -16,7 +17,7 @@ pub(super) struct Baseline {
     number: u32,
     /// Pages of it.
     pages: u64,
-    /// Pages sent at its end.
+    /// The clock at its end.
     end: u64,
     /// What became dirty since it began.
     dirty: PfnBitmap,
@@ -45,13 +46,13 @@ impl Baseline {
         }
     }
 
-    /// Takes in what a clean gave.
-    pub(super) fn cleaned(&mut self, view: &View<'_>) {
+    /// Takes in what a clean gave, at a reading of the clock.
+    pub(super) fn cleaned(&mut self, view: &View<'_>, clock: u64) {
         if self.outcome.is_some() {
             return;
         }
         self.dirty.union(view.dirty);
-        if view.sent < self.end {
+        if clock < self.end {
             return;
         }
         let dirty = self.dirty.len();
@@ -72,10 +73,10 @@ impl Baseline {
     }
 
     /// Pages until its pass ends: a clean just then makes the following exact.
-    pub(super) fn until_the_pass_ends(&self, sent: u64) -> u64 {
+    pub(super) fn until_the_pass_ends(&self, clock: u64) -> u64 {
         match self.outcome {
             Some(_) => u64::MAX,
-            None => self.end.saturating_sub(sent).max(1),
+            None => self.end.saturating_sub(clock).max(1),
         }
     }
 

@@ -6,7 +6,7 @@
 //! ```text
 //!   enable log-dirty
 //!         |
-//!         v             Plan::Pass, Plan::Stretch
+//!         v             Plan::Pass, Plan::Stretch, Plan::Wait
 //!     next(view) ---------------------------------> peek? -> send -> enough(pass)?
 //!      ^    |                                                          |      |
 //!      |    | Plan::Suspend                                         no |      | yes
@@ -22,10 +22,12 @@
 //! |---|---|
 //! | [`xen`] | [`Xen`]: the original's decisions, one by one: the reference |
 //! | [`adaptive`] | [`Adaptive`]: the default |
+//! | `habits` | what [`Adaptive`] learns of the guest |
 //! | `baseline` | what [`Xen`] would have come to by now, from what [`Adaptive`] sees |
 
 pub mod adaptive;
 mod baseline;
+mod habits;
 pub mod xen;
 
 pub use adaptive::Adaptive;
@@ -73,9 +75,11 @@ pub enum Plan<'a> {
     Stretch {
         /// Pages to send before the next clean, at least 1.
         most: u64,
-        /// Pages to leave for later although they are to be sent.
-        hold_back: Option<&'a PfnBitmap>,
+        /// The pages that may be sent; the others are left for later. `None`: all.
+        among: Option<&'a PfnBitmap>,
     },
+    /// Send nothing for so long, then clean.
+    Wait(Duration),
     /// Suspend the domain and send the rest.
     Suspend,
 }

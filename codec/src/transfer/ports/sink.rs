@@ -21,6 +21,12 @@ pub trait Sink {
     /// Time since some fixed moment. Never goes back. Policies judge by it how fast the link is.
     fn now(&mut self) -> Duration;
 
+    /// Lets time pass, during which the domain runs and nothing is sent: sleeps. A sink that cannot
+    /// returns at once, and costs a policy a chance to find a quiet moment, no more.
+    fn wait(&mut self, time: Duration) {
+        let _ = time;
+    }
+
     /// The most that is ever asked for at once, bytes.
     const LARGEST: usize = 1 << 26;
 }

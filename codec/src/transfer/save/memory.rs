@@ -33,10 +33,10 @@ const NEVER: u32 = u32::MAX;
 pub(super) enum Trip<'a> {
     /// Those to be sent that are not dirty.
     Pass,
-    /// Those to be sent that are not held back, up to a number.
+    /// Those to be sent that are in a set, up to a number.
     Stretch {
         most: u64,
-        hold_back: Option<&'a PfnBitmap>,
+        among: Option<&'a PfnBitmap>,
     },
     /// Those of the snapshot that are to be sent, or all of it.
     Last { all: bool },
@@ -260,6 +260,9 @@ impl Memory {
     /// Whether a trip may send any page of a block.
     fn concerns(&self, trip: Trip<'_>, block: &Range<u64>) -> bool {
         match trip {
+            Trip::Stretch {
+                among: Some(among), ..
+            } if !among.intersects(block.clone()) => false,
             Trip::Pass | Trip::Stretch { .. } | Trip::Last { all: false } => {
                 self.to_send.intersects(block.clone())
             }
@@ -283,11 +286,11 @@ impl Memory {
                 pass.skipped += u64::from(to_send && is_dirty);
                 to_send && !is_dirty
             }
-            Trip::Stretch { hold_back, .. } => {
+            Trip::Stretch { among, .. } => {
                 let to_send = self.to_send.contains(pfn);
-                let held = hold_back.is_some_and(|held| held.contains(pfn));
-                pass.held_back += u64::from(to_send && held);
-                to_send && !held
+                let chosen = among.is_none_or(|among| among.contains(pfn));
+                pass.held_back += u64::from(to_send && !chosen);
+                to_send && chosen
             }
         }
     }

@@ -396,6 +396,9 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
                 pass: last.as_ref(),
                 now: pass.began,
             });
+            if last.is_none() && !matches!(plan, Plan::Pass) {
+                memory.leave_out_holes();
+            }
             let trip = match plan {
                 Plan::Suspend => {
                     self.saved.passes -= 1;
@@ -406,11 +409,13 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
                     self.domain.peek_dirty(&mut memory.dirty)?;
                     Trip::Pass
                 }
-                Plan::Stretch { most, hold_back } => {
-                    if last.is_none() {
-                        memory.leave_out_holes();
+                Plan::Stretch { most, among } => Trip::Stretch { most, among },
+                Plan::Wait(time) => {
+                    self.out.sink.wait(time);
+                    Trip::Stretch {
+                        most: 0,
+                        among: None,
                     }
-                    Trip::Stretch { most, hold_back }
                 }
             };
             let before = self.out.encoder.offset();
@@ -422,7 +427,9 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
             };
             pass.bytes = self.out.encoder.offset() - before;
             pass.ended = self.out.sink.now();
-            idle = if pass.sent == 0 { idle + 1 } else { 0 };
+            // A policy that does nothing for ever does not get its way.
+            let waits = pass.ended > pass.began;
+            idle = if pass.sent > 0 || waits { 0 } else { idle + 1 };
             let enough = self.policy.enough(
                 &pass,
                 &View {
@@ -437,7 +444,6 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
                     now: pass.ended,
                 },
             );
-            // A policy that has nothing sent twice in a row would go on for ever.
             let enough = enough || idle == 2;
             if enough {
                 self.suspend()?;

@@ -19,8 +19,9 @@ const XEN: std::ops::RangeInclusive<u64> = 0xf000_0000_0000_0000..=0xf800_0000_0
 const PPN: u64 = 0x0003_ffff_ffff_f000;
 /// Bits of a page table entry that the architecture reserves: 1 and 50, 51.
 const PTE_RESERVED: u64 = 1 << 1 | 3 << 50;
-/// psr of the machine while a PV guest runs, whatever the guest asks for: ic i dt di rt it bn.
-const MACHINE: u64 = psr::IC | psr::I | psr::DT | psr::DI | psr::RT | psr::IT | psr::BN;
+/// psr of the machine while a PV guest runs, whatever the guest asks for: ic i dt rt it bn. (From D5 on
+/// di as well, but there nobody sees it.)
+const MACHINE: u64 = psr::IC | psr::I | psr::DT | psr::RT | psr::IT | psr::BN;
 /// psr bits that a restored HVM guest does not get back.
 const HVM_DROPPED: u64 = psr::ID | psr::DA | psr::DD | psr::ED | psr::IA;
 /// Application registers that are taken as they are.
@@ -96,8 +97,8 @@ impl Vcpu {
         let mut regs = Fields::new(layout, &mut self.context);
         regs.clear("flags");
         regs.clear("pad8");
-        let ipsr = raised(regs.word("user_regs.cr_ipsr"), 32, level) | MACHINE;
-        regs.set("user_regs.cr_ipsr", ipsr & !(psr::IS | psr::VM));
+        let ipsr = machine_psr(regs.word("user_regs.cr_ipsr"), level);
+        regs.set("user_regs.cr_ipsr", ipsr);
         let rsc = raised(regs.word("user_regs.ar_rsc"), 2, level);
         regs.set("user_regs.ar_rsc", rsc);
         if flags & VGCF_EXTRA_REGS == 0 {
@@ -139,7 +140,7 @@ impl Vcpu {
             };
             wanted & (psr::KEPT | virtual_) | translation | psr::DI | shown
         } else {
-            raised(wanted & psr::KEPT, 32, level) | raised(wanted, 32, level) & psr::CPL | MACHINE
+            machine_psr(wanted, level)
         };
         regs.set("regs.psr", psr);
         regs.set("regs.ar.rsc", raised(given.word("regs.ar.rsc"), 2, level));
@@ -292,6 +293,11 @@ impl Vcpu {
         }
         regs
     }
+}
+
+/// The psr of the machine for a PV guest, which the contexts of up to D4 show.
+fn machine_psr(wanted: u64, level: u64) -> u64 {
+    (raised(wanted, 32, level) | MACHINE) & !(psr::IS | psr::VM)
 }
 
 /// Raises a privilege level of two bits to at least `least`.

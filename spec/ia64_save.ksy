@@ -1768,9 +1768,9 @@ types:
         doc: the vcpu, or 0
       - id: length
         type: u4
-        doc: bytes of the body
+        doc: bytes of the body; END has none, whatever stands here
       - id: body
-        size: length
+        size: 'typecode == hvm_records::end ? 0 : length'
         type:
           switch-on: typecode
           cases:

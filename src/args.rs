@@ -60,6 +60,8 @@ pub enum Command {
     Edit(crate::commands::edit::Args),
     /// Save what can be saved of a damaged image, as an image that passes check
     Repair(crate::commands::repair::Args),
+    /// Good and bad streams of every dialect, for other people's parsers
+    Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
     /// Write everything about an image on one page, for a browser
@@ -256,14 +258,14 @@ pub struct Convert {
     pub reading: Reading,
 }
 
-fn dialect(name: &str) -> Result<Dialect, String> {
+pub fn dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         format!("one of {}", names.join(", "))
     })
 }
 
-fn guest(name: &str) -> Result<Guest, String> {
+pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
 }
 

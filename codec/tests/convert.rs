@@ -524,3 +524,17 @@ fn region_registers_that_nobody_filled_are_not_handed_on() {
         }
     }
 }
+
+/// A tail that was made up may fit dialects whose contexts have different sizes. What was read is then
+/// that of one, and has to be converted into the other.
+#[test]
+fn an_ambiguous_image_is_of_the_dialect_that_it_was_read_as() {
+    let mut ambiguous = image(&Synthetic::new(Dialect::D3, Guest::Pv));
+    let found = ambiguous.detection.as_mut().unwrap();
+    found.candidates.push(Dialect::D4);
+    found.dialect = None;
+    let (bytes, _) = converted(&ambiguous, Dialect::D4, false).unwrap();
+    let result = parse(bytes, Some(Dialect::D4));
+    assert_eq!(result.error, None);
+    assert_eq!(result.checkpoints[0].vcpus[0].context.bytes.len(), 5520);
+}

@@ -32,7 +32,7 @@ PAGE = 16384
 TERMINATOR = (1 << 64) - 1
 # Fields of the grammar that dump does not print: contents of pages, texts, bytes that mean nothing.
 UNPRINTED = re.compile(
-    r"(^|\.)rest$|^trailing$|pages\[\d+\]\.page$|^xend\.(magic|config)$|^xl\.(magic|byteorder)$"
+    r"(^|\.)rest$|records\[\d+\]\.body$|^trailing$|pages\[\d+\]\.page$|^xend\.(magic|config)$|^xl\.(magic|byteorder)$"
     r"|^xl\.words\.config$|^device_model\.length$"
 )
 # Names of the grammar, and what dump calls the same.
@@ -80,7 +80,9 @@ def leaves(thing, path="", base=0):
         debug = thing._debug[name]
         value = getattr(thing, name)
         here = f"{path}{name}"
-        if isinstance(value, list) and value and isinstance(value[0], kaitaistruct.KaitaiStruct):
+        if value == []:
+            continue  # none of them
+        if isinstance(value, list) and isinstance(value[0], kaitaistruct.KaitaiStruct):
             for index, (element, place) in enumerate(zip(value, debug["arr"], strict=True)):
                 yield from inside(thing, element, f"{here}[{index}]", base, place)
         elif isinstance(value, kaitaistruct.KaitaiStruct):
@@ -116,7 +118,8 @@ def same(leaf, printed):
     if isinstance(value, bytes) and isinstance(printed, int):
         return len(value) == printed  # the device model's state, of which dump prints the size
     if isinstance(value, bytes):
-        return value.hex() == printed or value.decode("utf-8", "replace") == printed
+        text = value.split(b"\0")[0]
+        return value.hex() == printed or text.decode("utf-8", "replace") == printed
     if isinstance(value, str):
         return value == printed
     return same_number(value, printed)

@@ -5,6 +5,7 @@ mod check;
 pub mod compare;
 pub mod completions;
 mod convert;
+pub mod corpus;
 pub mod decode;
 mod dump;
 pub mod edit;
@@ -37,6 +38,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Decode(args) => decode::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Edit(args) => edit::run(args),
+        Command::Corpus(args) => corpus::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
         Command::Batch(args) => batch::run(args),

@@ -11,6 +11,7 @@
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
+//! | `corpus` | streams for other parsers, and the manifest that says what is wrong with them |
 //! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
 //! | `repair` | bad images: repaired, or refused with a reason |
@@ -23,6 +24,7 @@ mod batch;
 mod check;
 mod compare;
 mod convert;
+mod corpus;
 mod dump;
 mod extract;
 mod find;

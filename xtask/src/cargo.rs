@@ -65,3 +65,11 @@ pub fn transfer(args: &[&str]) -> Outcome {
         other => other,
     }
 }
+
+/// Mutation tests of the codec.
+pub fn mutants(args: &[&str]) -> Outcome {
+    let mut mutants = vec!["run", "--quiet", "--package", "xtask"];
+    mutants.extend(["--features", "mutants", "--bin", "mutants", "--"]);
+    mutants.extend(args);
+    run(&mut cargo(&mutants))
+}

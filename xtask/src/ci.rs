@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
 use crate::{
-    agent, cargo, debuggers, dissector, generate, kaitai, licences, package, real_xen, report,
-    spec, words,
+    agent, cargo, debuggers, dissector, fuzz, generate, kaitai, licences, package, real_xen,
+    report, spec, words,
 };
 
 /// A step by its name.
@@ -13,7 +13,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 17] = [
+const STEPS: &[Step] = &[
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -24,11 +24,13 @@ const STEPS: [Step; 17] = [
     ("report", || report::check(None)),
     ("debuggers", debuggers::check),
     ("kaitai", kaitai::check),
+    ("differential", || kaitai::differential(None)),
     ("dissector", dissector::dissector),
     ("pattern", dissector::pattern),
     ("agent", agent::check),
     ("real-xen", real_xen::check),
     ("package", || package::check(false)),
+    ("fuzz", || fuzz::fuzz(&[])),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
     ("transfer", || {
         cargo::transfer(&["--memory", "64", "--reps", "3"])
@@ -59,7 +61,7 @@ pub fn all() -> Outcome {
                 format!("FAILED: {why}")
             }
         };
-        println!("{name:<9} {:>7.1} s  {said}", time.as_secs_f64());
+        println!("{name:<12} {:>7.1} s  {said}", time.as_secs_f64());
     }
     let passed = report.len() - failed.len() - skipped.len();
     let note = if skipped.is_empty() {

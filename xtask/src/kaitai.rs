@@ -12,25 +12,17 @@ use crate::step::{Outcome, cargo, run};
 /// What compares, and what it needs from PyPI.
 const RUNTIME: [&str; 2] = ["kaitaistruct==0.11", "zstandard==0.25.0"];
 
+/// Streams that `differential` reads where nobody says otherwise: the good ones, and one in so many of
+/// the bad ones.
+const SHARE: &str = "1/8";
+
 /// Installs, builds, generates, compiles and compares.
 pub fn check() -> Outcome {
     let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
     let folder = target.join("kaitai");
     let (node, venv) = (folder.join("node"), folder.join("venv"));
     let (parser, images) = (folder.join("parser"), folder.join("images"));
-    install(&node, &venv)
-        .then(|| {
-            // What an older generator or compiler has left must not be compared.
-            for old in [&parser, &images] {
-                if old.exists()
-                    && let Err(error) = fs::remove_dir_all(old)
-                {
-                    return Outcome::Failed(format!("{}: {error}", old.display()));
-                }
-            }
-            let tool = ["build", "--release", "--package", "ia64save"];
-            run(&mut cargo(&tool))
-        })
+    prepare(&node, &venv, &[&parser, &images])
         .then(|| {
             let generate = [
                 "run",
@@ -61,6 +53,51 @@ pub fn check() -> Outcome {
                 .arg(&images)
                 .args(["--layout", "spec/layout"]))
         })
+}
+
+/// Good and bad streams of every dialect through the grammar and through the tool: both accept a stream
+/// or both refuse it, in the same part, with every field at the same offset.
+pub fn differential(share: Option<&str>) -> Outcome {
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let folder = target.join("kaitai");
+    let (node, venv) = (folder.join("node"), folder.join("venv"));
+    let (parser, corpus) = (folder.join("parser"), folder.join("corpus"));
+    let tool = target.join("release/ia64save");
+    prepare(&node, &venv, &[&parser, &corpus])
+        .then(|| run(Command::new(&tool).args(["corpus", "export"]).arg(&corpus)))
+        .then(|| {
+            run(Command::new("node").arg("spec/kaitai/compile.mjs").args([
+                &node,
+                Path::new("spec/ia64_save.ksy"),
+                &parser,
+            ]))
+        })
+        .then(|| {
+            run(Command::new(venv.join("bin/python"))
+                .arg("spec/kaitai/differential.py")
+                .arg("--parser")
+                .arg(&parser)
+                .arg("--tool")
+                .arg(&tool)
+                .arg("--corpus")
+                .arg(&corpus)
+                .args(["--share", share.unwrap_or(SHARE)]))
+        })
+}
+
+/// What is needed, and the tool; nothing that an older generator or compiler has left.
+fn prepare(node: &Path, venv: &Path, old: &[&Path]) -> Outcome {
+    install(node, venv).then(|| {
+        for old in old {
+            if old.exists()
+                && let Err(error) = fs::remove_dir_all(old)
+            {
+                return Outcome::Failed(format!("{}: {error}", old.display()));
+            }
+        }
+        let tool = ["build", "--release", "--package", "ia64save"];
+        run(&mut cargo(&tool))
+    })
 }
 
 /// The compiler with npm and its runtime with pip, of the versions that `package.json` and [`RUNTIME`]

@@ -2,22 +2,23 @@
 //!
 //! | file | step |
 //! |---|---|
-//! | `cargo` | `fmt`, `lint`, `test`, `bench`: what cargo and its components do |
+//! | `cargo` | `fmt`, `lint`, `test`, `bench`, `mutants`: what cargo and its components do |
 //! | `licences` | licences of everything that is built |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
+//! | `kaitai` | the Kaitai Struct grammar against the tool, on good images and on bad ones |
 //! | `debuggers` | the cores of `extract` in readelf, gdb and volatility3 |
-//! | `kaitai` | the Kaitai Struct grammar against the tool |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
+//! | `fuzz/` | the fuzz targets, built as OSS-Fuzz builds them |
 //! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
 //! | `package` | crates for a registry, the Debian package, `cargo install` |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
-//! | `bench/`, `generate/`, `dissector/` | programs of their own: what these steps run |
+//! | `bench/`, `generate/`, `dissector/`, `mutants/` | programs of their own: what these steps run |
 
 mod agent;
 mod cargo;
@@ -25,6 +26,7 @@ mod ci;
 mod debuggers;
 mod dissector;
 mod files;
+mod fuzz;
 mod generate;
 mod kaitai;
 mod licences;
@@ -56,6 +58,9 @@ cargo xtask STEP [OPTIONS]
                   golden image; needs gdb-multiarch, binutils-ia64-linux-gnu and python3
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
                   and python3
+  differential [N/M]
+                  the Kaitai Struct grammar and ia64save on good and bad streams: both accept or both
+                  refuse, in the same part, with the same offsets; the Nth of M shares of the bad ones
   generate [--check]
                   writes the structures into spec/ia64_save.lua and spec/ia64_save.hexpat from the
                   tables of the codec; --check fails where they differ
@@ -67,6 +72,12 @@ cargo xtask STEP [OPTIONS]
                   is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
+  fuzz [--seconds N | --minimise | --coverage] [TARGET ...]
+                  builds the fuzz targets with fuzz/oss-fuzz/build.sh and runs each, for 20 seconds
+                  or N; --minimise leaves of fuzz/corpus what adds coverage, --coverage says how
+                  much of codec/src that reaches; SKIPPED without a nightly cargo, cargo-fuzz and zip
+  mutants [--every N] [--list] FILE ...
+                  mutation tests of files and folders of codec/src: prints what no test notices
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
                   npm and chromium
   package [--full]
@@ -103,6 +114,8 @@ fn main() -> ExitCode {
         ("words", []) => words::check(),
         ("debuggers", []) => debuggers::check(),
         ("kaitai", []) => kaitai::check(),
+        ("differential", []) => kaitai::differential(None),
+        ("differential", [share]) => kaitai::differential(Some(share)),
         ("bench", rest) => cargo::bench(rest),
         ("transfer", rest) => cargo::transfer(rest),
         ("generate", []) => generate::generate(false),
@@ -111,6 +124,8 @@ fn main() -> ExitCode {
         ("pattern", []) => dissector::pattern(),
         ("agent", []) => agent::check(),
         ("real-xen", []) => real_xen::check(),
+        ("fuzz", rest) => fuzz::fuzz(rest),
+        ("mutants", rest) => cargo::mutants(rest),
         ("report", []) => report::check(None),
         ("report", [shots]) => report::check(Some(shots)),
         ("package", []) => package::check(false),

@@ -11,6 +11,7 @@ use super::tail::Tail;
 use super::{ConvertOptions, Route, head, memmap, unallocated};
 use crate::code::Code;
 use crate::detect;
+use crate::dialect::Dialect;
 use crate::envelope;
 use crate::error::Error;
 use crate::image::Image;
@@ -111,12 +112,23 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
                 .found(format!("a guest that is {guest}")),
         );
     }
-    let from = if detection.candidates.contains(&to) {
+    let read_as = detection.best();
+    let from = if detection.candidates.contains(&to) && lie_alike(read_as, to) {
         to
     } else {
-        detection.best()
+        read_as
     };
     Ok(Route { from, to, guest })
+}
+
+/// Whether two dialects put every part of a tail in the same place. Bytes can be made up that fit
+/// dialects of which this is not true; what was read of them is one dialect's then.
+fn lie_alike(one: Dialect, other: Dialect) -> bool {
+    let shape = |dialect: Dialect| {
+        let spec = dialect.spec();
+        (spec.context.size(), spec.vcpumap, spec.magic_pfns.len())
+    };
+    shape(one) == shape(other)
 }
 
 /// One checkpoint of the result, made from one or more of the source.

@@ -5,6 +5,9 @@ use bytes::{Buf, BytesMut};
 use super::{Decoder, Step};
 use crate::error::Error;
 
+/// Bytes that are made room for because the stream says that they come.
+const BELIEVED: usize = 64 << 10;
+
 /// Space to read into, and events out of what was read.
 ///
 /// ```
@@ -27,7 +30,8 @@ use crate::error::Error;
 /// assert_eq!(error.code.name(), "version-unknown");
 /// ```
 ///
-/// It grows to what one part of the stream needs (bounded by [`crate::Limits`]) and no further.
+/// It grows to what one part of the stream needs (bounded by [`crate::Limits`]) and no further, and that
+/// as the bytes of the part come in: a part that only says that it is large costs 64 KiB.
 /// Pages are never copied but for the one record that a read cut in two.
 #[derive(Debug)]
 pub struct Buffer {
@@ -64,7 +68,9 @@ impl Buffer {
     /// Space to read into; never empty.
     pub fn space(&mut self) -> &mut [u8] {
         self.discard();
-        let size = self.capacity.max(self.wanted);
+        // Twice what has come: a long part is copied no more than once on the whole.
+        let believed = self.wanted.min((2 * self.filled).max(BELIEVED));
+        let size = self.capacity.max(believed).max(self.filled + 1);
         if self.bytes.len() < size {
             self.bytes.resize(size, 0);
         }
@@ -109,5 +115,43 @@ impl Buffer {
         }
         self.filled = left;
         self.consumed = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+    use alloc::vec::Vec;
+
+    #[test]
+    fn a_part_that_only_says_that_it_is_large_costs_little() {
+        // A memory map of 16 pages of 16 KiB, of which 100 000 bytes come.
+        let mut stream = vec![0; 16 + 40];
+        stream[8] = 3;
+        stream.extend_from_slice(&16u32.to_le_bytes());
+        stream.resize(100_060, 0);
+        let mut buffer = Buffer::new(Decoder::new(), 1000);
+        let mut rest = &stream[..];
+        let mut sizes = Vec::new();
+        let error = loop {
+            match buffer.next() {
+                Ok(Step::NeedMore(_)) => {
+                    let space = buffer.space();
+                    let count = space.len().min(rest.len()).min(5000);
+                    space[..count].copy_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    buffer.filled(count);
+                    sizes.push((buffer.bytes.len(), stream.len() - rest.len()));
+                }
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert_eq!((error.code.name(), error.offset), ("truncated", 100_060));
+        for (held, come) in &sizes {
+            assert!(*held <= (2 * come).max(BELIEVED), "{held} for {come}");
+        }
+        assert!(sizes.iter().any(|(held, _)| *held > BELIEVED));
     }
 }

@@ -35,7 +35,8 @@ pub struct Detection {
 
 impl Detection {
     /// The dialect to read on with: the one found, or the first of those that fit. Where several fit
-    /// a whole tail equally well, their bytes are laid out alike and only meanings differ.
+    /// a tail that a saver wrote, their bytes are laid out alike and only meanings differ; a tail that
+    /// was made up may fit several whose contexts have different sizes.
     pub fn best(&self) -> Dialect {
         self.dialect.unwrap_or(self.candidates[0])
     }

@@ -16,10 +16,16 @@ const PLAN: Budget = Budget {
     time: (200_000_000, 40_000),
 };
 
+/// What the command line allows. Of smaller pages a memory map takes more than the limits admit.
+const SMALLEST_PAGE: usize = 8;
+
 /// The result is of the size that was announced and reads as the dialect asked for. Where the image
 /// was sound, so is the result, or what was lost is named.
 pub fn convert(data: &[u8]) {
     let Some(input) = Input::of(data) else { return };
+    if input.page_size < SMALLEST_PAGE {
+        return;
+    }
     let bytes = input.bytes();
     let image = Image::parse(&bytes, &input.options());
     let options = ConvertOptions {
@@ -33,11 +39,12 @@ pub fn convert(data: &[u8]) {
         return;
     }
     let out = write(&conversion);
+    // Of dialects that put every part in one place, what fits several is of any of them.
+    let shape = |dialect: Dialect| (dialect.spec().context.size(), dialect.spec().vcpumap);
     let same = !options.compact
-        && image
-            .detection
-            .as_ref()
-            .is_some_and(|d| d.candidates.contains(&options.to));
+        && image.detection.as_ref().is_some_and(|found| {
+            found.candidates.contains(&options.to) && shape(found.best()) == shape(options.to)
+        });
     if same {
         assert_eq!(out, bytes, "nothing was asked for");
         assert!(conversion.losses().is_empty());

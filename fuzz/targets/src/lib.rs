@@ -13,6 +13,8 @@
 //! | `mutate` | [`mutate()`]: a good image with one thing changed |
 //! | `check` | [`check()`]: the rules, the fields and the map of anything |
 //! | `convert` | [`convert()`]: anything to any dialect |
+//! | `restore` | [`restore()`]: a stream into a simulated host |
+//! | `agent_protocol` | [`agent_protocol()`], of `ia64save-xen`: what an agent on a real host may say |
 //! | `envelope` | [`envelope()`]: files around a stream |
 //! | `config` | [`config()`]: S-expressions, and the settings of xl |
 //! | `input` | [`Input`]: how the first bytes of an input say how the rest is to be read |
@@ -34,6 +36,7 @@ mod envelope;
 pub mod input;
 mod mutate;
 pub mod mutator;
+mod restore;
 mod roundtrip;
 #[cfg(feature = "seeds")]
 pub mod seeds;
@@ -46,8 +49,10 @@ pub use decode::decode;
 pub use decode_split::decode_split;
 pub use encode::encode;
 pub use envelope::envelope;
+pub use ia64save_xen::agent::fuzz::agent_protocol;
 pub use input::Input;
 pub use mutate::mutate;
+pub use restore::restore;
 pub use roundtrip::roundtrip;
 
 /// A target by its name.
@@ -72,6 +77,8 @@ pub enum Kind {
     Recipe,
     /// A text.
     Text,
+    /// What an agent on a real host says.
+    Replies,
 }
 
 /// All targets.
@@ -110,6 +117,16 @@ pub const TARGETS: &[Target] = &[
         name: "convert",
         run: convert,
         kind: Kind::Stream,
+    },
+    Target {
+        name: "restore",
+        run: restore,
+        kind: Kind::Stream,
+    },
+    Target {
+        name: "agent_protocol",
+        run: agent_protocol,
+        kind: Kind::Replies,
     },
     Target {
         name: "envelope",

@@ -17,9 +17,9 @@ use crate::input::header;
 use crate::{Kind, Target};
 
 /// Page records that are kept of an image of a real host: enough for a row that ascends.
-const RECORDS: usize = 3;
+const RECORDS: usize = 2;
 /// Bad images of each kind that are among the seeds: every one of so many.
-const EVERY: usize = 7;
+const EVERY: usize = 13;
 
 const XEND: &[u8] = b"(domain (domid 3) (uuid 0ddba11) (vcpus 2) (vcpu_avail 3) (memory 512)\
     (maxmem 1024) (name 'a \\'guest\\'') (image (linux (kernel /boot/x) (args \"root=/dev/sda1 ro\")))\
@@ -30,10 +30,11 @@ const XL: &[u8] = b"# a domain\nname = \"guest\"\nbuilder='hvm' ; vcpus=0x2\nmem
 /// The seeds of a target by name. The same every time.
 pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
     match target.kind {
-        Kind::Stream => streams(target.name == "convert"),
+        Kind::Stream => streams(["convert", "restore"].contains(&target.name)),
         Kind::File => envelopes(),
         Kind::Recipe => recipes(),
         Kind::Text => texts(),
+        Kind::Replies => replies(),
     }
 }
 
@@ -111,7 +112,7 @@ fn thinned(stream: &Bytes) -> Vec<u8> {
     }
     // What could not be read: as it is, but not all of what may be many pages.
     let rest = &stream[at..];
-    out.extend_from_slice(&rest[..rest.len().min(8 * PAGE_SIZE)]);
+    out.extend_from_slice(&rest[..rest.len().min(4 * PAGE_SIZE)]);
     out
 }
 
@@ -177,6 +178,28 @@ fn recipes() -> BTreeMap<String, Vec<u8>> {
             let mut random = Random::new(number, &[8]);
             let size = 16 + random.below(200) as usize;
             (format!("recipe-{number:02}"), random.bytes(size))
+        })
+        .collect()
+}
+
+/// With and without a good greeting in front, with and without sound headers.
+fn replies() -> BTreeMap<String, Vec<u8>> {
+    let greeting = ia64save_xen::agent::fuzz::greeting();
+    (0..32u64)
+        .map(|number| {
+            let mut random = Random::new(number, &[10]);
+            let size = random.below(2000) as usize;
+            let mut bytes = vec![number as u8];
+            if number & 2 != 0 {
+                bytes.extend_from_slice(&greeting);
+            }
+            let mut rest = random.bytes(size);
+            // Errors of pages are mostly zero.
+            rest.iter_mut()
+                .filter(|byte| **byte < 200)
+                .for_each(|byte| *byte = 0);
+            bytes.extend(rest);
+            (format!("replies-{number:02}"), bytes)
         })
         .collect()
 }

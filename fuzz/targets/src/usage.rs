@@ -105,6 +105,20 @@ pub struct Budget {
 }
 
 impl Budget {
+    /// Sees to it that no more was held and allocated for an input of that size.
+    ///
+    /// # Panics
+    /// If it was.
+    pub fn hold(&self, size: usize, usage: Usage) {
+        let bytes = self.bytes.0 + self.bytes.1 * size;
+        assert!(usage.peak <= bytes, "{usage:?} of {bytes} bytes for {size}");
+        let calls = self.calls.0 + self.calls.1 * (size as u64 / 16);
+        assert!(
+            usage.calls <= calls,
+            "{usage:?} of {calls} calls for {size}"
+        );
+    }
+
     /// Does something with an input of that size, and sees to it that it takes no more.
     ///
     /// # Panics

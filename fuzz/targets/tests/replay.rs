@@ -43,7 +43,9 @@ macro_rules! seeds_of {
     };
 }
 
-seeds_of! { decode decode_split roundtrip encode mutate check convert envelope config }
+seeds_of! {
+    decode decode_split roundtrip encode mutate check convert restore agent_protocol envelope config
+}
 
 fn regressions() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../regressions")

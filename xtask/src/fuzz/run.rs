@@ -1,0 +1,128 @@
+//! A target that was built, run as ClusterFuzz runs it: seeds out of the zip, flags out of `.options`.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use super::Folders;
+use crate::step::{Outcome, run};
+
+/// Runs a target for so many seconds, on what earlier runs have found and on its seeds.
+pub fn fuzz(folders: &Folders, target: &str, seconds: u32) -> Outcome {
+    let Run {
+        mut command,
+        corpus,
+    } = match Run::new(folders, target) {
+        Ok(run) => run,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    command.args([
+        format!("-max_total_time={seconds}"),
+        "-print_final_stats=1".into(),
+    ]);
+    run(&mut command).then(|| Outcome::Passed(described(&corpus)))
+}
+
+/// Leaves of the corpus and the seeds what adds coverage.
+pub fn minimise(folders: &Folders, target: &str) -> Outcome {
+    let Run {
+        mut command,
+        corpus,
+    } = match Run::new(folders, target) {
+        Ok(run) => run,
+        Err(error) => return Outcome::Failed(error.to_string()),
+    };
+    let all = corpus.with_extension("all");
+    let moved = (|| {
+        if all.exists() {
+            fs::remove_dir_all(&all)?;
+        }
+        fs::rename(&corpus, &all)?;
+        fs::create_dir_all(&corpus)
+    })();
+    if let Err(error) = moved {
+        return Outcome::Failed(format!("{}: {error}", corpus.display()));
+    }
+    let before = described(&all);
+    command.arg("-merge=1").arg(&all);
+    let outcome = run(&mut command);
+    let _ = fs::remove_dir_all(&all);
+    outcome.then(|| Outcome::Passed(format!("{} of {before} and the seeds", described(&corpus))))
+}
+
+/// A command line in the making.
+pub(super) struct Run {
+    pub(super) command: Command,
+    corpus: PathBuf,
+}
+
+impl Run {
+    pub(super) fn new(folders: &Folders, target: &str) -> io::Result<Run> {
+        let corpus = folders.corpus.join(target);
+        let artifacts = folders.artifacts.join(target);
+        let seeds = folders.work.join("unzipped").join(target);
+        if seeds.exists() {
+            fs::remove_dir_all(&seeds)?;
+        }
+        for folder in [&corpus, &artifacts, &seeds] {
+            fs::create_dir_all(folder)?;
+        }
+        let zip = folders.out.join(format!("{target}_seed_corpus.zip"));
+        let unzipped = Command::new("unzip")
+            .arg("-q")
+            .arg(&zip)
+            .arg("-d")
+            .arg(&seeds)
+            .status()?;
+        if !unzipped.success() {
+            return Err(io::Error::other(format!(
+                "unzip {}: {unzipped}",
+                zip.display()
+            )));
+        }
+        // It is the flags that ClusterFuzz takes out of the file; libFuzzer does not read it.
+        let options = fs::read_to_string(folders.out.join(format!("{target}.options")))?;
+        let mut command = Command::new(folders.out.join(target));
+        command.current_dir(&folders.out);
+        command.args(flags(&options));
+        command.arg(format!("-artifact_prefix={}/", artifacts.display()));
+        command.args([&corpus, &seeds]);
+        Ok(Run { command, corpus })
+    }
+}
+
+/// `name = value` below `[libfuzzer]`, as flags.
+fn flags(options: &str) -> Vec<String> {
+    let lines = options
+        .lines()
+        .skip_while(|line| line.trim() != "[libfuzzer]")
+        .skip(1);
+    lines
+        .take_while(|line| !line.trim_start().starts_with('['))
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| format!("-{}={}", name.trim(), value.trim()))
+        .collect()
+}
+
+/// How many inputs a folder has, and how large they are.
+fn described(folder: &Path) -> String {
+    let sizes = fs::read_dir(folder).into_iter().flatten().flatten();
+    let sizes: Vec<u64> = sizes
+        .filter_map(|entry| Some(entry.metadata().ok()?.len()))
+        .collect();
+    let bytes: u64 = sizes.iter().sum();
+    format!("{} inputs, {} KiB", sizes.len(), bytes >> 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_those_of_libfuzzer() {
+        let options = "[asan]\na = 1\n\n[libfuzzer]\nmax_len = 10\ndict= x.dict\n[other]\nb=2\n";
+        assert_eq!(flags(options), ["-max_len=10", "-dict=x.dict"]);
+        assert_eq!(flags("max_len = 10"), [""; 0]);
+    }
+}

@@ -40,7 +40,7 @@ const STEPS: &[Step] = &[
 /// Runs every step, also after one has failed.
 pub fn all() -> Outcome {
     let mut report: Vec<(&str, Duration, Outcome)> = Vec::new();
-    for (name, step) in STEPS {
+    for &(name, step) in STEPS {
         println!("\n== {name}");
         let start = Instant::now();
         let outcome = step();

@@ -10,7 +10,7 @@ use ia64save_codec::dialect::ContextLayout;
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::layout_of_context;
 use ia64save_corpus::golden;
-use ia64save_sim::{DomId, Era, Host};
+use ia64save_sim::{DomId, Era, GuestSpec, Host, Machine, Registers};
 
 const TABLES: [(&str, &str); 3] = [
     ("xen-3.2", include_str!("data/set-context-xen-3.2.txt")),
@@ -303,4 +303,149 @@ fn vcpus_that_never_ran_or_are_not_there_have_no_context() {
     );
     assert_eq!(host.vcpu_context(domid + 1, 0), Err(Errno::ESRCH));
     assert!(!host.vcpu_info(domid, 0).unwrap().online);
+}
+
+/// Set-context of an HVM vcpu, for which no table was recorded: the rules of spec 8 and 15.
+mod hvm {
+    use super::*;
+
+    const FLAGS: u64 = 0x1e;
+
+    fn base() -> Context {
+        let host = Host::of("xen-3.4".parse::<Era>().unwrap());
+        let spec = GuestSpec {
+            firmware: 4,
+            ..GuestSpec::new(Guest::Hvm, 64)
+        };
+        let domid = spec.build(&host).unwrap();
+        let mut context = Context(host.vcpu_context(domid, 0).unwrap());
+        context.set("flags", FLAGS);
+        context
+    }
+
+    /// The return code, and what came back other than it went in.
+    fn set(change: impl FnOnce(&mut Context)) -> (Result<(), Errno>, Vec<String>) {
+        let mut given = base();
+        change(&mut given);
+        let host = Host::of("xen-3.4".parse::<Era>().unwrap());
+        let domid = host.create_domain(Guest::Hvm, 1, 64).unwrap();
+        let done = host.set_vcpu_context(domid, 0, &given.0);
+        let back = host.vcpu_context(domid, 0).map(Context);
+        (
+            done,
+            back.map_or(Vec::new(), |back| given.differences(&back)),
+        )
+    }
+
+    #[test]
+    fn registers_come_back() {
+        assert_eq!(set(|_| {}), (Ok(()), vec![]));
+        let kept = set(|c| {
+            c.set("regs.ar.kr[3]", 0x55);
+            c.set("regs.bank[3]", 5);
+            c.set("regs.bnats", 0xffff_0000);
+            c.set("regs.cr.dcr", 5);
+            c.set("regs.cr.tpr", 0x30);
+            c.set("regs.cr.irr[1]", 0x10000);
+            c.set("regs.dbr[1]", 0xff00_ffff_ffff_ffff);
+            c.set("regs.ar.rsc", 0);
+        });
+        assert_eq!(kept, (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn some_are_dropped() {
+        let psr = set(|c| {
+            c.set("regs.psr", 0x10_0802_2010 | 0x2be0_0000_0000);
+        });
+        assert!(psr.0.is_ok());
+        // id 37, da 38, dd 39, ed 43, ia 45 are gone; ss 40 and ri 41 stay.
+        assert_eq!(psr.1, ["regs.psr[0] 2bf008022010->31008022010"]);
+        let irr = set(|c| {
+            c.set("flags", FLAGS & !4);
+            c.set("regs.cr.irr[1]", 0x10000);
+        });
+        assert_eq!(irr.1, ["regs.cr.irr[4][1] 10000->0"]);
+        let others = set(|c| {
+            c.set("regs.b[1]", 1);
+            c.set("regs.r[0]", 1);
+            c.set("regs.cr.iva", 0x20_ffff);
+        });
+        let names: Vec<&str> = others
+            .1
+            .iter()
+            .map(|d| d.split('[').next().unwrap())
+            .collect();
+        assert_eq!(names, ["regs.r", "regs.b", "regs.cr.iva"]);
+    }
+
+    #[test]
+    fn of_region_registers_only_the_id_is_looked_at() {
+        let bad = |flags| {
+            set(move |c| {
+                c.set("flags", flags);
+                c.set("regs.rr[2]", 0x39 | 1 << 26);
+            })
+            .0
+        };
+        assert_eq!(bad(FLAGS), Err(Errno::EINVAL));
+        assert_eq!(bad(FLAGS & !2), Ok(()));
+        let odd = set(|c| c.set("regs.rr[2]", 0x1ff));
+        assert_eq!(odd, (Ok(()), vec![]));
+    }
+
+    #[test]
+    fn translations_get_their_region_anew() {
+        let (done, found) = set(|c| {
+            c.set("regs.tr.itrs[0].pte", 0x000c_0000_0400_0663);
+            c.set("regs.tr.itrs[0].rid", 7);
+            c.set("regs.tr.dtrs[0].rid", 8);
+            c.set("regs.rr[5]", 0x1_2339);
+        });
+        assert_eq!(done, Ok(()));
+        assert_eq!(
+            found,
+            [
+                "regs.tr.itrs[0].pte[0] c000004000663->4000661",
+                "regs.tr.itrs[0].rid[0] 7->123",
+                "regs.tr.dtrs[0].rid[0] 8->123",
+            ]
+        );
+    }
+
+    #[test]
+    fn three_bits_of_psr_kill_the_domain() {
+        for bit in [15, 34, 46] {
+            let (done, found) = set(|c| c.or("regs.psr", 1 << bit));
+            assert!(done.is_err() && found.is_empty(), "{bit}");
+        }
+    }
+}
+
+/// A host that keeps registers bit by bit refuses what the other one refuses.
+#[test]
+fn verbatim_registers_are_checked_and_kept() {
+    let host = Host::new(Machine {
+        registers: Registers::Verbatim,
+        ..Machine::new("xen-3.4".parse::<Era>().unwrap())
+    });
+    let set = |context: &Context| {
+        let domid = host.create_domain(Guest::Pv, 1, 64).unwrap();
+        let done = host.set_vcpu_context(domid, 0, &context.0);
+        (domid, done)
+    };
+    let mut context = base();
+    context.set("regs.cr.dcr", 5);
+    context.set("regs.b[3]", 5);
+    context.set("regs.psr", u64::MAX);
+    let (domid, done) = set(&context);
+    assert_eq!(done, Ok(()));
+    let back = Context(host.vcpu_context(domid, 0).unwrap());
+    assert_eq!(context.differences(&back), [""; 0]);
+    assert_eq!(back.get("flags"), 0);
+    for bad in ["num_phys_stacked=95", "rr1 bit1", "bsp=bspstore-8"] {
+        let mut context = base();
+        change(bad, &mut context);
+        assert_eq!(set(&context).1, Err(Errno::EINVAL), "{bad}");
+    }
 }

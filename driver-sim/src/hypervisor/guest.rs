@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
+use ia64save_codec::Guest;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{Errno, ShutdownReason};
-use ia64save_codec::{Dialect, Guest};
 
 use super::domain::Domain;
 pub use super::domain::Suspends;
@@ -194,11 +194,5 @@ impl Host {
     pub(crate) fn set_memmap_place(&self, domid: DomId, pfn: u64, pages: u64) -> Result<(), Errno> {
         self.state().domain(domid)?.memmap = Some((pfn, pages));
         Ok(())
-    }
-
-    /// Whether saving a domain of this kind makes sense here.
-    pub fn can_save(&self, guest: Guest) -> bool {
-        let dialect: Dialect = self.machine().era.dialect();
-        dialect.supports(guest)
     }
 }

@@ -85,3 +85,83 @@ impl Baseline {
         self.outcome
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::time::Duration;
+
+    const PAGES: u64 = 1000;
+
+    fn set(pfns: impl IntoIterator<Item = u64>) -> PfnBitmap {
+        let mut set = PfnBitmap::new(PAGES);
+        pfns.into_iter().for_each(|pfn| set.insert(pfn));
+        set
+    }
+
+    fn view<'a>(sent: u64, all: &'a PfnBitmap, dirty: &'a PfnBitmap) -> View<'a> {
+        View {
+            p2m_size: PAGES,
+            present: PAGES,
+            sent,
+            to_send: all,
+            left: PAGES,
+            dirty,
+            dirty_pages: dirty.len(),
+            pass: None,
+            now: Duration::ZERO,
+        }
+    }
+
+    /// Cleans each time `step` pages are sent, whatever is sent; `dirties` says what becomes dirty
+    /// while the pages of a range of the clock are sent.
+    fn follow(step: u64, dirties: impl Fn(u64) -> Option<u64>) -> Outcome {
+        let all = set(0..PAGES);
+        let none = set([]);
+        let mut baseline = Baseline::new(Xen::default(), &view(0, &all, &none));
+        let mut clock = 0;
+        loop {
+            let next = clock + step.min(baseline.until_the_pass_ends(clock));
+            let dirty = set((clock..next).filter_map(&dirties));
+            clock = next;
+            baseline.cleaned(&view(clock, &all, &dirty), clock);
+            if let Some(outcome) = baseline.outcome() {
+                return outcome;
+            }
+        }
+    }
+
+    #[test]
+    fn the_original_is_followed_page_for_page() {
+        // A page at every fourth tick, each another: passes of 1000, 250 and 62 or 63 pages.
+        let every_fourth = |tick: u64| tick.is_multiple_of(4).then_some(tick / 4 % PAGES);
+        for step in [1, 7, 64, 10_000] {
+            let outcome = follow(step, every_fourth);
+            assert_eq!(
+                outcome,
+                Outcome {
+                    last: 16,
+                    sent: 1000 + 250 + 63 + 16
+                },
+                "{step}"
+            );
+        }
+        // Nothing at all: two passes, the second of which has nothing to send.
+        assert_eq!(
+            follow(64, |_| None),
+            Outcome {
+                last: 0,
+                sent: 1000
+            }
+        );
+        // All of it, over and over.
+        let outcome = follow(64, |tick| Some(tick % PAGES));
+        assert_eq!(
+            outcome,
+            Outcome {
+                last: 1000,
+                sent: 4000
+            }
+        );
+    }
+}

@@ -131,3 +131,59 @@ impl Habits {
         dirty * self.ever.nanos > 2 * self.ever.dirty * nanos
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGES: u64 = 1000;
+
+    fn view<'a>(now: u64, all: &'a PfnBitmap, dirty: &'a PfnBitmap) -> View<'a> {
+        View {
+            p2m_size: PAGES,
+            present: PAGES,
+            sent: 0,
+            to_send: all,
+            left: PAGES,
+            dirty,
+            dirty_pages: dirty.len(),
+            pass: None,
+            now: Duration::from_millis(now),
+        }
+    }
+
+    /// What is learnt where at the `n`-th clean these pages are dirty.
+    fn learn(cleans: u64, dirty_at: impl Fn(u64) -> core::ops::Range<u64>) -> Habits {
+        let all = PfnBitmap::new(PAGES);
+        let mut habits = Habits::new(&view(0, &all, &all));
+        for clean in 1..=cleans {
+            let mut dirty = PfnBitmap::new(PAGES);
+            dirty.insert_range(dirty_at(clean));
+            habits.cleaned(&view(clean, &all, &dirty));
+        }
+        habits
+    }
+
+    #[test]
+    fn a_guest_that_walks_is_told_from_one_that_stays() {
+        let walks = learn(50, |clean| clean * 30 % 900..clean * 30 % 900 + 30);
+        assert_eq!(walks.habit(), Habit::Walks);
+        assert!(walks.twice.is_empty() && walks.once.len() == 30);
+        let stays = learn(50, |_| 100..130);
+        assert_eq!(stays.habit(), Habit::Stays);
+        assert_eq!(stays.twice.len(), 30);
+        // All of memory: what was written to lately is as likely as any.
+        assert_eq!(learn(50, |_| 0..PAGES).habit(), Habit::Wanders);
+        assert_eq!(learn(50, |_| 0..0).habit(), Habit::Wanders);
+    }
+
+    #[test]
+    fn a_burst_is_more_than_the_usual() {
+        let steady = learn(500, |clean| clean % 900..clean % 900 + 10);
+        assert!(!steady.is_bursting());
+        let burst = |clean: u64| if clean % 100 < 20 { 0..50 } else { 0..0 };
+        assert!(learn(515, burst).is_bursting());
+        assert!(!learn(580, burst).is_bursting());
+        assert_eq!(learn(515, burst).most_dirty, 50);
+    }
+}

@@ -54,3 +54,27 @@ impl Policy for Xen {
         Era::of(dialect).resends_all
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_stops_where_the_original_stopped() {
+        let stops = |number, pages, sent| Xen::default().stops(number, pages, sent, 1000);
+        assert!(!stops(1, 1000, 1000) && !stops(2, 50, 1050));
+        assert!(stops(2, 49, 1049), "few pages");
+        assert!(stops(3, 500, 2500), "the third pass");
+        assert!(
+            !stops(2, 1000, 3000) && stops(2, 1000, 3001),
+            "the bound on traffic"
+        );
+    }
+
+    #[test]
+    fn the_last_pass_sends_all_up_to_3_2() {
+        for dialect in Dialect::ALL {
+            assert_eq!(Xen::default().resends_all(dialect), dialect < Dialect::D11);
+        }
+    }
+}

@@ -22,7 +22,13 @@ pub struct Cli {
     pub command: Command,
 
     /// When to use colours
-    #[arg(long, value_name = "WHEN", default_value = "auto", global = true)]
+    #[arg(
+        long,
+        value_name = "WHEN",
+        default_value = "auto",
+        global = true,
+        display_order = 900
+    )]
     pub color: Color,
 }
 
@@ -52,6 +58,8 @@ pub enum Command {
     Encode(crate::commands::encode::Args),
     /// Give single fields other values
     Edit(crate::commands::edit::Args),
+    /// Save what can be saved of a damaged image, as an image that passes check
+    Repair(crate::commands::repair::Args),
     /// Good and bad streams of every dialect, for other people's parsers
     Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
@@ -61,6 +69,8 @@ pub enum Command {
     Xen(crate::commands::xen::args::Xen),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
+    /// Make an inventory of many images, one line of JSON each
+    Batch(crate::commands::batch::Args),
     /// Print what a shell needs to complete a command line
     Completions(crate::commands::completions::Args),
     /// Print the manual page, or write one for every command

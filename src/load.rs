@@ -203,12 +203,17 @@ impl Loaded {
     /// of one checkpoint are a few MiB and not worth it; an image with thousands of Remus rounds
     /// would come to be resident as a whole.
     pub fn keep_small<T>(&self, walk: impl FnOnce() -> T) -> T {
-        let Some(mapped) = &self.mapped else {
-            return walk();
-        };
         if self.image().checkpoints.len() < MANY {
             return walk();
         }
+        self.letting_go(walk)
+    }
+
+    /// Has the memory of a mapped image let go of while a command walks over all of it.
+    pub fn letting_go<T>(&self, walk: impl FnOnce() -> T) -> T {
+        let Some(mapped) = &self.mapped else {
+            return walk();
+        };
         let (done, wait) = mpsc::channel::<()>();
         thread::scope(|scope| {
             scope.spawn(move || {

@@ -32,6 +32,7 @@
 //! | [`check`] | the rules: everything that is wrong with an image |
 //! | [`convert`] | an image in another dialect, every loss named |
 //! | [`transfer`] | save, restore and live migration, over ports that drivers implement |
+//! | [`repair`] | what may be done about a damaged file |
 //! | [`tree`] | an image as a tree that people edit, and the way back |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
@@ -88,6 +89,7 @@ pub mod limits;
 pub mod memory;
 pub mod ram;
 pub mod registers;
+pub mod repair;
 pub mod transfer;
 pub mod translate;
 pub mod tree;

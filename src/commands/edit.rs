@@ -14,7 +14,6 @@ use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted};
-use crate::report::digits;
 
 #[derive(clap::Args, Debug)]
 #[command(group = ArgGroup::new("where").required(true).args(["out", "in_place"]))]
@@ -154,6 +153,12 @@ fn still_an_image(before: &Loaded, after: &Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
+/// A little-endian number of up to 8 bytes.
+fn number(bytes: &[u8]) -> u64 {
+    let bytes = bytes.iter().rev();
+    bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
+}
+
 fn told(loaded: &Loaded, target: &Path, patches: &[Patch]) -> String {
     let mut out = format!(
         "{}: {}\n",
@@ -166,12 +171,14 @@ fn told(loaded: &Loaded, target: &Path, patches: &[Patch]) -> String {
         let old = data.get(start..start + patch.bytes.len()).unwrap_or(&[]);
         let place = Painted(DIM, format!("at byte {}", patch.offset));
         let path = Painted(LABEL, &patch.path);
-        let _ = if patch.bytes.len() <= 16 {
-            let (old, new) = (digits(old), digits(&patch.bytes));
-            writeln!(out, "  {path} {place}: {old} -> {new}")
-        } else {
-            let count = patch.bytes.len();
-            writeln!(out, "  {path} {place}: {count} bytes")
+        let _ = match patch.bytes.len() {
+            1..=8 => writeln!(
+                out,
+                "  {path} {place}: {:#x} -> {:#x}",
+                number(old),
+                number(&patch.bytes)
+            ),
+            count => writeln!(out, "  {path} {place}: {count} bytes"),
         };
     }
     out

@@ -79,7 +79,7 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
     let memory = Memory::new(loaded.image(), args.checkpoint);
     let mut hits = Vec::new();
     let mut more = false;
-    loaded.keep_small(|| {
+    loaded.letting_go(|| {
         finder.search(&memory, &mut |hit| {
             more = hits.len() == args.limit;
             if !more {

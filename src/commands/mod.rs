@@ -1,5 +1,6 @@
 //! One file a command.
 
+pub mod batch;
 mod check;
 pub mod compare;
 pub mod completions;
@@ -15,6 +16,7 @@ pub mod find;
 mod info;
 pub mod man;
 mod map;
+pub mod repair;
 pub mod report;
 pub mod simulate;
 #[cfg(feature = "xen")]
@@ -41,6 +43,8 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Corpus(args) => corpus::run(args),
         Command::Completions(args) => completions::run(args),
         Command::Man(args) => man::run(args),
+        Command::Batch(args) => batch::run(args),
+        Command::Repair(args) => repair::run(args),
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Simulate(args) => simulate::run(args),

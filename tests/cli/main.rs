@@ -10,15 +10,18 @@
 //! | `find` | hits against memory as it is |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
+//! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
 //! | `corpus` | streams for other parsers, and the manifest that says what is wrong with them |
 //! | `simulate` | domains saved, restored, moved between processes |
 //! | `readme` | the sessions in the README are true |
+//! | `repair` | bad images: repaired, or refused with a reason |
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
 //! | `xen` | what is said where there is no Xen |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
+mod batch;
 mod check;
 mod compare;
 mod convert;
@@ -31,6 +34,7 @@ mod input;
 mod map;
 mod program;
 mod readme;
+mod repair;
 mod report;
 mod screens;
 mod shell;

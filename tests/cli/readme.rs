@@ -1,6 +1,7 @@
 //! The sessions in the README are what the program prints.
 
 use std::path::Path;
+use std::process::Command;
 
 use super::program::{Run, command};
 
@@ -18,6 +19,24 @@ fn words(line: &str) -> Vec<String> {
     words
 }
 
+/// Whether sessions with jq can be tried; CI has it.
+fn has_jq() -> bool {
+    let there = Command::new("jq").arg("--version").output().is_ok();
+    assert!(there || std::env::var_os("CI").is_none(), "CI has no jq");
+    there
+}
+
+/// A line of shell that begins with the program.
+fn piped(line: &str) -> Command {
+    let mut shell = Command::new("sh");
+    let line = format!("set -e; \"$PROGRAM\" {line}");
+    shell
+        .args(["-c", &line])
+        .env("PROGRAM", env!("CARGO_BIN_EXE_ia64save"));
+    shell.env_remove("CLICOLOR_FORCE");
+    shell
+}
+
 #[test]
 fn sessions_are_true() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -27,11 +46,23 @@ fn sessions_are_true() {
     for block in blocks.filter_map(|block| block.split("```").next()) {
         for session in block.split("$ ia64save ").skip(1) {
             let (line, shown) = session.split_once('\n').expect("a command line");
-            let run: Run = command(words(line))
-                .current_dir(root)
-                .output()
-                .expect("it starts")
-                .into();
+            let run: Run = if line.contains(" | ") {
+                if !has_jq() {
+                    continue;
+                }
+                piped(line)
+                    .current_dir(root)
+                    .output()
+                    .expect("it starts")
+                    .into()
+            } else {
+                let mut command = command(words(line));
+                command
+                    .current_dir(root)
+                    .output()
+                    .expect("it starts")
+                    .into()
+            };
             let printed = format!("{}{}", run.out, run.err);
             match shown.split_once("\n  ...\n") {
                 Some((begin, _)) => assert!(printed.starts_with(begin), "{line}\n{printed}"),

@@ -40,10 +40,14 @@ pub fn lint() -> Outcome {
     }
 }
 
-/// The tests. Those of the benchmark are behind a feature, so that `cargo xtask` itself stays small.
+/// The tests. Those of the benchmark are behind a feature, so that `cargo xtask` itself stays small; so
+/// are tables, which bring many crates.
 pub fn test() -> Outcome {
     let bench = ["test", "--package", "xtask", "--features", "bench"];
-    run(&mut cargo(&["test", "--workspace"])).then(|| run(&mut cargo(&bench)))
+    let table = ["test", "--package", "ia64save", "--features", "parquet"];
+    run(&mut cargo(&["test", "--workspace"]))
+        .then(|| run(&mut cargo(&bench)))
+        .then(|| run(cargo(&table).args(["--test", "cli", "batch"])))
 }
 
 /// The benchmark, of the release.

@@ -4,8 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::step::{Outcome, noted};
 use crate::{
-    agent, cargo, debuggers, dissector, fuzz, generate, kaitai, licences, real_xen, report, spec,
-    words,
+    agent, cargo, debuggers, dissector, fuzz, generate, kaitai, licences, package, real_xen,
+    report, spec, words,
 };
 
 /// A step by its name.
@@ -13,7 +13,7 @@ type Step = (&'static str, fn() -> Outcome);
 
 /// Quick ones first; the benchmark is small here and shows that it runs, not how fast: a machine
 /// that is shared cannot say.
-const STEPS: [Step; 18] = [
+const STEPS: &[Step] = &[
     ("fmt", || cargo::fmt(false)),
     ("words", words::check),
     ("spec", || spec::check(false)),
@@ -29,6 +29,7 @@ const STEPS: [Step; 18] = [
     ("pattern", dissector::pattern),
     ("agent", agent::check),
     ("real-xen", real_xen::check),
+    ("package", || package::check(false)),
     ("fuzz", || fuzz::fuzz(&[])),
     ("bench", || cargo::bench(&["--size", "256M", "--reps", "3"])),
     ("transfer", || {
@@ -39,7 +40,7 @@ const STEPS: [Step; 18] = [
 /// Runs every step, also after one has failed.
 pub fn all() -> Outcome {
     let mut report: Vec<(&str, Duration, Outcome)> = Vec::new();
-    for (name, step) in STEPS {
+    for &(name, step) in STEPS {
         println!("\n== {name}");
         let start = Instant::now();
         let outcome = step();

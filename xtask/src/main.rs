@@ -14,6 +14,7 @@
 //! | `fuzz/` | the fuzz targets, built as OSS-Fuzz builds them |
 //! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
+//! | `package` | crates for a registry, the Debian package, `cargo install` |
 //! | `ci` | all of it, in order |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
@@ -29,6 +30,7 @@ mod fuzz;
 mod generate;
 mod kaitai;
 mod licences;
+mod package;
 mod real_xen;
 mod report;
 mod spec;
@@ -78,6 +80,10 @@ cargo xtask STEP [OPTIONS]
                   mutation tests of files and folders of codec/src: prints what no test notices
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
                   npm and chromium
+  package [--full]
+                  packs the crates, installs the program with cargo, builds the Debian package and
+                  installs it into an empty root; --full also builds every crate from its pack;
+                  needs dpkg and cargo-deb
   ci              all of the above, with a summary
   help            this
 
@@ -122,6 +128,8 @@ fn main() -> ExitCode {
         ("mutants", rest) => cargo::mutants(rest),
         ("report", []) => report::check(None),
         ("report", [shots]) => report::check(Some(shots)),
+        ("package", []) => package::check(false),
+        ("package", ["--full"]) => package::check(true),
         ("ci", []) => ci::all(),
         _ => {
             eprint!("xtask: no such step: {name} {}\n\n{HELP}", rest.join(" "));

@@ -239,3 +239,54 @@ fn letters(layout: ContextLayout) -> u32 {
     }
     u32::from_le_bytes(word)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::image::{Checkpoint, Options, PageIndex};
+    use alloc::vec;
+    use bytes::Bytes;
+    use object::LittleEndian;
+    use object::read::elf::{FileHeader as _, ProgramHeader as _};
+
+    /// The bytes in front of the pages.
+    fn head(pfns: Vec<u64>) -> Vec<u8> {
+        let mut image = Image::parse(&Bytes::new(), &Options::default());
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.pages = PageIndex::of_bare_pages(0, image.page_size, pfns);
+        image.checkpoints = vec![checkpoint];
+        let core = Core::new(&Memory::new(&image, 0), 0, None).unwrap();
+        let mut bytes = Vec::new();
+        for piece in &core.assembly.pieces {
+            if let Content::Bytes(own) = &piece.content {
+                bytes.resize(piece.at as usize, 0);
+                bytes.extend_from_slice(own);
+            }
+        }
+        bytes
+    }
+
+    #[test]
+    fn more_segments_than_the_header_can_count_are_counted_in_a_section() {
+        for count in [0, 1, 65533, 65534, 65535, 70000] {
+            let bytes = head((0..count).map(|number| number * 2).collect());
+            let header = elf::FileHeader64::<LittleEndian>::parse(&bytes[..]).unwrap();
+            let headers = header.program_headers(LittleEndian, &bytes[..]).unwrap();
+            assert_eq!(headers.len() as u64, count + 1, "{count}");
+            if let Some(last) = headers.last().filter(|_| count > 0) {
+                assert_eq!(last.p_paddr(LittleEndian), (count - 1) * 2 * 16384);
+            }
+        }
+    }
+
+    #[test]
+    fn frames_beyond_64_bits_are_left_out() {
+        let mut image = Image::parse(&Bytes::new(), &Options::default());
+        let mut checkpoint = Checkpoint::default();
+        let pfns = vec![1, u64::MAX / 16384, u64::MAX - 1];
+        checkpoint.pages = PageIndex::of_bare_pages(0, image.page_size, pfns);
+        image.checkpoints = vec![checkpoint];
+        let core = Core::new(&Memory::new(&image, 0), 0, None).unwrap();
+        assert_eq!((core.segments, core.unreachable), (1, 2));
+    }
+}

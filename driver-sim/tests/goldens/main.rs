@@ -2,11 +2,13 @@
 //!
 //! | file | what is compared |
 //! |---|---|
+//! | `bad` | bad images: a whole domain or none |
 //! | `restore` | what a restore leaves, with what the original restore of the era left |
 //! | `replay` | the pages of a live save, with those that the original sent given the same bitmaps |
 //! | `resave` | the bytes of a restored domain saved again, with those of the image |
 //! | `built` | the same for domains that were never restored |
 
+mod bad;
 mod built;
 mod compare;
 mod replay;

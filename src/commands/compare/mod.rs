@@ -23,6 +23,9 @@ use crate::load::{Loaded, Wanted};
 use pages::PageReport;
 use shown::{Logical, Round};
 
+/// Checkpoints whose memory is compared one by one.
+const MANY: usize = 16;
+
 /// The arguments of `compare`.
 #[derive(Args, Debug)]
 #[command(
@@ -124,12 +127,21 @@ fn logical(args: &Compare, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
     }
     let state: Report = compare::state(&a.file, &b.file, &options);
     let rounds = a.image().checkpoints.len().min(b.image().checkpoints.len());
+    // Each one's memory is that of all before it: of many, the first and the last tell.
+    let chosen: Vec<usize> = match rounds {
+        0..=MANY => (0..rounds).collect(),
+        _ => vec![0, rounds - 1],
+    };
     let mut pages = Vec::new();
-    for checkpoint in 0..rounds {
+    for checkpoint in chosen {
         let memory = [a, b].map(|loaded| Memory::new(loaded.image(), checkpoint));
         let pairs = PagePairs::new(&memory[0], &memory[1]);
         let found = PageReport::of(&pairs, a, b, args.limit)?;
-        pages.push(Round { pairs, found });
+        pages.push(Round {
+            checkpoint,
+            pairs,
+            found,
+        });
     }
     a.verify()?;
     b.verify()?;

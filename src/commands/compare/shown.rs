@@ -24,6 +24,7 @@ pub struct Logical {
 
 /// The pages of a checkpoint.
 pub struct Round {
+    pub checkpoint: usize,
     pub pairs: PagePairs,
     pub found: PageReport,
 }
@@ -104,6 +105,7 @@ fn pages_value(round: &Round) -> Value {
     };
     let [only_a, only_b] = round.only();
     json!({
+        "checkpoint": round.checkpoint,
         "compared": round.found.compared,
         "differ": round.found.differ,
         "only_a": only_a,
@@ -150,8 +152,8 @@ fn verdict(out: &mut String, a: &Loaded, b: &Loaded, same: bool) {
 fn text(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> String {
     let mut out = String::new();
     verdict(&mut out, a, b, found.is_same());
-    for (number, round) in found.pages.iter().enumerate() {
-        pages_text(&mut out, args, number, round);
+    for round in &found.pages {
+        pages_text(&mut out, args, round);
     }
     let state = &found.state;
     let _ = writeln!(
@@ -185,7 +187,7 @@ fn text(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> String {
     out
 }
 
-fn pages_text(out: &mut String, args: &Compare, number: usize, round: &Round) {
+fn pages_text(out: &mut String, args: &Compare, round: &Round) {
     let [only_a, only_b] = round.only();
     let mut parts = vec![format!("{} in both", grouped(round.found.compared))];
     let counts = [
@@ -198,9 +200,9 @@ fn pages_text(out: &mut String, args: &Compare, number: usize, round: &Round) {
     if parts.len() == 1 {
         parts.push("equal".into());
     }
-    let heading = match number {
+    let heading = match round.checkpoint {
         0 => "Pages".into(),
-        _ => format!("Pages of checkpoint {number}"),
+        number => format!("Pages as of checkpoint {number}"),
     };
     let _ = writeln!(
         out,

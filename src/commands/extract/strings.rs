@@ -22,7 +22,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let page_size = memory.page_size();
     let mut written = Ok(());
     let mut line = String::new();
-    Texts::new(args.min_length).search(&memory, &mut |row| {
+    let mut tell = |row: Text| {
         line.clear();
         let address = row
             .pfn
@@ -42,7 +42,8 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
         }
         written = out.write_all(line.as_bytes());
         written.is_ok()
-    });
+    };
+    loaded.letting_go(|| Texts::new(args.min_length).search(&memory, &mut tell));
     written?;
     loaded.verify()?;
     out.commit()?;

@@ -7,10 +7,8 @@ use crate::check::findings::Findings;
 use crate::check::text::hex;
 use crate::code::Code;
 use crate::dialect::{ContextLayout, Dialect, Guest};
-use crate::wire::vcpu_context::RSC_RESERVED;
+use crate::wire::vcpu_context::{NUM_PHYS_STACKED, RSC_RESERVED};
 
-/// Stacked registers of every Itanium.
-const STACKED: u64 = 96;
 /// NaT collections that as many registers can have between them.
 const COLLECTIONS: u64 = 2;
 /// Bytes of the hypervisor's buffer for the registers of one vcpu.
@@ -92,15 +90,17 @@ pub(in crate::check) fn bounds(context: &Context<'_>, out: &mut Findings) {
             continue;
         };
         let too_many = if vcpu.layout() >= ContextLayout::E {
-            dirty.registers > STACKED
+            dirty.registers > NUM_PHYS_STACKED
         } else {
-            dirty.slots > STACKED + COLLECTIONS
+            dirty.slots > NUM_PHYS_STACKED + COLLECTIONS
         };
         if too_many {
             let found = format!("{bsp:#x}: {} above {store:#x}", dirty.registers);
             out.add(
                 vcpu.finding(Code::VcpuStacked, "regs.ar.bsp")
-                    .expected(format!("at most {STACKED} registers above ar.bspstore"))
+                    .expected(format!(
+                        "at most {NUM_PHYS_STACKED} registers above ar.bspstore"
+                    ))
                     .found(found),
             );
         }
@@ -114,7 +114,7 @@ pub(in crate::check) fn voff(context: &Context<'_>, out: &mut Findings) {
         let Some(voff) = vcpu.get("regs.rbs_voff") else {
             continue;
         };
-        let dirty = dirty(&vcpu).filter(|dirty| dirty.registers <= STACKED);
+        let dirty = dirty(&vcpu).filter(|dirty| dirty.registers <= NUM_PHYS_STACKED);
         let words = dirty.map_or(0, |dirty| slots(voff, dirty.registers));
         if (voff + words) * 8 >= BUFFER {
             out.add(
@@ -144,7 +144,7 @@ pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
         ) else {
             continue;
         };
-        if dirty.registers > STACKED {
+        if dirty.registers > NUM_PHYS_STACKED {
             continue;
         }
         // In layout D the words were counted in the hypervisor's own memory.
@@ -179,10 +179,13 @@ pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
 pub(in crate::check) fn num_phys_stacked(context: &Context<'_>, out: &mut Findings) {
     for vcpu in context.vcpus() {
         let path = "regs.num_phys_stacked";
-        if vcpu.get(path).is_some_and(|n| n != 0 && n != STACKED) {
+        if vcpu
+            .get(path)
+            .is_some_and(|n| n != 0 && n != NUM_PHYS_STACKED)
+        {
             out.add(
                 vcpu.finding(Code::VcpuNumPhysStacked, path)
-                    .expected(format!("{} or 0", hex(STACKED))),
+                    .expected(format!("{} or 0", hex(NUM_PHYS_STACKED))),
             );
         }
     }
@@ -202,6 +205,6 @@ mod tests {
             (63, 63, 64)
         );
         assert_eq!((slots(0, 62), slots(0, 63), slots(62, 1)), (62, 64, 2));
-        assert!(registers(0, u64::MAX / 8) > STACKED);
+        assert!(registers(0, u64::MAX / 8) > NUM_PHYS_STACKED);
     }
 }

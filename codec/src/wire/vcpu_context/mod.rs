@@ -29,6 +29,9 @@ pub const PSR_RESERVED: u64 = 0xffff_8000_f001_1fc1;
 /// Bits of ar.rsc that the architecture reserves: all but mode, privilege level, byte order, loadrs.
 pub const RSC_RESERVED: u64 = !0x3fff_001f;
 
+/// `num_phys_stacked` of every Itanium: stacked general registers that the processor has.
+pub const NUM_PHYS_STACKED: u64 = 96;
+
 /// `flags`: the registers beyond the trap frame count.
 pub const VGCF_EXTRA_REGS: u64 = 1 << 1;
 /// `flags`: CR.IRR is to be loaded (HVM, from 2007-11-28).

@@ -1,0 +1,167 @@
+//! A file of lines that grows, and that can be gone on with.
+//!
+//! Lines are written one by one as they come, so that what was done stays done when the program is
+//! interrupted. A line that was cut short then is taken off by `--resume`.
+
+use std::collections::HashSet;
+use std::fs::{File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use serde_json::Value;
+
+/// Where the lines go.
+pub struct Lines {
+    out: Box<dyn Write>,
+    file: Option<File>,
+    name: String,
+    had: HashSet<String>,
+}
+
+impl Lines {
+    /// Starts a file of lines, or goes on with it; `-` is standard output.
+    pub fn open(path: &Path, resume: bool) -> io::Result<Lines> {
+        let name = path.display().to_string();
+        if path.as_os_str() == "-" {
+            return Ok(Lines {
+                out: Box::new(io::stdout()),
+                file: None,
+                name: "standard output".into(),
+                had: HashSet::new(),
+            });
+        }
+        let opened = || {
+            let mut file = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(!resume)
+                .mode(0o600)
+                .open(path)?;
+            let had = had(&mut file)?;
+            Ok((file, had))
+        };
+        let (file, had) = opened()
+            .map_err(|error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+        Ok(Lines {
+            out: Box::new(file.try_clone()?),
+            file: Some(file),
+            name,
+            had,
+        })
+    }
+
+    /// The files that have a line already.
+    pub fn names(&self) -> &HashSet<String> {
+        &self.had
+    }
+
+    /// Writes a line, all of it at once.
+    pub fn write(&mut self, row: &Value) -> io::Result<()> {
+        let line = format!("{row}\n");
+        self.out
+            .write_all(line.as_bytes())
+            .map_err(|error| self.named(&error))
+    }
+
+    /// Sees to it that the lines are on the disk.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.out.flush().map_err(|error| self.named(&error))?;
+        match &self.file {
+            Some(file) => match file.sync_all() {
+                // A pipe or a device has no disk.
+                Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
+                    Err(self.named(&error))
+                }
+                _ => Ok(()),
+            },
+            None => Ok(()),
+        }
+    }
+
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
+    }
+}
+
+/// The names in the lines that are whole; what is behind them is taken off.
+fn had(file: &mut File) -> io::Result<HashSet<String>> {
+    let mut names = HashSet::new();
+    let mut whole = 0;
+    let mut reader = BufReader::new(&mut *file);
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let count = reader.read_until(b'\n', &mut line)?;
+        if count == 0 || line.last() != Some(&b'\n') {
+            break;
+        }
+        let row: Value = match serde_json::from_slice(&line) {
+            Ok(row) => row,
+            Err(error) => {
+                let text = format!("byte {whole}: no line of this command: {error}");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        };
+        match row["file"].as_str() {
+            Some(name) if row["schema"] == "ia64save/batch/1" => names.insert(name.to_owned()),
+            _ => {
+                let text = format!("byte {whole}: no line of this command");
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
+        };
+        whole += count as u64;
+    }
+    drop(reader);
+    if file.metadata()?.is_file() {
+        file.set_len(whole)?;
+        file.seek(SeekFrom::Start(whole))?;
+    }
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+    use std::fs;
+
+    fn row(name: &str) -> Value {
+        json!({ "schema": "ia64save/batch/1", "file": name })
+    }
+
+    #[test]
+    fn what_was_cut_short_is_taken_off_and_the_rest_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let mut lines = Lines::open(&path, false).unwrap();
+        lines.write(&row("a")).unwrap();
+        lines.write(&row("b")).unwrap();
+        lines.finish().unwrap();
+        let whole = fs::read(&path).unwrap();
+        for cut in 0..whole.len() {
+            fs::write(&path, &whole[..cut]).unwrap();
+            let mut lines = Lines::open(&path, true).unwrap();
+            let had = lines.names().len();
+            for name in ["a", "b"] {
+                if !lines.names().contains(name) {
+                    lines.write(&row(name)).unwrap();
+                }
+            }
+            lines.finish().unwrap();
+            assert_eq!(fs::read(&path).unwrap(), whole, "{cut}, {had}");
+        }
+    }
+
+    #[test]
+    fn a_file_of_something_else_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        for other in ["precious\n", "{\"file\": \"a\"}\n"] {
+            fs::write(&path, other).unwrap();
+            assert!(Lines::open(&path, true).is_err());
+            assert_eq!(fs::read_to_string(&path).unwrap(), other);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! `batch`: an inventory of many images, one line each.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `list` | which files: those named, and those in folders |
+//! | `row` | what a line says, and the columns of a table |
+//! | `lines` | a file of lines that can be gone on with |
+//! | `table` | the same as Parquet (feature `parquet`) |
+
+mod lines;
+mod list;
+mod row;
+#[cfg(feature = "parquet")]
+mod table;
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+
+use clap::ValueHint;
+use serde_json::Value;
+
+use crate::args::Reading;
+use crate::exit::{Failure, Outcome};
+use crate::output::style::{self, DIM, Painted};
+use crate::progress::Progress;
+use lines::Lines;
+
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Images, and folders to look for them in
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub paths: Vec<PathBuf>,
+
+    /// Where to write the lines; - is standard output
+    #[arg(short, long = "out", value_name = "OUT", default_value = "-", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+
+    /// Go on with OUT: skip the images that it has, add those that it has not
+    #[arg(long)]
+    pub resume: bool,
+
+    /// Write a Parquet table too, once all lines are there
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub parquet: Option<PathBuf>,
+
+    /// Images at a time [default: as many as there are processors]
+    #[arg(long, value_name = "N")]
+    pub jobs: Option<NonZeroUsize>,
+
+    /// Read every byte: count zero pages and give the SHA-256 of each file
+    #[arg(long)]
+    pub digest: bool,
+
+    /// Look at files of every name in folders, not only at .sav, .save, .chk, .img, .bin and those without an
+    /// extension, packed or not
+    #[arg(long)]
+    pub all: bool,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let to_stdout = args.out.as_os_str() == "-";
+    if args.resume && to_stdout {
+        return Err(Failure::Usage(
+            "--resume goes on with a file: give -o".into(),
+        ));
+    }
+    let files = list::files(&args.paths, args.all)?;
+    let mut lines = Lines::open(&args.out, args.resume)?;
+    let had = lines.names().clone();
+    let todo: Vec<_> = files
+        .iter()
+        .filter(|file| !had.contains(&list::name(&file.path)))
+        .collect();
+    let total = todo.iter().map(|file| file.size).sum();
+    let progress = Progress::new(&format!("{} images", todo.len()), Some(total));
+    let jobs = args.jobs.map_or_else(
+        || thread::available_parallelism().map_or(1, NonZeroUsize::get),
+        NonZeroUsize::get,
+    );
+    let next = AtomicUsize::new(0);
+    // A few rows ahead of the writer, no more.
+    let (send, receive) = mpsc::sync_channel::<Value>(jobs * 2);
+    let mut tally = Tally::default();
+    let written = thread::scope(|scope| -> io::Result<()> {
+        for _ in 0..jobs.min(todo.len()) {
+            let (send, next, todo, progress) = (send.clone(), &next, &todo, &progress);
+            scope.spawn(move || {
+                while let Some(file) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let row = row::of(&file.path, &args.reading, args.digest);
+                    progress.counter().add(file.size);
+                    if send.send(row).is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        drop(send);
+        // Dropping the receiver on an error ends the workers.
+        let receive = receive;
+        for row in &receive {
+            tally.count(&row);
+            lines.write(&row)?;
+        }
+        Ok(())
+    });
+    written?;
+    drop(progress);
+    lines.finish()?;
+    #[cfg(feature = "parquet")]
+    if let Some(path) = &args.parquet {
+        if to_stdout {
+            let text = "--parquet is made of the lines in OUT: give -o";
+            return Err(Failure::Usage(text.into()));
+        }
+        table::write(&args.out, path)?;
+    }
+    if !to_stdout {
+        let text = tally.text(had.len());
+        writeln!(style::stderr(), "{}", Painted(DIM, text))?;
+    }
+    Ok(tally.outcome)
+}
+
+/// How it went.
+struct Tally {
+    images: usize,
+    invalid: usize,
+    others: usize,
+    failed: usize,
+    outcome: Outcome,
+}
+
+impl Default for Tally {
+    fn default() -> Self {
+        Tally {
+            images: 0,
+            invalid: 0,
+            others: 0,
+            failed: 0,
+            outcome: Outcome::Fine,
+        }
+    }
+}
+
+impl Tally {
+    fn count(&mut self, row: &Value) {
+        match row["verdict"].as_str() {
+            Some("invalid") => self.invalid += 1,
+            Some("foreign") => self.others += 1,
+            Some("unreadable") => {
+                self.failed += 1;
+                self.outcome = self.outcome.and(Outcome::Io);
+            }
+            _ => self.images += 1,
+        }
+    }
+
+    fn text(&self, had: usize) -> String {
+        let mut text = format!("{} valid, {} invalid", self.images, self.invalid);
+        for (count, what) in [
+            (self.others, "of another format"),
+            (self.failed, "unreadable"),
+            (had, "there before"),
+        ] {
+            if count > 0 {
+                let _ = write!(text, ", {count} {what}");
+            }
+        }
+        text
+    }
+}

@@ -1,0 +1,203 @@
+//! `repair`: each bad image is repaired, or refused with a reason.
+
+use std::fmt::Write as _;
+use std::fs;
+
+use ia64save_codec::image::{Image, Options};
+use ia64save_codec::{Dialect, Guest};
+use ia64save_corpus::{Params, generate, golden, goldens, hostile};
+use serde_json::Value;
+
+use super::program::{Folder, arg, run};
+
+#[test]
+fn every_bad_image_is_repaired_or_refused() {
+    let folder = Folder::new();
+    let mut told = String::new();
+    for case in hostile() {
+        let path = folder.file("in.sav", &case.bytes());
+        let out = folder.path("out.sav");
+        let done = run(["repair", "--output", "json", arg(&path), "-o", arg(&out)]);
+        let value = done.json();
+        let notes = value["notes"].as_array().expect("notes");
+        let remaining = value["remaining"].as_array().expect("findings");
+        let outcome = value["outcome"].as_str().expect("an outcome");
+        let _ = writeln!(told, "{}: {outcome}", case.name);
+        for note in notes {
+            let what = if note["lost"] == true {
+                "lost"
+            } else {
+                "changed"
+            };
+            let _ = writeln!(
+                told,
+                "  {what} {}: {}",
+                text(&note["path"]),
+                text(&note["what"])
+            );
+        }
+        for found in remaining {
+            let _ = writeln!(
+                told,
+                "  {} ({})",
+                text(&found["code"]),
+                text(&found["path"])
+            );
+        }
+        if outcome == "refused" {
+            assert_eq!(done.code, 1, "{}", case.name);
+            assert!(!remaining.is_empty(), "{}: a reason", case.name);
+            assert!(!out.exists(), "{}", case.name);
+            continue;
+        }
+        assert_eq!(done.code, 0, "{}", case.name);
+        let checked = run(["check", "--output", "json", arg(&out)]);
+        assert_eq!(checked.code, 0, "{}: {checked:?}", case.name);
+        let same = fs::read(&out).expect("the output") == *case.bytes();
+        assert_eq!(same, outcome == "intact", "{}", case.name);
+        assert_eq!(notes.is_empty(), same, "{}", case.name);
+        // What is repaired is intact.
+        let again = run(["repair", "--output", "json", arg(&out), "-o", "/dev/null"]);
+        assert_eq!(again.json()["outcome"], "intact", "{}", case.name);
+        fs::remove_file(&out).expect("the output");
+    }
+    insta::assert_snapshot!("repair-hostile", told);
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+/// Where a bad image differs from its good original in one place, that is what comes back.
+#[test]
+fn what_the_image_says_elsewhere_comes_back() {
+    let good = hostile();
+    let good = good
+        .iter()
+        .find(|case| case.name == "trailing-garbage")
+        .expect("a case");
+    let good = good.bytes();
+    let good = &good[..good.len() - 256];
+    let folder = Folder::new();
+    for name in [
+        "ver-0",
+        "ver-3-high-bit",
+        "ver-2-on-v3-body",
+        "p2m_size-max",
+        "memmap-pages-2",
+        "memmap-size-max",
+        "memdesc-npages-huge",
+        "memdesc-type-mmio",
+        "no-terminator",
+        "unalloc-count-max",
+        "max_virt_cpus-2pow40",
+        "start_info_pfn-2pow50",
+        "trailing-garbage",
+    ] {
+        let cases = hostile();
+        let case = cases.iter().find(|case| case.name == name).expect("a case");
+        let path = folder.file("in.sav", &case.bytes());
+        let out = folder.path("out.sav");
+        let done = run(["repair", arg(&path), "-o", arg(&out)]);
+        assert_eq!(done.code, 0, "{name}: {done:?}");
+        let written = fs::read(&out).expect("the output");
+        if name == "p2m_size-max" {
+            continue; // a warning; it is copied as it is
+        }
+        assert!(written == good, "{name}: {done:?}");
+    }
+}
+
+#[test]
+fn goldens_are_intact() {
+    let folder = Folder::new();
+    for golden in goldens() {
+        let bytes = golden.bytes();
+        let path = folder.file("in.sav", &bytes);
+        let out = folder.path("out.sav");
+        let done = run(["repair", arg(&path), "-o", arg(&out)]);
+        assert_eq!(done.code, 0, "{}: {done:?}", golden.name);
+        assert!(
+            fs::read(&out).expect("the output") == bytes,
+            "{}",
+            golden.name
+        );
+        assert!(done.out.contains("nothing to repair"), "{done:?}");
+    }
+}
+
+#[test]
+fn a_round_of_remus_that_is_not_whole_is_dropped() {
+    let mut params = Params::rich(Dialect::D11, Guest::Pv, 3);
+    params.rounds = 2;
+    params.trailing = ia64save_corpus::Trailing::Nothing;
+    let made = generate(&params.sound());
+    let image = Image::parse(&made.bytes, &Options::default());
+    assert!(image.checkpoints.len() > 1, "rounds");
+    let start = image.checkpoints.last().expect("a round").pages.offset() as usize;
+    let folder = Folder::new();
+    let out = folder.path("out.sav");
+    for cut in [start + 20_000, made.bytes.len() - 1] {
+        let path = folder.file("in.sav", &made.bytes[..cut.min(made.bytes.len() - 1)]);
+        let done = run(["repair", arg(&path), "-o", arg(&out)]);
+        assert_eq!(done.code, 0, "{done:?}");
+        assert!(done.out.contains("lost checkpoint["), "{done:?}");
+        assert!(fs::read(&out).expect("the output") == made.bytes[..start]);
+    }
+}
+
+#[test]
+fn what_is_missing_is_named_and_never_made_up() {
+    let golden = golden("real340-pv-2vcpu");
+    let bytes = golden.bytes();
+    let image = Image::parse(&bytes, &Options::default());
+    let first = image.first().expect("a checkpoint");
+    let folder = Folder::new();
+    let out = folder.path("out.sav");
+    let cut = first.vcpus[1].context.offset as usize + 100;
+    let path = folder.file("in.sav", &bytes[..cut]);
+    let done = run(["repair", arg(&path), "-o", arg(&out)]);
+    assert_eq!(done.code, 1);
+    for what in [
+        "the context of vcpu 1",
+        "the privregs page of vcpu 1",
+        "shared_info",
+        "--pages-only",
+    ] {
+        assert!(done.out.contains(what), "{what}: {done:?}");
+    }
+    assert!(!done.out.contains("context of vcpu 0"), "{done:?}");
+    assert!(!out.exists());
+    // The pages are there, under a name that promises no more.
+    let pages = folder.path("pages");
+    let done = run(["repair", "--pages-only", arg(&path), "-o", arg(&pages)]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let index = fs::read_to_string(pages.join("pages.json")).expect("the index");
+    let index: Value = serde_json::from_str(&index).expect("JSON");
+    assert_eq!(index["schema"], "ia64save/pages-only/1");
+    let data = fs::read(pages.join("pages.bin")).expect("the pages");
+    let mut at = 0;
+    for range in index["ranges"].as_array().expect("ranges") {
+        let number = |name: &str| range[name].as_u64().expect("a number");
+        assert_eq!(number("offset"), at as u64);
+        for pfn in number("first_pfn")..number("first_pfn") + number("num_pages") {
+            let (_, page) = image.page_of(0, pfn).expect("a page");
+            assert!(&data[at..at + 16384] == page, "pfn {pfn}");
+            at += 16384;
+        }
+    }
+    assert_eq!(at, data.len());
+    assert_eq!(data.len() / 16384, first.pages.distinct());
+}
+
+#[test]
+fn no_pages_no_file() {
+    let folder = Folder::new();
+    let path = folder.file("in.sav", b"\x10\0\0\0\0\0\0\0\x03\0\0\0\0\0\0\0");
+    let out = folder.path("pages");
+    assert_eq!(
+        run(["repair", "--pages-only", arg(&path), "-o", arg(&out)]).code,
+        1
+    );
+    assert!(!out.exists());
+}

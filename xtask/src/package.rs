@@ -31,7 +31,7 @@ const CONTENTS: [&str; 8] = [
     "usr/share/zsh/vendor-completions/_ia64save",
     "usr/share/fish/vendor_completions.d/ia64save.fish",
     "usr/share/doc/ia64save/copyright",
-    "usr/share/doc/ia64save/ia64-save.md.gz",
+    "usr/share/doc/ia64save/ia64-save.md",
 ];
 
 /// Packs the crates, installs the program with cargo, builds the Debian package, installs that into a

@@ -64,6 +64,9 @@ pub enum Command {
     Corpus(crate::commands::corpus::Args),
     /// Save, restore and move domains on a simulated host
     Simulate(crate::commands::simulate::args::Simulate),
+    /// Save, restore and move domains of a real Xen/ia64 host
+    #[cfg(feature = "xen")]
+    Xen(crate::commands::xen::args::Xen),
     /// Write everything about an image on one page, for a browser
     Report(crate::commands::report::Args),
     /// Make an inventory of many images, one line of JSON each

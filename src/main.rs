@@ -11,6 +11,7 @@ mod commands;
 mod exit;
 mod input;
 mod load;
+mod migration;
 mod output;
 mod progress;
 mod report;

@@ -11,6 +11,7 @@
 //! | [`hypervisor`] | the generic calls, typed, and which release this is |
 //! | [`machine`] | what only ia64 has: setup, the exposed physical map, contexts |
 //! | [`toolstack`] | what is done beside the hypervisor: suspending, device models |
+//! | [`error`] | why there is no hypervisor to drive |
 //! | [`ports`] | a domain as the transfer engine wants it |
 //! | `fake` (feature) | a simulated control domain: ioctls as bytes, answered by driver-sim |
 //!
@@ -44,6 +45,7 @@ extern crate alloc;
 
 pub mod abi;
 pub mod agent;
+pub mod error;
 #[cfg(feature = "fake")]
 pub mod fake;
 pub mod hypervisor;

@@ -19,6 +19,8 @@ mod map;
 pub mod repair;
 pub mod report;
 pub mod simulate;
+#[cfg(feature = "xen")]
+pub mod xen;
 
 use std::io::{self, Write};
 
@@ -46,6 +48,8 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Report(args) => report::run(args),
         Command::Dump(args) => dump::run(args),
         Command::Simulate(args) => simulate::run(args),
+        #[cfg(feature = "xen")]
+        Command::Xen(args) => xen::run(args),
         Command::Map(args) => map::run(args),
         Command::Extract(args) => extract::run(args),
         Command::Compare(args) => compare::run(args),

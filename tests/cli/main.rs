@@ -18,6 +18,7 @@
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
+//! | `xen` | what is said where there is no Xen |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod batch;
@@ -39,3 +40,5 @@ mod screens;
 mod shell;
 mod simulate;
 mod tree;
+#[cfg(feature = "xen")]
+mod xen;

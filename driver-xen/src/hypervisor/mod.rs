@@ -9,12 +9,16 @@
 
 mod direct;
 mod version;
+#[cfg(all(feature = "xenctrl", target_os = "linux"))]
+mod xenctrl;
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{Errno, PageResult, Populated};
 
 use crate::transport::{DomainId, Layout};
 
+#[cfg(all(feature = "xenctrl", target_os = "linux"))]
+pub use self::xenctrl::Xenctrl;
 pub use direct::Direct;
 pub(crate) use direct::Pointed;
 pub use version::{ProbeError, interface_of, probe, version};

@@ -57,8 +57,14 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
 
     /// How its guest is asked to suspend itself.
     #[must_use]
-    pub fn with_toolstack(mut self, toolstack: impl Toolstack + 'static) -> Self {
-        self.toolstack = Box::new(toolstack);
+    pub fn with_toolstack(self, toolstack: impl Toolstack + 'static) -> Self {
+        self.with_boxed_toolstack(Box::new(toolstack))
+    }
+
+    /// The same, of a kind that is only known when running.
+    #[must_use]
+    pub fn with_boxed_toolstack(mut self, toolstack: Box<dyn Toolstack>) -> Self {
+        self.toolstack = toolstack;
         self
     }
 

@@ -3,7 +3,6 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_void;
-use std::fmt;
 use std::os::fd::OwnedFd;
 use std::ptr::{self, NonNull};
 
@@ -14,6 +13,7 @@ use rustix::mm::{MapFlags, ProtFlags};
 
 use super::device::{Access, Device};
 use crate::abi::privcmd::Request;
+use crate::error::OpenError;
 
 /// Where kernels have the file: since 2.6.38, and before.
 const PATHS: [&str; 2] = ["/dev/xen/privcmd", "/proc/xen/privcmd"];
@@ -21,33 +21,6 @@ const PATHS: [&str; 2] = ["/dev/xen/privcmd", "/proc/xen/privcmd"];
 const HYPERCALL_MEMORY: &str = "/dev/xen/hypercall";
 /// Least bytes of a block of lent memory.
 const BLOCK: usize = 256 << 10;
-
-/// There is no privcmd here, or it may not be opened.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct OpenError {
-    /// The path that was opened last.
-    pub path: &'static str,
-    /// Why not.
-    pub errno: Errno,
-}
-
-impl fmt::Display for OpenError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let OpenError { path, errno } = self;
-        match *errno {
-            Errno::ENOENT | Errno::ENODEV => {
-                write!(
-                    f,
-                    "this is not the control domain of a Xen host: {path} is not there"
-                )
-            }
-            Errno::EACCES | Errno::EPERM => write!(f, "{path}: only root may use it"),
-            errno => write!(f, "{path}: {errno}"),
-        }
-    }
-}
-
-impl std::error::Error for OpenError {}
 
 /// Privcmd's file, open, and the memory lent to it.
 ///
@@ -85,12 +58,12 @@ impl LinuxDevice {
                     let errno = errno_of(error);
                     // A file that is there and may not be used says more than one that is not.
                     if failed.is_none() || errno != Errno::ENOENT {
-                        failed = Some(OpenError { path, errno });
+                        failed = Some(OpenError::File { path, errno });
                     }
                 }
             }
         }
-        Err(failed.unwrap_or(OpenError {
+        Err(failed.unwrap_or(OpenError::File {
             path: PATHS[0],
             errno: Errno::ENOENT,
         }))

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [`device`] | the file, as a trait: ioctls as bytes, lent memory, mappings |
 //! | `linux` | the file itself: the only `unsafe` code of the project's drivers |
+//! | `unsupported` | in its place on other systems: an error that says so |
 //! | here | [`Privcmd`], the transport over any such file |
 //!
 //! ```text
@@ -17,6 +18,9 @@
 pub mod device;
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(not(target_os = "linux"))]
+#[path = "unsupported.rs"]
+mod linux;
 
 use std::collections::BTreeMap;
 
@@ -27,12 +31,12 @@ use crate::abi::privcmd::{
     BATCH_ERROR, BATCH_PAGED_OUT, PrivcmdHypercall, PrivcmdMmap, PrivcmdMmapBatch,
     PrivcmdMmapBatchV2, PrivcmdMmapEntry, Request,
 };
+use crate::error::OpenError;
 use crate::transport::{
     Argument, Direction, DomainId, Geometry, Hypercall, Layout, Region, Transport,
 };
 pub use device::{Access, Device};
-#[cfg(target_os = "linux")]
-pub use linux::{LinuxDevice, OpenError};
+pub use linux::LinuxDevice;
 
 /// Pages that one descriptor page of xencomm can list: the longest buffer of an ia64 dom0.
 const BUFFER_PAGES: usize = 2047;
@@ -49,7 +53,6 @@ pub struct Privcmd<D: Device> {
     regions: BTreeMap<u64, usize>,
 }
 
-#[cfg(target_os = "linux")]
 impl Privcmd<LinuxDevice> {
     /// Opens this machine's privcmd.
     ///

@@ -13,7 +13,8 @@
 //! | [`numbers`] | what batches are worth |
 //! | [`report`] | what a test is, and how it is told |
 //!
-//! Over privcmd everything runs; through the agent, what says whether it carries all that.
+//! Over privcmd everything runs; through the agent, what says whether it carries all that. Built with the
+//! feature `xenctrl` it is another program: the generic calls over libxenctrl.
 
 extern crate alloc;
 
@@ -90,20 +91,46 @@ fn hypercalls(report: &mut Report, way: &str, open: Open<'_>, second: bool) -> O
     Ok(())
 }
 
+/// Everything that the static program tests.
+fn ways(report: &mut Report) -> Outcome {
+    hypercalls(report, "privcmd", &privcmd, false)?;
+    let mut transport = privcmd()?;
+    let mut xen = Xen {
+        transport: transport.as_mut(),
+    };
+    for (name, test) in ioctls::TESTS {
+        report.run(name, || test(&mut xen));
+    }
+    hypercalls(report, "agent", &agent, true)
+}
+
+/// The driver over libxenctrl. What makes the domains stays privcmd.
+#[cfg(feature = "xenctrl")]
+fn libxenctrl(report: &mut Report) -> Outcome {
+    let mut transport = privcmd()?;
+    let mut xen = Xen {
+        transport: transport.as_mut(),
+    };
+    let mut library = ia64save_xen::hypervisor::Xenctrl::open()
+        .map_err(|error| Failure(format!("libxenctrl: {error}")))?;
+    for (name, test) in generic::TESTS {
+        report.run(&format!("xenctrl/{name}"), || test(&mut xen, &mut library));
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "xenctrl"))]
+fn libxenctrl(_: &mut Report) -> Outcome {
+    Err(Failure("built without the feature xenctrl".into()))
+}
+
 fn main() -> ExitCode {
     let mut report = Report::new(std::env::args().skip(1).collect());
-    let ran = hypercalls(&mut report, "privcmd", &privcmd, false)
-        .and_then(|()| {
-            let mut transport = privcmd()?;
-            let mut xen = Xen {
-                transport: transport.as_mut(),
-            };
-            for (name, test) in ioctls::TESTS {
-                report.run(name, || test(&mut xen));
-            }
-            Ok(())
-        })
-        .and_then(|()| hypercalls(&mut report, "agent", &agent, true));
+    let ran = if cfg!(feature = "xenctrl") {
+        libxenctrl(&mut report)
+    } else {
+        ways(&mut report)
+    };
     if let Err(failure) = ran {
         report.tell("a way to the hypervisor", Err(failure));
     }

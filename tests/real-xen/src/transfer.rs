@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ia64save_codec::image::{self, Image};
-use ia64save_codec::transfer::policy;
+use ia64save_codec::transfer::policy::{self, Plan, View};
 use ia64save_codec::transfer::ports::{Sink, SinkError, SourceDomain, TargetDomain};
 use ia64save_codec::transfer::{
     Adaptive, Fate, Observer, Pass, Policy, Restore, Restored, Save, Saved, restore, save,
@@ -269,8 +269,23 @@ fn save_and_go_on(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
     })
 }
 
+/// The original's decisions as from 3.4 on: the last pass sends what is dirty. In the time of the
+/// profile's dialect it sent everything again, which would hide a lost page.
+#[derive(Default)]
+struct Original(policy::Xen);
+
+impl Policy for Original {
+    fn next<'a>(&'a mut self, view: &View<'_>) -> Plan<'a> {
+        self.0.next(view)
+    }
+
+    fn enough(&mut self, pass: &Pass, view: &View<'_>) -> bool {
+        self.0.enough(pass, view)
+    }
+}
+
 fn live_as_the_original(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
-    live(xen, open, &mut policy::Xen::default())
+    live(xen, open, &mut Original::default())
 }
 
 fn live_adaptive(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
@@ -413,7 +428,7 @@ fn migration(xen: &mut Xen<'_>, open: Open<'_>) -> Outcome {
                 fed: 0,
                 done: false,
             };
-            save(&mut source, &mut wire, Some(&mut policy::Xen::default()))?;
+            save(&mut source, &mut wire, Some(&mut Original::default()))?;
             holds("the new domain is whole", wire.done)?;
             restore
                 .finish()

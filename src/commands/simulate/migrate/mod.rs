@@ -9,14 +9,12 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `connection` | TCP and Unix sockets, with time-outs |
 //! | `send` | the end that gives the domain away |
 //! | `receive` | the end that takes domains in |
 //! | `intake` | the bytes of an xend file on their way into a restore |
 //!
 //! Without `--listen` and `--to` the command starts the other end itself, as a second process.
 
-mod connection;
 mod intake;
 mod receive;
 mod send;
@@ -32,8 +30,8 @@ use super::args::Migrate;
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
+use crate::migration::Address;
 use crate::output::style;
-use connection::Address;
 
 /// Runs the command.
 pub fn run(args: &Migrate) -> Result<Outcome, Failure> {

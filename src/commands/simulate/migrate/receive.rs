@@ -24,11 +24,11 @@ use serde_json::json;
 use super::super::args::Migrate;
 use super::super::left::left;
 use super::super::summary::counted;
-use super::connection::{Address, Connection, Heard};
 use super::intake::{Head, Intake};
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
+use crate::migration::{Address, Connection, Heard};
 use crate::output::size::grouped;
 use crate::output::style::{self, ERROR, OK, Painted};
 

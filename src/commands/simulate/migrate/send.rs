@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use ia64save_codec::envelope::xend_header;
-use ia64save_codec::transfer::migration::{SourceEnd, SourceFate, SourceStep, Token};
+use ia64save_codec::transfer::migration::{SourceEnd, SourceFate};
 use ia64save_codec::transfer::observer::Pass;
 use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
@@ -16,10 +16,10 @@ use super::super::args::{Migrate, ProtocolName};
 use super::super::domain::{self, Made};
 use super::super::sink::Writing;
 use super::super::summary::{Summary, Watch};
-use super::connection::{Address, Connection, Heard};
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
+use crate::migration::{Address, Broken, Connection, speak, token};
 use crate::output::style::{self, ERROR, HEADING, OK, Painted, WARNING};
 use crate::progress::Progress;
 
@@ -27,8 +27,6 @@ use crate::progress::Progress;
 const QUESTIONS: u32 = 5;
 /// Time between two of them.
 const PAUSE: Duration = Duration::from_millis(500);
-/// Bytes of the target's lines that are read at a time.
-const LINE: usize = 4096;
 
 /// What became of a domain that was to be moved.
 pub struct Report {
@@ -97,73 +95,10 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     Ok(Report { text, value, end })
 }
 
-/// A number that no other migration to the same target has.
-fn token() -> Token {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
-    Token(nanos ^ u64::from(std::process::id()) << 48)
-}
-
 /// What was sent.
 struct Sent {
     saved: Saved,
     passes: Vec<Pass>,
-}
-
-/// Why not all was sent.
-enum Broken {
-    /// The connection took no more.
-    Connection,
-    /// The save failed; the domain runs on.
-    Save(String),
-}
-
-/// Goes through the protocol; what has to become of the domain.
-fn speak(
-    mut end: SourceEnd,
-    mut connection: Connection,
-    mut stream: impl FnMut(&mut Connection) -> Result<(), Broken>,
-) -> SourceFate {
-    let mut buffer = [0; LINE];
-    loop {
-        match end.step() {
-            SourceStep::Send(bytes) => {
-                if connection.write_all(&bytes).is_err() {
-                    last_words(&mut end, &mut connection);
-                }
-            }
-            SourceStep::Stream => match stream(&mut connection) {
-                Ok(()) => end.streamed(Ok(())),
-                Err(Broken::Connection) => last_words(&mut end, &mut connection),
-                Err(Broken::Save(why)) => {
-                    end.streamed(Err(&why));
-                    if let Some(word) = end.farewell() {
-                        let _ = connection.write_all(&word);
-                    }
-                }
-            },
-            SourceStep::CloseWriting => {
-                if connection.close_writing().is_err() {
-                    end.closed();
-                }
-            }
-            SourceStep::Wait => match connection.hear(&mut buffer) {
-                Heard::Bytes(count) => end.received(&buffer[..count]),
-                Heard::Closed => end.closed(),
-                Heard::Nothing => end.timed_out(),
-            },
-            SourceStep::Done(fate) => return fate,
-        }
-    }
-}
-
-/// A target that takes no more may have said why.
-fn last_words(end: &mut SourceEnd, connection: &mut Connection) {
-    let mut buffer = [0; LINE];
-    if let Heard::Bytes(count) = connection.hear(&mut buffer) {
-        end.received(&buffer[..count]);
-    }
-    end.closed();
 }
 
 /// Saves the domain into the connection, as an xend file.

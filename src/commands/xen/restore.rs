@@ -1,0 +1,256 @@
+//! `xen restore`: an image becomes a domain.
+
+use std::io::Write as _;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use ia64save_codec::Guest;
+use ia64save_codec::transfer::ports::Domain as _;
+use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
+use ia64save_xen::XenDomain;
+use ia64save_xen::abi::domctl;
+use ia64save_xen::abi::numbers::CONTROL_DOMAIN;
+use ia64save_xen::hypervisor::Hypervisor as _;
+use ia64save_xen::machine::Ia64;
+use ia64save_xen::transport::DomainId;
+use serde_json::json;
+
+use super::args::Restore;
+use super::host::{self, Domain, Hyper};
+use crate::args::Format;
+use crate::commands::print_json;
+use crate::exit::{Failure, Outcome};
+use crate::load::{Loaded, Wanted};
+use crate::output::size::grouped;
+use crate::output::style;
+use crate::progress::Progress;
+
+/// Bytes that a restore is shown at a time.
+const STEP: usize = 4 << 20;
+/// Pages that a domain may have beyond those that its image names: what the hypervisor makes itself.
+const SPARE: u64 = 64;
+
+/// Runs the command.
+pub fn run(args: &Restore) -> Result<Outcome, Failure> {
+    // The host first: an image may take long to read.
+    let xen = host::open(&args.host)?;
+    let done = restore(args, xen)?;
+    report(args, &done)?;
+    Ok(Outcome::Fine)
+}
+
+/// A domain that was restored.
+pub(super) struct Done {
+    domain: DomainId,
+    restored: Restored,
+    /// Its event channels to xenstore and console.
+    channels: (u32, u32),
+}
+
+/// Restores an image.
+pub(super) fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
+    let wanted = Wanted {
+        random_access: true,
+        ..Wanted::default()
+    };
+    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    if let Some(error) = &loaded.image().error {
+        return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
+    }
+    let domain = match args.into {
+        Some(domain) => taken(&mut xen, domain)?,
+        None => made(args, &mut xen, &loaded)?,
+    };
+    let refused = |errno| host::refused(domain, &errno);
+    // Channels of a domain that is made here go with it.
+    let mut channel = |given: Option<u32>| match given {
+        Some(port) => Ok(port),
+        None => xen.alloc_unbound(domain, CONTROL_DOMAIN),
+    };
+    let channels = channel(args.store_evtchn)
+        .and_then(|store| channel(args.console_evtchn).map(|console| (store, console)));
+    let (store_evtchn, console_evtchn) = match channels {
+        Ok(channels) => channels,
+        Err(errno) => {
+            if args.into.is_none() {
+                let _ = xen.destroy(domain);
+            }
+            return Err(refused(errno));
+        }
+    };
+    let options = Options {
+        dialect: args.reading.dialect.or(loaded.image().read_as()),
+        guest: args.reading.guest,
+        store_evtchn,
+        console_evtchn,
+        ..Options::default()
+    };
+    let machine = Ia64::new(xen.release().dialect);
+    let mut target = XenDomain::new(xen, machine, domain);
+    let restored = feed(&loaded, &mut target, options)?;
+    if let Err(error) = loaded.verify() {
+        // What was restored is not what the file says now.
+        let _ = target.destroy();
+        return Err(error);
+    }
+    if args.start {
+        target.unpause().map_err(host::failed(domain))?;
+    }
+    Ok(Done {
+        domain,
+        restored,
+        channels: (store_evtchn, console_evtchn),
+    })
+}
+
+/// A domain that a toolstack has made. One that has anything in it is none: a restore that fails
+/// destroys its target.
+fn taken(xen: &mut Hyper, domain: DomainId) -> Result<DomainId, Failure> {
+    host::require(xen, domain)?;
+    let info = xen
+        .domain_info(domain)
+        .map_err(|errno| host::refused(domain, &errno))?;
+    let fresh = info.flags & domctl::PAUSED != 0
+        && info.flags & (domctl::SHUTDOWN | domctl::DYING) == 0
+        && info.tot_pages == 0;
+    if fresh {
+        return Ok(domain);
+    }
+    let text = format!(
+        "domain {domain} is not fresh ({} pages): a restore into it could destroy what it is",
+        info.tot_pages
+    );
+    Err(Failure::Usage(text))
+}
+
+/// A new domain as the image wants it.
+fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Failure> {
+    let image = loaded.image();
+    let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
+    let named = image.first().and_then(|checkpoint| {
+        let map = checkpoint.vcpumap.as_ref()?;
+        map.online().max()
+    });
+    let config = loaded
+        .file
+        .config
+        .as_ref()
+        .and_then(|config| config.as_ref().ok());
+    let configured = config.and_then(|config| config.vcpus).unwrap_or(0);
+    let vcpus = args.vcpus.unwrap_or_else(|| {
+        let online = named.map_or(1, |highest| u64::from(highest) + 1);
+        online.max(configured).clamp(1, 64) as u32
+    });
+    let pages: u64 = image.checkpoints.iter().map(|c| c.pages.len() as u64).sum();
+    let p2m_size = image.prologue.map_or(0, |prologue| prologue.p2m_size);
+    let most = p2m_size
+        .min(pages.saturating_mul(64))
+        .max(pages)
+        .saturating_add(SPARE);
+    let kib = most.saturating_mul(xen.page_size() as u64 / 1024);
+    let create = |xen: &mut Hyper| {
+        let domain = xen.create_domain(guest == Guest::Hvm, handle())?;
+        let sized = xen
+            .set_max_vcpus(domain, vcpus)
+            .and_then(|()| xen.set_max_mem(domain, kib));
+        if let Err(errno) = sized {
+            let _ = xen.destroy(domain);
+            return Err(errno);
+        }
+        Ok(domain)
+    };
+    create(xen).map_err(|errno| {
+        let text =
+            format!("the host makes no {guest} domain of {vcpus} vcpus and {most} pages: {errno}");
+        std::io::Error::other(text).into()
+    })
+}
+
+/// A UUID that no other domain has: random ones carry their version in two places.
+fn handle() -> [u8; 16] {
+    use std::hash::{BuildHasher as _, Hasher as _};
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
+    let mut handle = [0; 16];
+    for half in handle.chunks_exact_mut(8) {
+        // Seeded by the system anew for each.
+        let mut hasher = std::hash::RandomState::new().build_hasher();
+        hasher.write_u64(nanos);
+        half.copy_from_slice(&hasher.finish().to_le_bytes());
+    }
+    handle[6] = handle[6] & 0x0f | 0x40;
+    handle[8] = handle[8] & 0x3f | 0x80;
+    handle
+}
+
+/// Shows the stream to a restore. Where that fails the domain has been destroyed.
+fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restored, Failure> {
+    let image = loaded.image();
+    let data = image.data.clone().unwrap_or_default();
+    let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
+    let progress = Progress::new("xen restore", Some(stream.len() as u64));
+    let failed = |error| Failure::Transfer(loaded.name.clone(), Box::new(error));
+    let mut engine = Engine::new(target, options);
+    let (mut begin, mut length) = (0, STEP);
+    loop {
+        let end = stream.len().min(begin + length);
+        let fed = engine
+            .feed(&stream[begin..end], end == stream.len())
+            .map_err(failed)?;
+        begin += fed.consumed;
+        length = STEP.max(fed.wanted);
+        progress.counter().add(fed.consumed as u64);
+        if fed.done {
+            return engine.finish().map_err(failed);
+        }
+    }
+}
+
+/// What `xc_restore` said, and a little more.
+fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
+    let Done {
+        domain,
+        restored,
+        channels: (store_evtchn, console_evtchn),
+    } = done;
+    match args.output {
+        Format::Text => {
+            let mut out = style::stdout();
+            writeln!(out, "domain {domain}")?;
+            for (name, frame) in [
+                ("store-mfn", restored.store_mfn),
+                ("console-mfn", restored.console_mfn),
+            ] {
+                if let Some(frame) = frame {
+                    writeln!(out, "{name} {frame}")?;
+                }
+            }
+            let text = format!(
+                "domain {domain}: {} pages, {} bytes; {}",
+                grouped(restored.populated.len()),
+                grouped(restored.consumed),
+                if args.start {
+                    "it runs"
+                } else {
+                    "it is paused"
+                },
+            );
+            writeln!(style::stderr(), "{text}")?;
+        }
+        format => {
+            let value = json!({
+                "schema": "ia64save.xen.restore/1",
+                "domain": domain,
+                "guest": restored.guest.map(Guest::name),
+                "store_mfn": restored.store_mfn,
+                "console_mfn": restored.console_mfn,
+                "store_evtchn": store_evtchn,
+                "console_evtchn": console_evtchn,
+                "populated_count": restored.populated.len(),
+                "consumed": restored.consumed,
+                "running": args.start,
+            });
+            print_json(vec![value], format)?;
+        }
+    }
+    Ok(())
+}

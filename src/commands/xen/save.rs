@@ -1,0 +1,148 @@
+//! `xen save`: a domain becomes an image.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+
+use ia64save_codec::envelope::{DeviceModelKind, device_model_header, xend_header};
+use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
+use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use ia64save_xen::Toolstack;
+use ia64save_xen::hypervisor::Hypervisor as _;
+
+use super::args::{Afterwards, Save};
+use super::host::{self, Hyper};
+use super::sink::Written;
+use crate::exit::{Failure, Outcome};
+use crate::output::file::OutputFile;
+use crate::output::size::{grouped, human};
+use crate::output::style;
+use crate::progress::Progress;
+
+/// Bytes of a configuration, and of a device model's state, that are taken for one.
+const LARGEST: u64 = 64 << 20;
+
+/// Runs the command.
+pub fn run(args: &Save) -> Result<Outcome, Failure> {
+    let mut xen = host::open(&args.host)?;
+    host::require(&mut xen, args.domain)?;
+    let toolstack = host::toolstack(&args.suspending)?;
+    let text = save(args, xen, toolstack)?;
+    // Standard output may hold the image, or the words of a dialogue.
+    writeln!(style::stderr(), "{text}")?;
+    Ok(Outcome::Fine)
+}
+
+/// Saves a domain; what is to be said of it.
+pub(super) fn save(
+    args: &Save,
+    xen: Hyper,
+    toolstack: Box<dyn Toolstack>,
+) -> Result<String, Failure> {
+    let to_stdout = args.out.as_os_str() == "-";
+    if to_stdout && args.suspending.suspend_dialogue {
+        let text =
+            "the image and the words of --suspend-dialogue cannot both be on standard output";
+        return Err(Failure::Usage(text.into()));
+    }
+    let page_size = xen.page_size() as u64;
+    let front = match &args.config {
+        None => Vec::new(),
+        Some(path) => xend_header(&contents(path)?)?,
+    };
+    let mut file = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut source = host::source(xen, args.domain, toolstack, &args.suspending);
+    let progress = Progress::new("xen save", None);
+    let saved = write(args, &mut file, &front, &mut source, &progress);
+    drop(progress);
+    let saved = match saved.and_then(|saved| file.commit().map(|()| saved).map_err(Failure::Io)) {
+        Ok(saved) => saved,
+        Err(failure) => {
+            // The engine has seen to a save that failed; what failed later has not been.
+            let _ = source.resume();
+            return Err(failure);
+        }
+    };
+    let failed = host::failed(args.domain);
+    let fate = match args.then {
+        Afterwards::Suspended => "it is suspended",
+        Afterwards::Resume => {
+            source.resume().map_err(failed)?;
+            "it goes on"
+        }
+        Afterwards::Destroy => {
+            source.destroy().map_err(failed)?;
+            "it is destroyed"
+        }
+    };
+    Ok(format!(
+        "domain {}: {} pages ({}) sent in {} passes, {} bytes; down for {:.3} s; {fate}",
+        args.domain,
+        grouped(saved.sent),
+        human(saved.sent.saturating_mul(page_size)),
+        saved.passes,
+        grouped(saved.bytes),
+        saved.downtime().as_secs_f64(),
+    ))
+}
+
+fn write(
+    args: &Save,
+    file: &mut OutputFile,
+    front: &[u8],
+    source: &mut host::Domain,
+    progress: &Progress,
+) -> Result<Saved, Failure> {
+    let mut sink = Written::new(&mut *file, progress);
+    let broken = |sink: &mut Written<'_, &mut OutputFile>| sink.error.take().map(Failure::Io);
+    if let Err(error) = sink.write(front) {
+        return Err(broken(&mut sink).unwrap_or_else(|| host::refused(args.domain, &error)));
+    }
+    let options = Options {
+        live: args.live,
+        skip_unreadable: args.transfer.skip_unreadable,
+        ..Options::default()
+    };
+    let saved = Engine::new(source, &mut sink)
+        .options(options)
+        .policy(host::policy(&args.transfer).as_mut())
+        .run();
+    let saved = match saved {
+        Ok(saved) => saved,
+        Err(error) => {
+            let name = format!("domain {}", args.domain);
+            return Err(
+                broken(&mut sink).unwrap_or_else(|| Failure::Transfer(name, Box::new(error)))
+            );
+        }
+    };
+    if let Some(path) = &args.device_model {
+        file.write_all(&device_model(path)?)?;
+    }
+    Ok(saved)
+}
+
+/// The device model's state as xend puts it behind the stream.
+pub fn device_model(path: &Path) -> Result<Vec<u8>, Failure> {
+    let state = contents(path)?;
+    let mut record = device_model_header(DeviceModelKind::Qemu, state.len() as u64)?;
+    record.extend(state);
+    Ok(record)
+}
+
+/// A file that is no longer than it may be.
+pub fn contents(path: &Path) -> Result<Vec<u8>, Failure> {
+    let named = |error: std::io::Error| {
+        std::io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+    };
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(named)?;
+    file.take(LARGEST + 1)
+        .read_to_end(&mut bytes)
+        .map_err(named)?;
+    if bytes.len() as u64 > LARGEST {
+        let text = format!("{}: longer than {LARGEST} bytes", path.display());
+        return Err(Failure::Usage(text));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,157 @@
+//! The commands over a simulated host's hypercalls.
+
+use std::path::Path;
+
+use clap::Parser;
+use ia64save_codec::Guest;
+use ia64save_codec::transfer::ports::{Errno, PortCall};
+use ia64save_sim::hypervisor::Fault;
+use ia64save_sim::{DomId, Era, GuestSpec, Host};
+use ia64save_xen::fake::FakeToolstack;
+use ia64save_xen::hypervisor::{Direct, probe};
+use ia64save_xen::privcmd::Privcmd;
+use ia64save_xen::transport::Transport;
+
+use super::args::What;
+use super::host::Hyper;
+use super::{restore, save};
+use crate::args::{Cli, Command};
+
+fn hypervisor(host: &Host) -> Hyper {
+    let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(host));
+    let release = probe(&mut transport).unwrap();
+    Direct::new(transport, release)
+}
+
+fn host() -> Host {
+    Host::of("xen-3.4".parse::<Era>().unwrap())
+}
+
+fn domain(host: &Host, guest: Guest) -> DomId {
+    GuestSpec::new(guest, 60).build(host).unwrap()
+}
+
+fn what(words: &[&str]) -> What {
+    let words = ["ia64save", "xen"].iter().chain(words);
+    match Cli::try_parse_from(words).unwrap().command {
+        Command::Xen(args) => args.what,
+        _ => unreachable!(),
+    }
+}
+
+fn saved(host: &Host, out: &Path, words: &[&str]) -> Result<String, String> {
+    let mut all = vec!["save", "1", "-o", out.to_str().unwrap(), "--patience", "0"];
+    all.extend(words);
+    let What::Save(args) = what(&all) else {
+        unreachable!()
+    };
+    let toolstack = Box::new(FakeToolstack::new(host));
+    save::save(&args, hypervisor(host), toolstack).map_err(|failure| failure.to_string())
+}
+
+fn restored(host: &Host, image: &Path, words: &[&str]) -> Result<(), String> {
+    let mut all = vec!["restore", image.to_str().unwrap()];
+    all.extend(words);
+    let What::Restore(args) = what(&all) else {
+        unreachable!()
+    };
+    let done = restore::restore(&args, hypervisor(host));
+    done.map(drop).map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn a_saved_domain_is_restored_and_nothing_is_destroyed_unasked() {
+    let folder = tempfile::tempdir().unwrap();
+    for guest in [Guest::Pv, Guest::Hvm] {
+        let (there, here) = (host(), host());
+        let domid = domain(&there, guest);
+        let image = folder.path().join(guest.name());
+        let text = saved(&there, &image, &["--live"]).unwrap();
+        assert!(text.ends_with("it is suspended"), "{text}");
+        assert_eq!(there.domains(), [domid]);
+        restored(&here, &image, &[]).unwrap();
+        assert!(!here.runs(1), "it is left paused");
+        let pages = there.guest_pages(domid);
+        assert_eq!(here.guest_pages(1), pages);
+        restored(&here, &image, &["--start"]).unwrap();
+        assert!(here.runs(2));
+        let left = here.leftovers();
+        assert_eq!((left.mapped_pages, left.exposed_p2ms), (0, 0));
+    }
+}
+
+#[test]
+fn what_becomes_of_a_saved_domain_is_the_users_choice() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let host = host();
+    domain(&host, Guest::Pv);
+    saved(&host, &image, &["--then", "resume"]).unwrap();
+    assert!(host.runs(1));
+    saved(&host, &image, &["--then", "destroy"]).unwrap();
+    assert!(host.domains().is_empty());
+}
+
+#[test]
+fn a_save_that_fails_leaves_the_domain_running_and_no_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    for call in [PortCall::Memmap, PortCall::ReadPages, PortCall::VcpuContext] {
+        let host = host();
+        domain(&host, Guest::Pv);
+        host.faults(|faults| faults.add(Fault::at(call, 0, Errno::EIO)));
+        saved(&host, &image, &["--then", "destroy"]).unwrap_err();
+        assert!(host.runs(1), "{call:?}");
+        assert!(!image.exists());
+    }
+}
+
+#[test]
+fn a_restore_that_fails_leaves_nothing_and_touches_no_other_domain() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let there = host();
+    domain(&there, Guest::Pv);
+    saved(&there, &image, &[]).unwrap();
+    for call in [PortCall::Populate, PortCall::SetVcpuContext] {
+        let here = host();
+        let other = domain(&here, Guest::Pv);
+        here.faults(|faults| faults.add(Fault::at(call, 0, Errno::EIO)));
+        restored(&here, &image, &["--start"]).unwrap_err();
+        assert_eq!(here.domains(), [other], "{call:?}");
+        assert!(here.runs(other));
+    }
+}
+
+#[test]
+fn a_domain_that_is_something_already_is_not_restored_into() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let host = host();
+    domain(&host, Guest::Pv);
+    saved(&host, &image, &[]).unwrap();
+    let into = [
+        "--into",
+        "1",
+        "--store-evtchn",
+        "3",
+        "--console-evtchn",
+        "4",
+    ];
+    let refused = restored(&host, &image, &into).unwrap_err();
+    assert!(refused.contains("not fresh"), "{refused}");
+    assert_eq!(host.domains(), [1]);
+    // One that a toolstack has made.
+    let made = host.create_domain(Guest::Pv, 1, 200).unwrap();
+    host.pause(made).unwrap();
+    let into = [
+        "--into",
+        "2",
+        "--store-evtchn",
+        "3",
+        "--console-evtchn",
+        "4",
+    ];
+    restored(&host, &image, &into).unwrap();
+    assert_eq!(host.guest_pages(2), host.guest_pages(1));
+}

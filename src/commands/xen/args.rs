@@ -31,8 +31,8 @@ pub enum What {
 #[command(next_help_heading = "Host")]
 pub struct Host {
     /// The dialect that this host's Xen speaks, where it is a tree between two releases
-    #[arg(long = "host-dialect", value_name = "DIALECT", value_parser = dialect)]
-    pub dialect: Option<Dialect>,
+    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
+    pub host_dialect: Option<Dialect>,
 
     /// Drive another host, through this command: it starts the agent there and connects to it
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]

@@ -27,7 +27,7 @@ pub type Domain = XenDomain<Hyper, Ia64>;
 pub fn open(host: &Host) -> Result<Hyper, Failure> {
     let mut transport = transport(host)?;
     let release = probe(&mut transport).map_err(|error| io::Error::other(error.to_string()))?;
-    let release = match host.dialect {
+    let release = match host.host_dialect {
         None => release,
         Some(dialect) => release.speaking(dialect).ok_or_else(|| {
             let text = format!(

@@ -22,9 +22,8 @@ pub struct Args {
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub image: PathBuf,
 
-    /// A field as dump names it, and its value: vcpu[0].regs.ip=0xa000000100010000. Numbers in decimal
-    /// or after 0x, those of an array with commas between them; bytes as hexadecimal digits
-    #[arg(value_name = "PATH=VALUE", required = true, value_parser = assignment)]
+    #[arg(help = "A field as dump names it, and its value: vcpu[0].regs.ip=0xa000000100010000. Numbers in decimal or after 0x, those of an array with commas between them; bytes as hexadecimal digits",
+          value_name = "PATH=VALUE", required = true, value_parser = assignment)]
     pub edits: Vec<(String, String)>,
 
     /// Where to write the edited image; - is standard output

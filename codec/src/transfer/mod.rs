@@ -11,8 +11,8 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`ports`] | what a domain and a stream must offer |
-//! | [`save`] | [`Save`](save::Save): a domain becomes a stream |
-//! | [`restore`] | [`Restore`](restore::Restore): a stream becomes a domain |
+//! | [`save`] | [`Save`]: a domain becomes a stream |
+//! | [`restore`] | [`Restore`]: a stream becomes a domain |
 //! | [`policy`] | when to send which page, and when to suspend: the original's way, and a better one |
 //! | [`era`] | what the tools of an era did where the stream does not say it |
 //! | [`observer`] | what a save tells while it is under way |

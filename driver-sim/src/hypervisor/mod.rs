@@ -2,8 +2,8 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`host`] | [`Host`](host::Host): a machine, its domains, and how to get at them |
-//! | [`era`] | [`Era`](era::Era): which Xen the machine runs |
+//! | [`host`] | [`Host`]: a machine, its domains, and how to get at them |
+//! | [`era`] | [`Era`]: which Xen the machine runs |
 //! | [`ops`] | the operations of tools: domctl, memory, dom0vp, hvm |
 //! | [`guest`] | what guests and device models do by themselves: write, balloon, suspend |
 //! | [`count`] | how often each operation was called; what is left over |

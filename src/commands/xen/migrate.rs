@@ -1,7 +1,7 @@
 //! `xen migrate`: a domain moves to another host.
 //!
 //! ```text
-//!   this host                                       another: xend, or a receiver of this project
+//!   this host                                       another: xend, or who acknowledges
 //!   SourceEnd   <---- a connection ---->  its end   who does what next: transfer::migration
 //!   Save                                  a restore
 //! ```

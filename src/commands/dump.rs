@@ -1,7 +1,7 @@
 //! `dump`: every field with its offset, size and meaning.
 
 use std::fmt::Write as _;
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 
 use ia64save_codec::Dialect;
 use ia64save_codec::fields::{self, Field, Selection};
@@ -26,7 +26,12 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     let named = |field: &Field<'_>| field.path == selection.path;
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
     let mut count = 0usize;
-    let mut out = BufWriter::new(style::stdout());
+    // What takes out colours takes a DEL out of a text too: not for scripts.
+    let plain: Box<dyn Write> = match args.output {
+        Format::Text => Box::new(style::stdout()),
+        Format::Json | Format::Jsonl => Box::new(io::stdout().lock()),
+    };
+    let mut out = BufWriter::new(plain);
     let mut written = match args.output {
         Format::Json => out.write_all(head(&loaded).as_bytes()),
         Format::Text | Format::Jsonl => Ok(()),

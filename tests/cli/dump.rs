@@ -92,3 +92,17 @@ fn guest_memory_is_not_shown_unless_asked_for() {
     let run = run(["dump", "--padding", arg(&path)]);
     assert!(!run.out.contains("start_info.magic") && !run.out.contains("cmd_line"));
 }
+
+#[test]
+fn a_text_reaches_scripts_whole() {
+    let folder = Folder::new();
+    let golden = golden("real340-pv-2vcpu");
+    let mut bytes = golden.bytes().to_vec();
+    let path = folder.file("image.sav", &bytes);
+    let line = &fields(arg(&path), &["start_info.cmd_line"])[0];
+    let at = line["offset"].as_u64().expect("an offset") as usize;
+    bytes[at..at + 6].copy_from_slice(b"a\x7fb\x1bc\0");
+    let path = folder.file("image.sav", &bytes);
+    let line = &fields(arg(&path), &["start_info.cmd_line"])[0];
+    assert_eq!(line["value"], "a\u{7f}b\u{1b}c");
+}

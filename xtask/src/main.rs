@@ -72,10 +72,11 @@ cargo xtask STEP [OPTIONS]
                   is one; runs its tests under the sanitizers and, with clang, a fuzzer for a while
   real-xen        boots Debian's Xen under QEMU and tests the driver there; installs QEMU and
                   downloads 75 MB the first time
-  fuzz [--seconds N | --minimise | --coverage] [TARGET ...]
+  fuzz [--seconds N] [--jobs N] [--minimise | --coverage] [TARGET ...]
                   builds the fuzz targets with fuzz/oss-fuzz/build.sh and runs each, for 20 seconds
-                  or N; --minimise leaves of fuzz/corpus what adds coverage, --coverage says how
-                  much of codec/src that reaches; SKIPPED without a nightly cargo, cargo-fuzz and zip
+                  or N, one at a time or N, and says what it came to; --minimise leaves of
+                  fuzz/corpus what adds coverage, --coverage says how much of codec/src that reaches;
+                  SKIPPED without a nightly cargo, cargo-fuzz and zip
   mutants [--every N] [--list] FILE ...
                   mutation tests of files and folders of codec/src: prints what no test notices
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,

@@ -84,7 +84,7 @@ impl Domain {
             guest,
             memory: Memory::new(page_size, pool),
             max_pages,
-            vcpus: (0..vcpus).map(|_| Vcpu::new(era, guest)).collect(),
+            vcpus: vec![Vcpu::new(era, guest); vcpus as usize],
             paused: true,
             dying: false,
             shutdown: None,
@@ -118,8 +118,7 @@ impl Domain {
             self.memory.add(frame + n);
             self.memory.disown(frame + n);
         }
-        for vcpu in 0..privregs {
-            let page = fresh_privregs(era, vcpu, page_size);
+        for (vcpu, page) in (0..).zip(fresh_privregs(era, privregs, page_size)) {
             if let Some(place) = self.memory.page_mut(frame + 1 + vcpu) {
                 place.copy_from_slice(&page);
             }

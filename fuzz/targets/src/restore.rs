@@ -15,6 +15,8 @@ use crate::usage::{Budget, measure};
 
 /// What the host has for domains; few, so that a stream that asks for much is refused soon.
 const PAGES: u64 = 1024;
+/// Vcpus of the domain; one that a stream would need more for is refused.
+const VCPUS: u32 = 8;
 /// The simulated host gets the memory of its domains in pieces of 32 MiB, which are on these books.
 const RESTORE: Budget = Budget {
     bytes: (130 << 20, 64),
@@ -109,7 +111,7 @@ fn once(
         pages: PAGES,
         ..Machine::new(era)
     });
-    let Ok(mut target) = SimTarget::create(&host, guest, 64, PAGES) else {
+    let Ok(mut target) = SimTarget::create(&host, guest, VCPUS, PAGES) else {
         return Ok(0); // no such guests then
     };
     if let Some(call) = fault {

@@ -5,10 +5,12 @@
 //! | `oss` | `build.sh` with the variables of OSS-Fuzz, into `target/fuzz` |
 //! | `coverage` | how much of the codec the corpora reach |
 //! | `run` | a target out of that folder, with its seeds, dictionary and options |
+//! | `said` | what a run came to: executions, counters, corpus |
 //!
 //! ```text
 //! target/fuzz/out      binaries, .options, .dict, _seed_corpus.zip: $OUT of OSS-Fuzz
 //! target/fuzz/work     $WORK
+//! target/fuzz/log      what libFuzzer printed, a file a target
 //! target/fuzz/src      $SRC, where the project is a link
 //! fuzz/corpus/TARGET   what runs have found; fuzz/artifacts/TARGET what they have broken
 //! ```
@@ -16,11 +18,15 @@
 mod coverage;
 mod oss;
 mod run;
+mod said;
 
 use std::env;
+use std::fs;
 use std::path::PathBuf;
+use std::sync::Mutex;
 
 use crate::step::{Outcome, noted};
+use said::Said;
 
 /// Seconds of each target where nobody says otherwise.
 const SECONDS: u32 = 20;
@@ -28,6 +34,8 @@ const SECONDS: u32 = 20;
 /// What `cargo xtask fuzz` was asked for.
 struct Options<'a> {
     seconds: u32,
+    /// How many targets run at a time.
+    jobs: usize,
     /// Leave of the corpus what adds coverage.
     minimise: bool,
     /// Say how much of the codec the corpora reach.
@@ -39,6 +47,7 @@ impl<'a> Options<'a> {
     fn parse(args: &[&'a str]) -> Result<Self, String> {
         let mut options = Options {
             seconds: SECONDS,
+            jobs: 1,
             minimise: false,
             coverage: false,
             targets: Vec::new(),
@@ -49,6 +58,11 @@ impl<'a> Options<'a> {
                 "--seconds" => {
                     let seconds = args.next().and_then(|number| number.parse().ok());
                     options.seconds = seconds.ok_or("--seconds takes a number")?;
+                }
+                "--jobs" => {
+                    let jobs = args.next().and_then(|number| number.parse().ok());
+                    let jobs = jobs.filter(|jobs| *jobs > 0);
+                    options.jobs = jobs.ok_or("--jobs takes a number from 1 on")?;
                 }
                 "--minimise" => options.minimise = true,
                 "--coverage" => options.coverage = true,
@@ -81,28 +95,77 @@ pub fn fuzz(args: &[&str]) -> Outcome {
     if options.coverage {
         return coverage::report(&folders, &all);
     }
-    let mut ran = 0;
-    let mut failed = Vec::new();
-    for target in &all {
-        if !options.targets.is_empty() && !options.targets.contains(&target.as_str()) {
-            continue;
+    let chosen: Vec<&str> = all
+        .iter()
+        .map(String::as_str)
+        .filter(|target| options.targets.is_empty() || options.targets.contains(target))
+        .collect();
+    if options.minimise {
+        return minimise(&folders, &chosen);
+    }
+    match fs::create_dir_all(&folders.log) {
+        Ok(()) => run_all(&folders, &chosen, &options),
+        Err(error) => Outcome::Failed(format!("{}: {error}", folders.log.display())),
+    }
+}
+
+/// Fuzzes the targets, some at a time, and prints a row for each.
+fn run_all(folders: &Folders, targets: &[&str], options: &Options<'_>) -> Outcome {
+    println!(
+        "{} targets, {} s each, {} at a time; their logs are in {}",
+        targets.len(),
+        options.seconds,
+        options.jobs,
+        folders.log.display()
+    );
+    let next = Mutex::new(targets.iter());
+    let results = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..options.jobs.min(targets.len()) {
+            scope.spawn(|| {
+                while let Some(target) = next.lock().ok().and_then(|mut next| next.next()) {
+                    let result = run::fuzz(folders, target, options.seconds);
+                    match &result {
+                        Ok(said) => println!("{target}: {said}"),
+                        Err(why) => println!("{target}: FAILED: {why}"),
+                    }
+                    if let Ok(mut results) = results.lock() {
+                        results.push((*target, result));
+                    }
+                }
+            });
         }
-        let outcome = if options.minimise {
-            run::minimise(&folders, target)
-        } else {
-            run::fuzz(&folders, target, options.seconds)
-        };
-        ran += 1;
-        match outcome {
+    });
+    let results = results.into_inner().unwrap_or_default();
+    println!("\n{}", Said::TITLES);
+    let mut failed = Vec::new();
+    for target in targets {
+        match results.iter().find(|(name, _)| name == target) {
+            Some((_, Ok(said))) => println!("{}", said.row(target)),
+            _ => failed.push(*target),
+        }
+    }
+    if failed.is_empty() {
+        Outcome::Passed(format!("{} targets", targets.len()))
+    } else {
+        Outcome::Failed(failed.join(", "))
+    }
+}
+
+/// Minimises the corpora, one behind the other.
+fn minimise(folders: &Folders, targets: &[&str]) -> Outcome {
+    let mut failed = Vec::new();
+    for target in targets {
+        match run::minimise(folders, target) {
             Outcome::Passed(note) => println!("{target}: ok{}", noted(&note)),
             Outcome::Failed(why) | Outcome::Skipped(why) => {
                 println!("{target}: FAILED: {why}");
-                failed.push(target.as_str());
+                failed.push(*target);
             }
         }
     }
     if failed.is_empty() {
-        Outcome::Passed(format!("{ran} targets"))
+        Outcome::Passed(format!("{} targets", targets.len()))
     } else {
         Outcome::Failed(failed.join(", "))
     }
@@ -113,6 +176,7 @@ struct Folders {
     src: PathBuf,
     out: PathBuf,
     work: PathBuf,
+    log: PathBuf,
     corpus: PathBuf,
     artifacts: PathBuf,
 }
@@ -126,6 +190,7 @@ impl Folders {
             src: base.join("src"),
             out: base.join("out"),
             work: base.join("work"),
+            log: base.join("log"),
             corpus: root.join("fuzz/corpus"),
             artifacts: root.join("fuzz/artifacts"),
         }

@@ -1,27 +1,46 @@
 //! A target that was built, run as ClusterFuzz runs it: seeds out of the zip, flags out of `.options`.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use super::Folders;
+use super::said::Said;
 use crate::step::{Outcome, run};
 
-/// Runs a target for so many seconds, on what earlier runs have found and on its seeds.
-pub fn fuzz(folders: &Folders, target: &str, seconds: u32) -> Outcome {
+/// Lines of a log that are shown where a target fails.
+const LAST: usize = 60;
+
+/// Runs a target for so many seconds, on what earlier runs have found and on its seeds. What libFuzzer
+/// prints goes into a log; its end is shown where the target fails.
+pub fn fuzz(folders: &Folders, target: &str, seconds: u32) -> Result<Said, String> {
+    let log = folders.log.join(target);
+    let told = |error: io::Error| format!("{}: {error}", log.display());
     let Run {
         mut command,
         corpus,
-    } = match Run::new(folders, target) {
-        Ok(run) => run,
-        Err(error) => return Outcome::Failed(error.to_string()),
-    };
+    } = Run::new(folders, target).map_err(|error| error.to_string())?;
     command.args([
         format!("-max_total_time={seconds}"),
         "-print_final_stats=1".into(),
     ]);
-    run(&mut command).then(|| Outcome::Passed(described(&corpus)))
+    let file = File::create(&log).map_err(told)?;
+    let status = command
+        .stdin(Stdio::null())
+        .stdout(file.try_clone().map_err(told)?)
+        .stderr(file)
+        .status()
+        .map_err(|error| error.to_string())?;
+    // What a target prints of an input need not be text.
+    let text = String::from_utf8_lossy(&fs::read(&log).map_err(told)?).into_owned();
+    if status.success() {
+        let (inputs, bytes) = size(&corpus);
+        return Ok(Said::of(&text, inputs, bytes));
+    }
+    let lines: Vec<&str> = text.lines().collect();
+    let last = lines[lines.len().saturating_sub(LAST)..].join("\n");
+    Err(format!("{status}\n{last}"))
 }
 
 /// Leaves of the corpus and the seeds what adds coverage.
@@ -105,14 +124,18 @@ fn flags(options: &str) -> Vec<String> {
         .collect()
 }
 
-/// How many inputs a folder has, and how large they are.
-fn described(folder: &Path) -> String {
+/// How many inputs a folder has, and how many bytes they are.
+fn size(folder: &Path) -> (usize, u64) {
     let sizes = fs::read_dir(folder).into_iter().flatten().flatten();
     let sizes: Vec<u64> = sizes
         .filter_map(|entry| Some(entry.metadata().ok()?.len()))
         .collect();
-    let bytes: u64 = sizes.iter().sum();
-    format!("{} inputs, {} KiB", sizes.len(), bytes >> 10)
+    (sizes.len(), sizes.iter().sum())
+}
+
+fn described(folder: &Path) -> String {
+    let (inputs, bytes) = size(folder);
+    format!("{inputs} inputs, {} KiB", bytes >> 10)
 }
 
 #[cfg(test)]

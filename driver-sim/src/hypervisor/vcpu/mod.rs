@@ -79,6 +79,7 @@ const CONTROL: [&str; 22] = [
 /// Region register of a vcpu that was not given another: 16 KiB pages, hashed.
 const DEFAULT_RR: u64 = 0x39;
 
+#[derive(Clone)]
 pub(crate) struct Vcpu {
     /// It has a context.
     pub(crate) initialised: bool,
@@ -140,19 +141,28 @@ impl Vcpu {
     }
 }
 
-/// The privregs page of a vcpu that has not run.
-pub(crate) fn fresh_privregs(era: Era, vcpu: u64, page_size: usize) -> Vec<u8> {
+/// The privregs pages of the vcpus of a domain that has not run, one behind the other.
+pub(crate) fn fresh_privregs(
+    era: Era,
+    vcpus: u64,
+    page_size: usize,
+) -> impl Iterator<Item = Vec<u8>> {
+    let layout = layout_of_mapped_regs(era.mapped_regs());
     let mut page = vec![0; page_size];
-    let mut fields = Fields::new(layout_of_mapped_regs(era.mapped_regs()), &mut page);
+    let mut fields = Fields::new(layout, &mut page);
     fields.set("pta", 15 << 2);
     fields.set("itv", 1 << 16);
     fields.set("banknum", 1);
     fields.set("metaphysical_mode", 1);
-    fields.set("interrupt_mask_addr", era.xsi_va() + 48 * vcpu + 1);
     for index in 0..8 {
         fields.set(&format!("rrs[{index}]"), DEFAULT_RR);
     }
-    page
+    (0..vcpus).map(move |vcpu| {
+        let mut page = page.clone();
+        let place = era.xsi_va() + 48 * vcpu + 1;
+        Fields::new(layout, &mut page).set("interrupt_mask_addr", place);
+        page
+    })
 }
 
 /// The head of a VPD, by the names of its registers.

@@ -1,7 +1,9 @@
 //! One grammar, three readers: a slice, chunks of random sizes, single bytes. Events, errors and
 //! offsets are the same for all of them.
 
-use ia64save_codec::decode::Decoder;
+use ia64save_codec::Limits;
+use ia64save_codec::decode::{Decoder, Event, Step};
+use ia64save_codec::grammar::Part;
 use ia64save_corpus::{GeneratedImage, Params, Trailing, generate, goldens, hostile, kinds};
 use ia64save_corpus::{read, strategy};
 use proptest::prelude::*;
@@ -71,6 +73,60 @@ fn where_an_offset_is_not_the_start_of_a_file() {
     let reading = read::whole(decoder, &made.bytes);
     assert_eq!(reading.outcome, Ok(1000 + made.bytes.len() as u64));
     assert_eq!(reading.parts[1].offset, 1016);
+}
+
+/// A caller who has found the records of a pass by itself tells the decoder, which goes on behind them.
+#[test]
+fn who_knows_the_page_records_may_skip_them() {
+    for (dialect, guest) in kinds() {
+        let made = generate(&Params::rich(dialect, guest, 5));
+        let mut decoder = Decoder::new().page_size(made.page_size);
+        let error = decoder.skip_page_records(1).unwrap_err();
+        assert_eq!((error.code.name(), error.offset), ("out-of-order", 0));
+        let mut rest = &made.bytes[..];
+        while decoder.part() != Part::Pages {
+            let step = decoder.decode(rest, true).unwrap();
+            let Step::Event { consumed, .. } = step else {
+                panic!("{dialect:?} {guest:?}: {step:?}")
+            };
+            rest = &rest[consumed..];
+        }
+        let mut skipping = decoder.clone().limits(Limits {
+            page_records: 0,
+            ..Limits::default()
+        });
+        let error = skipping.skip_page_records(1).unwrap_err();
+        assert_eq!(error.code.name(), "limit-exceeded");
+
+        let mut skipping = decoder.clone();
+        let Ok(Step::Event {
+            event: Event::Pages(run),
+            consumed,
+            ..
+        }) = decoder.decode(rest, true)
+        else {
+            panic!("{dialect:?} {guest:?}: no pages");
+        };
+        let records = run.len() as u64;
+        let mut limits = Limits {
+            page_records: records - 1,
+            ..Limits::default()
+        };
+        let error = skipping.clone().limits(limits).skip_page_records(records);
+        assert_eq!(
+            error.unwrap_err().offset,
+            skipping.offset() + (records - 1) * (8 + made.page_size as u64)
+        );
+        limits.page_records = records;
+        let all = skipping.clone().limits(limits).skip_page_records(records);
+        assert!(all.is_ok(), "{all:?}");
+        skipping.skip_page_records(records).unwrap();
+        assert_eq!(skipping.offset(), decoder.offset());
+        let rest = &rest[consumed..];
+        let after = read::whole(decoder, rest);
+        assert!(after.outcome.is_ok(), "{after:?}");
+        assert_eq!(read::whole(skipping, rest), after);
+    }
 }
 
 proptest! {

@@ -107,7 +107,7 @@ impl Buffer {
             return;
         }
         let left = self.filled - self.consumed;
-        if left == 0 || self.consumed >= left {
+        if self.consumed >= left {
             self.bytes.copy_within(self.consumed..self.filled, 0);
         } else {
             // More is kept than dropped: hand the front back instead of moving the rest.
@@ -153,5 +153,51 @@ mod tests {
             assert!(*held <= (2 * come).max(BELIEVED), "{held} for {come}");
         }
         assert!(sizes.iter().any(|(held, _)| *held > BELIEVED));
+    }
+
+    #[test]
+    fn space_doubles_as_a_part_comes_in() {
+        // A memory map of 16 pages of 16 KiB, read as fast as there is space.
+        let mut stream = vec![0; 16 + 40];
+        stream[8] = 3;
+        stream.extend_from_slice(&16u32.to_le_bytes());
+        stream.resize(60 + (256 << 10), 0);
+        let mut buffer = Buffer::new(Decoder::new(), 16);
+        let (mut rest, mut reads) = (&stream[..], 0);
+        while !rest.is_empty() {
+            match buffer.next() {
+                Ok(Step::NeedMore(_)) => {
+                    let space = buffer.space();
+                    let count = space.len().min(rest.len());
+                    space[..count].copy_from_slice(&rest[..count]);
+                    rest = &rest[count..];
+                    buffer.filled(count);
+                    reads += 1;
+                }
+                Ok(_) => {}
+                Err(error) => panic!("{error}"),
+            }
+        }
+        assert!(reads < 16, "{reads}");
+    }
+
+    #[test]
+    fn the_smaller_part_of_a_buffer_is_moved_or_dropped() {
+        for (consumed, moved) in [(1, false), (49, false), (50, true), (51, true), (100, true)] {
+            let mut buffer = Buffer::new(Decoder::new(), 100);
+            buffer.space().copy_from_slice(&[7; 100]);
+            buffer.bytes[99] = 8;
+            buffer.filled(100);
+            buffer.consumed = consumed;
+            let start = buffer.bytes.as_ptr();
+            buffer.discard();
+            assert_eq!(buffer.bytes.as_ptr() == start, moved, "{consumed}");
+            assert_eq!((buffer.filled, buffer.consumed), (100 - consumed, 0));
+            let mut left = vec![7; 100 - consumed];
+            if let Some(last) = left.last_mut() {
+                *last = 8;
+            }
+            assert_eq!(buffer.bytes[..buffer.filled], left);
+        }
     }
 }

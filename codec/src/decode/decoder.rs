@@ -162,7 +162,8 @@ impl Decoder {
                 .found(self.part.name()));
         }
         self.count_records(count)?;
-        self.offset += count * (8 + self.page_size as u64);
+        let bytes = count.saturating_mul(8 + self.page_size as u64);
+        self.offset = self.offset.saturating_add(bytes);
         Ok(())
     }
 

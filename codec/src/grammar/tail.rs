@@ -152,4 +152,20 @@ mod tests {
             Err(nom::Err::Failure(_))
         ));
     }
+
+    #[test]
+    fn a_size_may_be_its_limit() {
+        let limits = Limits {
+            hvm_context_bytes: 2,
+            ..Limits::default()
+        };
+        let sized = |size: u64| [&size.to_le_bytes()[..], &[1, 2, 3]].concat();
+        let most = sized(2);
+        let (rest, blob) = hvm_context(&limits)(&most).unwrap();
+        assert_eq!((rest, blob), (&[3][..], &[1, 2][..]));
+        assert!(matches!(
+            hvm_context(&limits)(&sized(3)),
+            Err(nom::Err::Failure(_))
+        ));
+    }
 }

@@ -1,76 +1,98 @@
-//! How much of the codec the corpora reach, by the counters that libFuzzer has in every target.
+//! How much of the codec the corpora reach: the replay of `fuzz/targets`, with the compiler's own
+//! counters, read by `cargo llvm-cov`.
 //!
-//! `-print_coverage=1` tells, function by function, how many of its edges were taken. Of a function that
-//! several targets reach the most counts, so the sum is a lower bound. It needs llvm-symbolizer.
+//! It wants the tools of the LLVM that the compiler was built with: those of rustup's `llvm-tools`, or
+//! `llvm-cov-N` and `llvm-profdata-N` of a distribution that has the same major version.
 
 use std::collections::BTreeMap;
-use std::process::Stdio;
+use std::process::Command;
 
-use super::Folders;
-use super::run::Run;
-use crate::step::Outcome;
+use serde_json::Value;
 
-/// Edges of a function that were taken, and all of them.
-type Edges = (u64, u64);
+use crate::step::{Outcome, cargo, read};
 
-/// Runs every target over its corpus and prints what of each room of `codec/src` was reached.
-pub fn report(folders: &Folders, targets: &[String]) -> Outcome {
-    let mut functions: BTreeMap<String, Edges> = BTreeMap::new();
-    for target in targets {
-        match read(folders, target) {
-            Ok(text) => {
-                for (function, (taken, all)) in text.lines().filter_map(function) {
-                    let best = functions.entry(function).or_default();
-                    *best = (best.0.max(taken), best.1.max(all));
-                }
-            }
-            Err(error) => return Outcome::Failed(format!("{target}: {error}")),
-        }
-    }
-    let mut rooms: BTreeMap<&str, Edges> = BTreeMap::new();
-    for (function, (taken, all)) in &functions {
-        let room = function.split(['/', '.']).next().unwrap_or_default();
-        for name in [room, "all of codec/src"] {
-            let sum = rooms.entry(name).or_default();
-            *sum = (sum.0 + taken, sum.1 + all);
-        }
-    }
-    for (room, (taken, all)) in &rooms {
-        println!(
-            "{room:<18} {taken:>6} of {all:>6} edges  {:>3} %",
-            taken * 100 / all.max(&1)
-        );
-    }
-    if rooms.is_empty() {
-        return Outcome::Skipped("the targets name no functions; llvm-symbolizer is wanted".into());
-    }
-    Outcome::Passed(format!("{} functions", functions.len()))
+/// What was reached, and all there is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Sum {
+    lines: (u64, u64),
+    functions: (u64, u64),
+    regions: (u64, u64),
 }
 
-/// What libFuzzer says of a corpus.
-fn read(folders: &Folders, target: &str) -> std::io::Result<String> {
-    let Run { mut command, .. } = Run::new(folders, target)?;
-    let output = command
-        .args(["-runs=0", "-print_coverage=1"])
-        .stdin(Stdio::null())
-        .output()?;
-    Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+/// Replays seeds, regressions and corpora, and prints what of each room of `codec/src` they reach.
+pub fn report() -> Outcome {
+    if !answers(&mut cargo(&["llvm-cov", "--version"])) {
+        return Outcome::Skipped("no cargo llvm-cov; cargo install cargo-llvm-cov".into());
+    }
+    let mut tool = cargo(&["llvm-cov", "--package", "ia64save-fuzz-targets"]);
+    tool.args(["--json", "--summary-only"]);
+    if let Some([cov, profdata]) = distribution_tools() {
+        tool.env("LLVM_COV", cov).env("LLVM_PROFDATA", profdata);
+    }
+    let told = match read(&mut tool) {
+        Ok(told) => told,
+        Err(why) => return Outcome::Failed(why),
+    };
+    let Some(rooms) = serde_json::from_slice(&told).ok().as_ref().and_then(rooms) else {
+        return Outcome::Failed("cargo llvm-cov printed something else".into());
+    };
+    println!("| `codec/src` | lines | | functions | | regions | |");
+    println!("|---|---|---|---|---|---|---|");
+    for (room, sum) in &rooms {
+        println!("{}", row(room, sum));
+    }
+    Outcome::Passed(format!("{} parts of codec/src", rooms.len()))
 }
 
-/// `(UN)COVERED_FUNC: hits: 3 edges: 4/24 name path:line`, of the codec.
-fn function(line: &str) -> Option<(String, Edges)> {
-    let (_, rest) = line.split_once("COVERED_FUNC: ")?;
-    let (taken, rest) = rest.split_once("edges: ")?.1.split_once('/')?;
-    let (all, rest) = rest.split_once(' ')?;
-    let (name, path) = rest.split_once("/codec/src/")?;
-    // What the compiler derives is for tests and messages.
-    if ["Debug>::fmt", "PartialEq>::eq", "Clone>::clone"]
+fn answers(command: &mut Command) -> bool {
+    command.output().is_ok_and(|output| output.status.success())
+}
+
+/// `llvm-cov` and `llvm-profdata` of the major version of the compiler's LLVM, by their names in Debian.
+fn distribution_tools() -> Option<[String; 2]> {
+    let output = Command::new("rustc").arg("-vV").output().ok()?;
+    let text = String::from_utf8(output.stdout).ok()?;
+    let version = text
+        .lines()
+        .find_map(|line| line.strip_prefix("LLVM version: "))?;
+    let major = version.split('.').next()?;
+    let tools = ["llvm-cov", "llvm-profdata"].map(|name| format!("{name}-{major}"));
+    tools
         .iter()
-        .any(|own| name.contains(own))
-    {
-        return None;
+        .all(|name| answers(Command::new(name).arg("--version")))
+        .then_some(tools)
+}
+
+/// Sums of the files of each room, and of all.
+fn rooms(told: &Value) -> Option<BTreeMap<String, Sum>> {
+    let mut rooms: BTreeMap<String, Sum> = BTreeMap::new();
+    for file in told["data"][0]["files"].as_array()? {
+        let Some((_, path)) = file["filename"].as_str()?.split_once("/codec/src/") else {
+            continue;
+        };
+        let room = path.split(['/', '.']).next().unwrap_or_default();
+        for name in [room, "all"] {
+            let sum = rooms.entry(name.into()).or_default();
+            for (kind, (reached, all)) in [
+                ("lines", &mut sum.lines),
+                ("functions", &mut sum.functions),
+                ("regions", &mut sum.regions),
+            ] {
+                let kind = &file["summary"][kind];
+                *reached += kind["covered"].as_u64()?;
+                *all += kind["count"].as_u64()?;
+            }
+        }
     }
-    Some((path.to_string(), (taken.parse().ok()?, all.parse().ok()?)))
+    Some(rooms)
+}
+
+fn row(room: &str, sum: &Sum) -> String {
+    let mut row = format!("| {room} |");
+    for (reached, all) in [sum.lines, sum.functions, sum.regions] {
+        row += &format!(" {reached} of {all} | {} % |", reached * 100 / all.max(1));
+    }
+    row
 }
 
 #[cfg(test)]
@@ -78,11 +100,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn functions_of_the_codec_are_read_and_no_others() {
-        let line = "COVERED_FUNC: hits: 3 edges: 4/24 ia64save_codec::decode::f /x/codec/src/decode/d.rs:8";
-        assert_eq!(function(line), Some(("decode/d.rs:8".into(), (4, 24))));
-        let line = line.replace("codec/src", "xtask/src");
-        assert_eq!(function(&line), None);
-        assert_eq!(function("#3 INITED cov: 4"), None);
+    fn files_of_the_codec_are_summed_by_room() {
+        let file = |path: &str, reached: u64| {
+            let count = serde_json::json!({ "covered": reached, "count": 4 });
+            let summary =
+                serde_json::json!({ "lines": count, "functions": count, "regions": count });
+            serde_json::json!({ "filename": path, "summary": summary })
+        };
+        let files = [
+            file("/x/codec/src/decode/a.rs", 1),
+            file("/x/codec/src/decode/b.rs", 2),
+            file("/x/codec/src/limits.rs", 4),
+            file("/x/driver-sim/src/lib.rs", 4),
+        ];
+        let rooms = rooms(&serde_json::json!({ "data": [{ "files": files }] })).unwrap();
+        let rows: Vec<String> = rooms.iter().map(|(room, sum)| row(room, sum)).collect();
+        let of = |reached, all, part| format!(" {reached} of {all} | {part} % |").repeat(3);
+        assert_eq!(rows[0], format!("| all |{}", of(7, 12, 58)));
+        assert_eq!(rows[1], format!("| decode |{}", of(3, 8, 37)));
+        assert_eq!(rows[2], format!("| limits |{}", of(4, 4, 100)));
     }
 }

@@ -80,6 +80,9 @@ pub fn fuzz(args: &[&str]) -> Outcome {
         Ok(options) => options,
         Err(error) => return Outcome::Failed(error),
     };
+    if options.coverage {
+        return coverage::report();
+    }
     let folders = Folders::new();
     let all = match oss::build(&folders) {
         Ok(targets) => targets,
@@ -91,9 +94,6 @@ pub fn fuzz(args: &[&str]) -> Outcome {
         .find(|name| !all.iter().any(|own| own == **name))
     {
         return Outcome::Failed(format!("no target {name}; there are {}", all.join(", ")));
-    }
-    if options.coverage {
-        return coverage::report(&folders, &all);
     }
     let chosen: Vec<&str> = all
         .iter()

@@ -10,21 +10,28 @@ use serde_json::Value;
 use super::rewrite::Mutant;
 
 /// Tests of the codec that say most in the shortest time, in this order; the library's own come first.
-const TESTS: [&str; 8] = [
+const TESTS: [&str; 9] = [
     "hostile",
     "checks",
     "truncation",
     "round_trip",
     "spec",
-    "limits",
     "detection",
     "goldens",
+    "limits",
+    "readers",
 ];
-/// A mutant that has not answered by then goes on for ever.
-const PATIENCE: Duration = Duration::from_mins(2);
+/// A mutant that takes this many times as long as the tests do by themselves goes on for ever.
+const PATIENCE: u32 = 20;
+
+/// A test program, and how long it may take.
+pub struct Test {
+    program: PathBuf,
+    patience: Duration,
+}
 
 /// Builds the tests of the codec in a copy of the workspace, and sees that they pass.
-pub fn build(copy: &Path) -> io::Result<Vec<PathBuf>> {
+pub fn build(copy: &Path) -> io::Result<Vec<Test>> {
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo.current_dir(copy);
     cargo.args(["test", "--package", "ia64save-codec", "--no-run", "--lib"]);
@@ -56,26 +63,25 @@ pub fn build(copy: &Path) -> io::Result<Vec<PathBuf>> {
     let mut tests = Vec::new();
     for name in std::iter::once("ia64save_codec").chain(TESTS) {
         let own = found.iter().find(|(own, _)| own == name);
-        tests.push(
-            own.ok_or_else(|| io::Error::other(format!("no test {name}")))?
-                .1
-                .clone(),
-        );
-    }
-    for test in &tests {
-        if !passes(test, copy, 0)? {
-            return Err(io::Error::other(format!(
-                "{}: fails by itself",
-                test.display()
-            )));
+        let (_, program) = own.ok_or_else(|| io::Error::other(format!("no test {name}")))?;
+        let mut test = Test {
+            program: program.clone(),
+            patience: Duration::from_mins(5),
+        };
+        let start = Instant::now();
+        if !test.passes(copy, 0)? {
+            let text = format!("{}: fails by itself", program.display());
+            return Err(io::Error::other(text));
         }
+        test.patience = start.elapsed().max(Duration::from_secs(1)) * PATIENCE;
+        tests.push(test);
     }
     Ok(tests)
 }
 
 /// Tries every mutant; how many survive.
 pub fn all<'a>(
-    tests: &[PathBuf],
+    tests: &[Test],
     copy: &Path,
     mutants: impl Iterator<Item = &'a Mutant>,
 ) -> io::Result<usize> {
@@ -84,7 +90,7 @@ pub fn all<'a>(
         tried += 1;
         let mut noticed = false;
         for test in tests {
-            if !passes(test, copy, mutant.number)? {
+            if !test.passes(copy, mutant.number)? {
                 noticed = true;
                 break;
             }
@@ -106,35 +112,37 @@ pub fn all<'a>(
     Ok(survivors.len())
 }
 
-/// Whether a test program passes with that mutant awake.
-fn passes(test: &Path, copy: &Path, mutant: u32) -> io::Result<bool> {
-    let mut child = Command::new(test)
-        .current_dir(copy.join("codec"))
-        .arg("--quiet")
-        .env("MUTANT", mutant.to_string())
-        .env("PROPTEST_CASES", "16")
-        .env("RUST_BACKTRACE", "0")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    if let Some(passed) = wait(&mut child)? {
-        return Ok(passed);
+impl Test {
+    /// Whether it passes with that mutant awake.
+    fn passes(&self, copy: &Path, mutant: u32) -> io::Result<bool> {
+        let mut child = Command::new(&self.program)
+            .current_dir(copy.join("codec"))
+            .arg("--quiet")
+            .env("MUTANT", mutant.to_string())
+            .env("PROPTEST_CASES", "16")
+            .env("RUST_BACKTRACE", "0")
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()?;
+        if let Some(passed) = self.wait(&mut child)? {
+            return Ok(passed);
+        }
+        child.kill()?;
+        child.wait()?;
+        Ok(false)
     }
-    child.kill()?;
-    child.wait()?;
-    Ok(false)
-}
 
-/// Whether it passed; `None` where it takes too long.
-fn wait(child: &mut Child) -> io::Result<Option<bool>> {
-    let start = Instant::now();
-    loop {
-        if let Some(status) = child.try_wait()? {
-            return Ok(Some(status.success()));
+    /// Whether it passed; `None` where it takes too long.
+    fn wait(&self, child: &mut Child) -> io::Result<Option<bool>> {
+        let start = Instant::now();
+        loop {
+            if let Some(status) = child.try_wait()? {
+                return Ok(Some(status.success()));
+            }
+            if start.elapsed() > self.patience {
+                return Ok(None);
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
-        if start.elapsed() > PATIENCE {
-            return Ok(None);
-        }
-        std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -14,7 +14,6 @@
 //! | [`link`] | sinks over virtual time and over memory; what can happen to a stream |
 //! | [`workload`] | what guests do while they run |
 //! | [`comparison`] | policies of a live save, compared over virtual time |
-//! | [`random`] | numbers that are the same every time |
 //!
 //! Nothing in here knows a thread, and but for [`link::MemorySink`] nothing knows a clock: two runs
 //! with the same seeds are the same.
@@ -27,7 +26,6 @@ pub(crate) mod fields;
 pub mod hypervisor;
 pub mod link;
 pub mod ports;
-pub mod random;
 pub mod workload;
 
 pub use builder::{Contents, GuestSpec};

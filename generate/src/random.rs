@@ -47,13 +47,18 @@ impl Random {
         from[self.below(from.len() as u64) as usize]
     }
 
+    /// Fills bytes, 8 by 8.
+    pub fn fill(&mut self, bytes: &mut [u8]) {
+        for chunk in bytes.chunks_mut(8) {
+            let word = self.word().to_le_bytes();
+            chunk.copy_from_slice(&word[..chunk.len()]);
+        }
+    }
+
     /// That many bytes.
     pub fn bytes(&mut self, count: usize) -> Vec<u8> {
-        let mut bytes: Vec<u8> = Vec::with_capacity(count + 8);
-        while bytes.len() < count {
-            bytes.extend_from_slice(&self.word().to_le_bytes());
-        }
-        bytes.truncate(count);
+        let mut bytes = vec![0; count];
+        self.fill(&mut bytes);
         bytes
     }
 

@@ -14,7 +14,7 @@ use ia64save_codec::wire::memmap::{
 
 use super::spec::GuestSpec;
 use crate::hypervisor::Era;
-use crate::random::Random;
+use ia64save_generate::Random;
 
 /// The VGA frame buffer of an HVM domain.
 const VGA: Range<u64> = 0x28..0x30;

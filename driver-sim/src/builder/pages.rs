@@ -13,7 +13,7 @@ use super::map::{Map, nvram_pfn};
 use super::spec::{Contents, GuestSpec};
 use crate::fields::Fields;
 use crate::hypervisor::{DomId, Era, Host};
-use crate::random::Random;
+use ia64save_generate::Random;
 
 /// Interrupt vector by which Linux takes events.
 const EVTCHN_VECTOR: u64 = 233;

@@ -12,7 +12,7 @@ use super::spec::GuestSpec;
 use crate::fields::Fields;
 use crate::hypervisor::vcpu::Vpd;
 use crate::hypervisor::{DomId, Era, Host};
-use crate::random::Random;
+use ia64save_generate::Random;
 
 /// psr that a PV guest sees in its kernel: ac mfl mfh ic di bn, and ri 2.
 const PSR_PV: u64 = 0x1400_0040_2038;

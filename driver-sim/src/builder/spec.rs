@@ -10,8 +10,8 @@ use ia64save_codec::wire::memmap::EfiMemoryDesc;
 use super::map::Map;
 use super::{pages, registers};
 use crate::hypervisor::{DomId, Era, Host};
-use crate::random::Random;
 use crate::workload::{Pattern, Workload};
+use ia64save_generate::Random;
 
 /// Pages that a guest of 16 KiB pages has for its firmware.
 const FIRMWARE_PAGES: u64 = 1024;

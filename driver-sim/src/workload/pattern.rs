@@ -8,7 +8,7 @@ use std::time::Duration;
 use ia64save_codec::dialect::UnknownName;
 
 use crate::hypervisor::memory::Memory;
-use crate::random::Random;
+use ia64save_generate::Random;
 
 /// Most pages that are written to in one step of time: nothing is gained by writing to more than
 /// memory has.

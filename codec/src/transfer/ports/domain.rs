@@ -44,6 +44,20 @@ pub struct DomainInfo {
     pub shared_info_frame: u64,
 }
 
+impl DomainInfo {
+    /// Of a domain that has not been asked after yet.
+    pub(in crate::transfer) const UNKNOWN: Self = DomainInfo {
+        guest: Guest::Pv,
+        max_vcpu_id: 0,
+        paused: false,
+        dying: false,
+        shutdown: None,
+        tot_pages: 0,
+        max_pages: 0,
+        shared_info_frame: 0,
+    };
+}
+
 /// The values of the setup record (`arch_setup`; spec 3.3), free of any layout.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Setup {

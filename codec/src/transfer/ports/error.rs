@@ -137,6 +137,13 @@ impl PortError {
             done: 0,
         }
     }
+
+    /// Cleaning up is worth a second try.
+    pub(in crate::transfer) fn twice<T>(
+        mut attempt: impl FnMut() -> Result<T, PortError>,
+    ) -> Result<T, PortError> {
+        attempt().or_else(|_| attempt())
+    }
 }
 
 impl fmt::Display for PortError {

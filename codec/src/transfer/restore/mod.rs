@@ -46,7 +46,6 @@ pub use restored::{PfnList, PrivregsSet, Restored, StartInfoSet, VcpuSet};
 use super::era::Era;
 use super::error::{Cause, Fate, TransferError};
 use super::ports::{DomainInfo, Errno, P2mEntry, PageResult, PortError, Setup, TargetDomain};
-use super::save::twice;
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest, MagicPfn, Version};
@@ -156,7 +155,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
                 .guest(options.guest),
             era,
             stage: Stage::Open,
-            info: super::save::NO_INFO,
+            info: DomainInfo::UNKNOWN,
             exposed: false,
             done: Restored::default(),
             privregs_frame: 0,
@@ -355,14 +354,14 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
     /// The p2m unexposed; what could not be done.
     fn give_back(&mut self) -> Vec<PortError> {
         let exposed = core::mem::take(&mut self.exposed);
-        let failed = exposed.then(|| twice(|| self.target.unexpose_p2m()).err());
+        let failed = exposed.then(|| PortError::twice(|| self.target.unexpose_p2m()).err());
         failed.flatten().into_iter().collect()
     }
 
     /// Leaves nothing behind.
     fn fail(&mut self, part: Part, offset: u64, cause: Cause) -> TransferError {
         let mut cleanup = self.give_back();
-        let fate = match twice(|| self.target.destroy()) {
+        let fate = match PortError::twice(|| self.target.destroy()) {
             Err(error) if error.errno != Errno::ESRCH => {
                 cleanup.push(error);
                 Fate::HalfBuilt

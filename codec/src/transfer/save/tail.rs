@@ -3,8 +3,8 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::Saving;
 use super::memory::Memory;
+use super::saving::Saving;
 use crate::decode::Event;
 use crate::dialect::{Guest, MagicPfn};
 use crate::grammar::{MAX_VIRT_CPUS, PfnRun, Vcpumap};

@@ -130,17 +130,24 @@ fn zeros_behind_an_image_are_padding() {
 #[test]
 fn rounds_are_limited_in_number() {
     let made = rounds(Dialect::D11, Guest::Pv, 3, Trailing::Nothing);
-    let limits = Limits {
-        checkpoints: 2,
-        ..Limits::default()
+    let read = |checkpoints| {
+        let limits = Limits {
+            checkpoints,
+            ..Limits::default()
+        };
+        let options = Options {
+            limits,
+            ..Options::default()
+        };
+        Image::parse(&made.bytes, &options)
     };
-    let options = Options {
-        limits,
-        ..Options::default()
-    };
-    let image = Image::parse(&made.bytes, &options);
+    let image = read(2);
     let error = image.error.unwrap();
     assert_eq!(error.code, Code::LimitExceeded);
     assert_eq!(error.offset, made.plan.rounds[1].end);
     assert_eq!(image.checkpoints.len(), 2, "those before it are kept");
+    // The stream proper and three rounds.
+    assert_eq!(read(3).checkpoints.len(), 3);
+    let image = read(4);
+    assert_eq!((image.error, image.checkpoints.len()), (None, 4));
 }

@@ -32,3 +32,20 @@ pub(super) fn bits(value: u64) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_named_by_number() {
+        assert_eq!(bits(1 << 2 | 1 << 40), "bits 2, 40");
+        assert_eq!(bits(1 << 63), "bits 63");
+    }
+
+    #[test]
+    fn pfns_are_counted_where_there_are_several() {
+        assert_eq!(pfns(&(0x28..0x29)), "0x28");
+        assert_eq!(pfns(&(0x28..0x30)), "0x28 to 0x2f (8 pages)");
+    }
+}

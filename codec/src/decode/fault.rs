@@ -70,7 +70,7 @@ impl Decoder {
             path.push('.');
             path.push_str(fault.field);
         }
-        Error::new(fault.code, self.offset + fault.at as u64, path)
+        Error::new(fault.code, self.offset, path)
             .length(fault.length)
             .expected(fault.expected)
             .found(fault.found)

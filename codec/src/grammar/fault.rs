@@ -12,9 +12,7 @@ use crate::code::Code;
 pub struct Fault {
     /// What kind of complaint.
     pub code: Code,
-    /// Bytes of the production's input before the ones to blame.
-    pub at: usize,
-    /// Bytes to blame.
+    /// Bytes to blame, from the first that the production was given.
     pub length: u32,
     /// Which field of the part, or empty for the part itself.
     pub field: &'static str,
@@ -25,11 +23,10 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// A complaint about `length` bytes, `at` bytes into the production.
-    pub fn new(code: Code, at: usize, length: u32, field: &'static str) -> Self {
+    /// A complaint about the first `length` bytes.
+    pub fn new(code: Code, length: u32, field: &'static str) -> Self {
         Fault {
             code,
-            at,
             length,
             field,
             expected: String::new(),
@@ -38,11 +35,11 @@ impl Fault {
     }
 
     /// A size that exceeds its limit.
-    pub fn limit(at: usize, length: u32, field: &'static str, limit: u64, found: u64) -> Self {
+    pub fn limit(length: u32, field: &'static str, limit: u64, found: u64) -> Self {
         Fault {
             expected: alloc::format!("at most {limit}"),
             found: found.to_string(),
-            ..Fault::new(Code::LimitExceeded, at, length, field)
+            ..Fault::new(Code::LimitExceeded, length, field)
         }
     }
 }
@@ -52,7 +49,7 @@ impl ParseError<&[u8]> for Fault {
     fn from_error_kind(_: &[u8], kind: ErrorKind) -> Self {
         Fault {
             found: kind.description().to_string(),
-            ..Fault::new(Code::OutOfOrder, 0, 0, "")
+            ..Fault::new(Code::OutOfOrder, 0, "")
         }
     }
 

@@ -69,7 +69,7 @@ pub fn memmap(
         let (rest, num_pages) = le_u32(input)?;
         if num_pages > limit {
             let (limit, found) = (u64::from(limit), u64::from(num_pages));
-            return fail(Fault::limit(0, 4, "num_pages", limit, found));
+            return fail(Fault::limit(4, "num_pages", limit, found));
         }
         let (rest, bytes) = take(num_pages as usize * page_size)(rest)?;
         Ok((rest, Memmap { num_pages, bytes }))

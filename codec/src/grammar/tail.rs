@@ -47,10 +47,10 @@ pub fn vcpumap(
     move |input| {
         let (rest, max_virt_cpus) = le_u64(input)?;
         if max_virt_cpus > limit {
-            return fail(Fault::limit(0, 8, "max_virt_cpus", limit, max_virt_cpus));
+            return fail(Fault::limit(8, "max_virt_cpus", limit, max_virt_cpus));
         }
         let Some(size) = rule.size(max_virt_cpus) else {
-            return fail(Fault::new(Code::VcpumapSize, 0, 8, "max_virt_cpus"));
+            return fail(Fault::new(Code::VcpumapSize, 8, "max_virt_cpus"));
         };
         let (rest, bytes) = take(size)(rest)?;
         Ok((
@@ -80,7 +80,7 @@ pub fn hvm_context(limits: &Limits) -> impl Fn(&[u8]) -> Parsed<'_, &[u8]> + use
     move |input| {
         let (rest, size) = le_u64(input)?;
         if size > limit {
-            return fail(Fault::limit(0, 8, "size", limit, size));
+            return fail(Fault::limit(8, "size", limit, size));
         }
         take(size)(rest)
     }

@@ -116,8 +116,8 @@ impl VisitMut for Rewriter<'_> {
     }
 
     fn visit_expr_mut(&mut self, expression: &mut Expr) {
+        let line = expression.span().start().line; // before what is inside loses its place
         visit_mut::visit_expr_mut(self, expression);
-        let line = expression.span().start().line;
         match expression {
             Expr::Binary(binary) if !has_let(&binary.left) && !has_let(&binary.right) => {
                 let (__l, __r, own) = (&binary.left, &binary.right, &binary.op);

@@ -122,3 +122,17 @@ fn a_round_has_to_bring_what_it_no_longer_lists() {
     assert_eq!(codes(&[], &[1, 4]), vec![Code::CheckpointsUnread]);
     assert!(codes(&[3], &[1]).contains(&Code::PageMissing));
 }
+
+#[test]
+fn what_a_round_no_longer_lists_is_counted_once() {
+    let sample = |listed: &[u64]| pv().unallocated(listed).round(&[3], &[1]);
+    let missing = |listed: &[u64]| said(&sample(listed), Code::PageMissing);
+    assert_eq!(missing(&[1, 4, 4]), vec!["neither for pfn 0x4"]);
+    assert_eq!(
+        missing(&[1, 4, 5, 8]),
+        vec![
+            "neither for pfn 0x4 to 0x5 (2 pages)",
+            "neither for pfn 0x8"
+        ]
+    );
+}

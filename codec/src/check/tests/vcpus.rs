@@ -6,7 +6,7 @@ use crate::code::{Code, Severity};
 use crate::dialect::{Dialect, Guest};
 
 const PSR: u64 = 0x1012_0842_6010;
-const STORE: u64 = 0xe000_0000_0100_0000;
+pub(super) const STORE: u64 = 0xe000_0000_0100_0000;
 
 pub(super) const CASES: &[Case] = &[
     case(Code::VcpumapMax, "vcpumap.max_virt_cpus", || {

@@ -11,7 +11,7 @@ use ia64save_sim::SimTarget;
 use ia64save_sim::hypervisor::{Era, Fault, Host, Leftovers, Machine};
 
 use crate::Input;
-use crate::usage::{Budget, measure};
+use crate::usage::{Budget, Usage, measure};
 
 /// What the host has for domains; few, so that a stream that asks for much is refused soon.
 const PAGES: u64 = 1024;
@@ -56,8 +56,13 @@ pub fn restore(data: &[u8]) {
     let fault = usize::from(input.choice / 32)
         .checked_sub(1)
         .map(|call| CALLS[call]);
-    let whole = once(&input, era, guest, fault, usize::MAX);
-    let pieces = once(&input, era, guest, fault, 700);
+    let fed = |piece| {
+        RESTORE.spend_part(input.stream.len(), || {
+            once(&input, era, guest, fault, piece)
+        })
+    };
+    let whole = fed(usize::MAX);
+    let pieces = fed(700);
     if fault.is_none() {
         // A run of pages is as long as the input allows, so it is told by where it begins; and the
         // second call of its kind is another one then.
@@ -98,21 +103,22 @@ fn kind(input: &Input<'_>) -> Option<(Dialect, Guest)> {
     found
 }
 
-/// Restores once, on a host of its own; what came of it, and how many pages the domain has.
+/// Restores once, on a host of its own; what came of it, how many pages the domain has, and what the
+/// restore took.
 fn once(
     input: &Input<'_>,
     era: Era,
     guest: Guest,
     fault: Option<PortCall>,
     piece: usize,
-) -> Result<u64, TransferError> {
+) -> (Result<u64, TransferError>, Usage) {
     let host = Host::new(Machine {
         page_size: input.page_size,
         pages: PAGES,
         ..Machine::new(era)
     });
     let Ok(mut target) = SimTarget::create(&host, guest, VCPUS, PAGES) else {
-        return Ok(0); // no such guests then
+        return (Ok(0), Usage::default()); // no such guests then
     };
     if let Some(call) = fault {
         host.faults(|faults| faults.add(Fault::at(call, 1, Errno::EINVAL)));
@@ -122,9 +128,7 @@ fn once(
         guest: input.guest,
         ..Options::default()
     };
-    let size = input.stream.len();
     let (outcome, used) = measure(|| feed(Restore::new(&mut target, options), input.stream, piece));
-    RESTORE.hold(size, used);
     drop(target);
     let left = host.leftovers();
     let expected = Leftovers {
@@ -137,7 +141,7 @@ fn once(
         (0, 0, 0),
         "{outcome:?}"
     );
-    outcome
+    (outcome, used)
 }
 
 /// Feeds a stream in pieces of up to so many bytes.

@@ -62,7 +62,7 @@ unsafe impl GlobalAlloc for Counting {
 static ALLOCATOR: Counting = Counting;
 
 /// What a piece of work took.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     /// The most bytes that it held at once, beyond those held before.
     pub peak: usize,
@@ -105,26 +105,20 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Sees to it that no more was held and allocated for an input of that size.
-    ///
-    /// # Panics
-    /// If it was.
-    pub fn hold(&self, size: usize, usage: Usage) {
-        let bytes = self.bytes.0 + self.bytes.1 * size;
-        assert!(usage.peak <= bytes, "{usage:?} of {bytes} bytes for {size}");
-        let calls = self.calls.0 + self.calls.1 * (size as u64 / 16);
-        assert!(
-            usage.calls <= calls,
-            "{usage:?} of {calls} calls for {size}"
-        );
-    }
-
     /// Does something with an input of that size, and sees to it that it takes no more.
     ///
     /// # Panics
     /// If it does.
     pub fn spend<T>(&self, size: usize, mut work: impl FnMut() -> T) -> T {
-        let (mut done, mut usage) = measure(&mut work);
+        self.spend_part(size, || measure(&mut work))
+    }
+
+    /// As [`Budget::spend`], for work of which only a part is measured.
+    ///
+    /// # Panics
+    /// If that takes more.
+    pub fn spend_part<T>(&self, size: usize, mut work: impl FnMut() -> (T, Usage)) -> T {
+        let (mut done, mut usage) = work();
         let bytes = self.bytes.0 + self.bytes.1 * size;
         assert!(usage.peak <= bytes, "{usage:?} of {bytes} bytes for {size}");
         let calls = self.calls.0 + self.calls.1 * (size as u64 / 16);
@@ -138,7 +132,7 @@ impl Budget {
             if usage.time <= time {
                 return done;
             }
-            (done, usage) = measure(&mut work);
+            (done, usage) = work();
         }
         assert!(usage.time <= time, "{usage:?} of {time:?} for {size} bytes");
         done

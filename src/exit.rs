@@ -9,6 +9,8 @@ use ia64save_codec::envelope::Foreign;
 use ia64save_codec::file::NotAnImage;
 use ia64save_codec::transfer::TransferError;
 
+use crate::input::Damage;
+
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -90,6 +92,8 @@ impl Failure {
     /// What the exit code says of it.
     pub fn outcome(&self) -> Outcome {
         match self {
+            // What is packed badly is a bad image.
+            Failure::Io(error) if Damage::of(error).is_some() => Outcome::Invalid,
             Failure::Io(_) => Outcome::Io,
             Failure::Foreign(..) => Outcome::Foreign,
             Failure::Invalid(..) | Failure::Tree(..) | Failure::Transfer(..) => Outcome::Invalid,

@@ -8,8 +8,10 @@
 //!
 //! Both end in the same [`Builder`], so that every command sees one kind of image.
 
+use std::fs;
 use std::io::{self, Read};
 use std::ops::Range;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -70,6 +72,14 @@ pub struct Loaded {
     /// The SHA-256 of the uncompressed file.
     pub digest: Option<[u8; 32]>,
     mapped: Option<Arc<Mapped>>,
+    /// Device and number of the file that was named.
+    identity: Option<(u64, u64)>,
+}
+
+/// What tells a regular file from all others; nothing of what is not there, or no file.
+fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(path).ok()?;
+    metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
 }
 
 /// Keeps a mapping alive for as long as a section borrows from it.
@@ -89,6 +99,7 @@ impl Loaded {
             ..input::Options::default()
         };
         let mut input = Input::open(path, &options)?;
+        let identity = identity(path);
         let mut wanted = wanted;
         if wanted.cores && input.peek(CORE_HEAD, XenCore::looks_like_one)? {
             // Its sections are anywhere.
@@ -107,6 +118,7 @@ impl Loaded {
                     file,
                     digest,
                     mapped: None,
+                    identity,
                 });
             }
         };
@@ -128,6 +140,7 @@ impl Loaded {
             file,
             digest,
             mapped: Some(mapped),
+            identity,
         })
     }
 
@@ -146,7 +159,19 @@ impl Loaded {
             file,
             digest,
             mapped: None,
+            identity: None,
         })
+    }
+
+    /// Refuses to put something else in the place of the image itself.
+    pub fn spare(&self, out: &Path) -> Result<(), Failure> {
+        match identity(out) {
+            Some(own) if Some(own) == self.identity => Err(Failure::Usage(format!(
+                "{}: the image would be replaced by what is made of it: choose another OUT",
+                self.name
+            ))),
+            _ => Ok(()),
+        }
     }
 
     /// Bytes of the whole file, where it is mapped or in memory; no bytes otherwise.

@@ -76,7 +76,7 @@ macro_rules! codes {
 codes! {
     // The stream as a whole: what a decoder cannot get past.
     Truncated = "truncated", Error, "2.1", "the input ends inside the stream";
-    LimitExceeded = "limit-exceeded", Error, "14.1", "a size in the input exceeds what the reader was told to hold";
+    LimitExceeded = "limit-exceeded", Error, "14.1", "a size in the input exceeds what a reader takes";
     OutOfOrder = "out-of-order", Error, "2.1", "a part of the stream was given out of its order";
     PartSize = "part-size", Error, "2.1", "a part of the stream was given in another size than its place asks for";
     VersionUnknown = "version-unknown", Error, "3.2", "the version word is not 1, 2 or 3";

@@ -9,7 +9,7 @@ use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
-use super::{complain, print_json};
+use super::{Documents, complain, is_gone};
 use crate::args::{Check, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -25,7 +25,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
         ..Wanted::default()
     };
     let mut outcome = Outcome::Fine;
-    let mut values = Vec::new();
+    let mut documents = Documents::new(args.output, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
         let (name, checked) = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => (loaded.name.clone(), Checked::image(loaded)),
@@ -41,18 +41,23 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
             Verdict::ValidWithWarnings if args.strict => Outcome::Warnings,
             Verdict::ValidWithWarnings | Verdict::Valid => Outcome::Fine,
         });
-        if args.output == Format::Text {
+        let written = if args.output == Format::Text {
             let gap = if index > 0 { "\n" } else { "" };
-            write!(style::stdout(), "{gap}{}", text(&name, &checked))?;
+            write!(style::stdout(), "{gap}{}", text(&name, &checked))
         } else {
-            values.push(json(&name, &checked));
+            documents.add(json(&name, &checked))
+        };
+        if is_gone(&written) {
+            return Ok(outcome);
         }
+        written?;
         if let Some(loaded) = &checked.loaded {
             loaded.verify()?;
         }
     }
-    if args.output != Format::Text && !values.is_empty() {
-        print_json(values, args.output)?;
+    let written = documents.finish();
+    if !is_gone(&written) {
+        written?;
     }
     Ok(outcome)
 }

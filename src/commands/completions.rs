@@ -1,12 +1,13 @@
 //! `completions`: what a shell needs to complete a command line.
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use clap::CommandFactory;
 use clap_complete::Shell;
 
 use crate::args::Cli;
 use crate::exit::{Failure, Outcome};
+use crate::output::style;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -18,6 +19,6 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
     clap_complete::generate(args.shell, &mut Cli::command(), "ia64save", &mut script);
-    io::stdout().write_all(&script)?;
+    style::plain_stdout().write_all(&script)?;
     Ok(Outcome::Fine)
 }

@@ -1,7 +1,7 @@
 //! `dump`: every field with its offset, size and meaning.
 
 use std::fmt::Write as _;
-use std::io::{self, BufWriter, Write};
+use std::io::{BufWriter, Write};
 
 use ia64save_codec::Dialect;
 use ia64save_codec::fields::{self, Field, Selection};
@@ -29,7 +29,7 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     // What takes out colours takes a DEL out of a text too: not for scripts.
     let plain: Box<dyn Write> = match args.output {
         Format::Text => Box::new(style::stdout()),
-        Format::Json | Format::Jsonl => Box::new(io::stdout().lock()),
+        Format::Json | Format::Jsonl => Box::new(style::plain_stdout()),
     };
     let mut out = BufWriter::new(plain);
     let mut written = match args.output {

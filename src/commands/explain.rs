@@ -13,6 +13,9 @@ use crate::output::style::{self, DIM, HEADING, Painted};
 use crate::output::table::{Align, Cell, Table};
 use crate::report::severity_style;
 
+/// How much a name has to be like another to be meant.
+const LIKE: f64 = 0.8;
+
 /// The catalogue: one section a code.
 const FINDINGS: &str = include_str!("../../spec/findings.md");
 
@@ -21,11 +24,13 @@ pub fn run(args: &Explain) -> Result<Outcome, Failure> {
     let Some(name) = &args.code else {
         return list(args.output);
     };
+    let name = name.to_lowercase();
     let code: Code = name.parse().map_err(|_| {
-        let near = nearest(name);
-        Failure::Usage(format!(
-            "there is no finding called {name}; did you mean {near}?"
-        ))
+        let more = match nearest(&name) {
+            Some(near) => format!("did you mean {near}?"),
+            None => String::from("ia64save explain lists them all"),
+        };
+        Failure::Usage(format!("there is no finding called {name}; {more}"))
     })?;
     let section = section(code).unwrap_or_default();
     if args.output == Format::Text {
@@ -108,13 +113,13 @@ fn section(code: Code) -> Option<String> {
     )
 }
 
-/// The code whose name is most like what the user typed.
-fn nearest(name: &str) -> &'static str {
-    let distance = |code: &&Code| strsim::damerau_levenshtein(name, code.name());
-    Code::ALL
+/// The code whose name is most like what the user typed; none where it is like no name.
+fn nearest(name: &str) -> Option<&'static str> {
+    let likeness = |code: &Code| strsim::jaro_winkler(name, code.name());
+    let near = Code::ALL
         .iter()
-        .min_by_key(distance)
-        .map_or("", |code| code.name())
+        .max_by(|a, b| likeness(a).total_cmp(&likeness(b)))?;
+    (likeness(near) > LIKE).then(|| near.name())
 }
 
 #[cfg(test)]
@@ -131,6 +136,8 @@ mod tests {
 
     #[test]
     fn a_slip_of_the_finger_is_met_with_a_name() {
-        assert_eq!(nearest("version-unknwon"), "version-unknown");
+        assert_eq!(nearest("version-unknwon"), Some("version-unknown"));
+        assert_eq!(nearest("memmap-ovreflow"), Some("memmap-overflow"));
+        assert_eq!(nearest("bogus"), None);
     }
 }

@@ -8,7 +8,7 @@ use clap::{ArgGroup, Args, ValueHint};
 use ia64save_codec::memory::{Finder, Hit, Memory};
 use serde_json::{Value, json};
 
-use super::print_json;
+use super::{no_checkpoint, print_json};
 use crate::args::{Format, Reading};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -64,10 +64,7 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
     }
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
-        let name = &loaded.name;
-        return Err(Failure::Usage(format!(
-            "{name}: there are only {count} checkpoints"
-        )));
+        return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
     }
     let needle = match (&args.bytes, &args.text) {
         (Some(Bytes(bytes)), _) => &bytes[..],

@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use ia64save_codec::elf::{Order, XenCore};
+use ia64save_codec::envelope::Config;
 use ia64save_codec::image::{Checkpoint, Image};
 use ia64save_codec::wire::arch_setup::ArchSetup;
 use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::vcpu_context::Context;
 use ia64save_codec::{Guest, ram};
 
-use super::{complain, print_json};
+use super::{Documents, complain, is_gone};
 use crate::args::{Format, Info};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -21,6 +22,8 @@ use crate::report;
 
 /// Lines of evidence that fit on the screen; `--output json` has them all.
 const EVIDENCE: usize = 4;
+/// What evidence against a dialect begins with.
+const ALTHOUGH: &str = "although ";
 /// Rows of a table that fit on the screen.
 const ROWS: usize = 12;
 
@@ -33,7 +36,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         cores: true,
     };
     let mut outcome = Outcome::Fine;
-    let mut values = Vec::new();
+    let mut documents = Documents::new(args.output, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
         let loaded = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => loaded,
@@ -42,11 +45,14 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
                 continue;
             }
         };
-        if args.output == Format::Text {
+        let written = if args.output == Format::Text {
             let gap = if index > 0 { "\n" } else { "" };
-            write!(style::stdout(), "{gap}{}", text(&loaded))?;
+            write!(style::stdout(), "{gap}{}", text(&loaded))
         } else {
-            values.push(loaded.keep_small(|| report::info(&loaded)));
+            documents.add(loaded.keep_small(|| report::info(&loaded)))
+        };
+        if !is_gone(&written) {
+            written?;
         }
         loaded.verify()?;
         if let Some(error) = &loaded.image().error {
@@ -56,8 +62,9 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
             )));
         }
     }
-    if args.output != Format::Text && !values.is_empty() {
-        print_json(values, args.output)?;
+    let written = documents.finish();
+    if !is_gone(&written) {
+        written?;
     }
     Ok(outcome)
 }
@@ -66,13 +73,11 @@ fn text(loaded: &Loaded) -> String {
     let image = loaded.image();
     let mut out = String::new();
     heading(&mut out, loaded);
-    match &loaded.file.core {
-        Some(facts) => {
-            let _ = write!(out, "{}", core(facts));
-        }
-        None => {
-            let _ = write!(out, "{}", stream(image));
-        }
+    if let Some(facts) = &loaded.file.core {
+        let _ = write!(out, "{}", core(facts));
+    } else {
+        let config = loaded.file.config.as_ref().and_then(|c| c.as_ref().ok());
+        let _ = write!(out, "{}", stream(image, config));
     }
     memory_map(&mut out, image);
     if let Some(first) = image.first() {
@@ -93,6 +98,7 @@ fn heading(out: &mut String, loaded: &Loaded) {
     }
     let _ = match file.envelope.kind.name() {
         "bare" if file.core.is_some() => write!(what, ", core of xm dump-core"),
+        "bare" if file.image.prologue.is_none() => Ok(()),
         "bare" => write!(what, ", bare stream"),
         kind => write!(
             what,
@@ -143,8 +149,37 @@ fn kind_of_guest(guest: Guest) -> &'static str {
     }
 }
 
-fn stream(image: &Image) -> Block {
+/// What the configuration of the envelope says of the domain, in a line.
+fn domain(config: &Config) -> String {
+    let mut parts = Vec::new();
+    parts.extend(
+        config
+            .name
+            .as_deref()
+            .map(|name| style::safe(name).into_owned()),
+    );
+    parts.extend(
+        config
+            .memory
+            .map(|memory| format!("{} MiB", grouped(memory))),
+    );
+    parts.extend(config.vcpus.map(|vcpus| plural(vcpus, "vcpu")));
+    if config.devices > 0 {
+        parts.push(plural(config.devices as u64, "device"));
+    }
+    parts.join(", ")
+}
+
+fn plural(count: u64, what: &str) -> String {
+    let s = if count == 1 { "" } else { "s" };
+    format!("{} {what}{s}", grouped(count))
+}
+
+fn stream(image: &Image, config: Option<&Config>) -> Block {
     let mut block = Block::new(2);
+    if let Some(text) = config.map(domain).filter(|text| !text.is_empty()) {
+        block.row("domain", text);
+    }
     if let Some(prologue) = image.prologue {
         block.row("version", prologue.version.to_string());
     }
@@ -166,9 +201,18 @@ fn stream(image: &Image) -> Block {
             block.row("dialect", Cell::styled(WARNING, text));
         }
         let shown = detection.evidence.iter().skip(2).take(EVIDENCE);
-        let because: Vec<_> = shown.map(String::as_str).collect();
+        let (although, because): (Vec<&str>, Vec<&str>) = shown
+            .map(String::as_str)
+            .partition(|text| text.starts_with(ALTHOUGH));
         if !because.is_empty() {
             block.row("because", Cell::styled(DIM, because.join("\n")));
+        }
+        let although: Vec<_> = although
+            .iter()
+            .map(|text| &text[ALTHOUGH.len()..])
+            .collect();
+        if !although.is_empty() {
+            block.row("although", Cell::styled(DIM, although.join("\n")));
         }
     }
     if let Some(guest) = image.guest() {
@@ -285,7 +329,10 @@ fn pages(out: &mut String, image: &Image, checkpoint: &Checkpoint) {
         let count = grouped(pages.superseded() as u64);
         block.row(
             "superseded",
-            format!("{count}, in {passes} passes (a live save)"),
+            format!(
+                "{count}, in {} passes (a live save)",
+                grouped(passes as u64)
+            ),
         );
     }
     if let Some(zero) = pages.zero() {
@@ -438,9 +485,10 @@ fn behind(out: &mut String, loaded: &Loaded) {
         let _ = writeln!(out, "\n  {}  {}", Painted(WARNING, text), at(offset));
     }
     if loaded.image().error.is_some() {
+        let gap = if out.ends_with("\n\n") { "" } else { "\n" };
         let _ = writeln!(
             out,
-            "\n  {}",
+            "{gap}  {}",
             Painted(ERROR, "The image is broken: see ia64save check")
         );
     }

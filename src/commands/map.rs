@@ -9,6 +9,7 @@ use ia64save_codec::image::{Checkpoint, Extent, State};
 use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
+use super::no_checkpoint;
 use crate::args::{Format, Map};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -33,35 +34,32 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let image = loaded.image();
-    let checkpoint = image.checkpoints.get(args.checkpoint);
+    let count = image.checkpoints.len();
+    if args.checkpoint >= count.max(1) {
+        return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
+    }
     let nothing = (Checkpoint::default(), RamMap::default());
-    let (checkpoint_or, ram) = (
-        checkpoint.unwrap_or(&nothing.0),
+    let (checkpoint, ram) = (
+        image.checkpoints.get(args.checkpoint).unwrap_or(&nothing.0),
         image.ram().unwrap_or(&nothing.1),
     );
     match args.output {
         Format::Text => {
-            let drawing = Drawing::new(checkpoint_or, ram);
-            write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint_or))?;
+            let drawing = Drawing::new(checkpoint, ram);
+            write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
         }
-        format => print(&loaded, checkpoint_or, ram, format)?,
+        format => print(&loaded, checkpoint, ram, format)?,
     }
     loaded.verify()?;
     if let Some(error) = &image.error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
-    }
-    if checkpoint.is_none() {
-        let (name, count) = (&loaded.name, image.checkpoints.len());
-        return Err(Failure::Usage(format!(
-            "{name}: there are only {count} checkpoints"
-        )));
     }
     Ok(Outcome::Fine)
 }
 
 /// Prints the extents one by one, as `qemu-img map` does: there may be more than memory should hold.
 fn print(loaded: &Loaded, checkpoint: &Checkpoint, ram: &RamMap, format: Format) -> io::Result<()> {
-    let mut out = BufWriter::new(io::stdout().lock());
+    let mut out = BufWriter::new(style::plain_stdout());
     let array = format == Format::Json;
     let mut written = if array { out.write_all(b"[") } else { Ok(()) };
     let mut separator = "";
@@ -86,7 +84,10 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
         "length": extent.pages().saturating_mul(page_size),
         "depth": 0,
         "present": extent.record.is_some(),
-        "zero": extent.zero.unwrap_or(extent.record.is_none()),
+        "zero": match extent.state {
+            State::Unread => false,
+            _ => extent.zero.unwrap_or(extent.record.is_none()),
+        },
         "data": data,
     });
     if let Some(record) = extent.record {
@@ -101,13 +102,14 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
 }
 
 /// How a state looks: most telling first, which decides what a cell of several shows.
-pub(super) const LOOKS: [(&str, char, Style); 7] = [
+pub(super) const LOOKS: [(&str, char, Style); 8] = [
     ("hole", '!', ERROR),
     ("sent again", '▓', WARNING),
     ("sent", '█', OK),
     ("zero", '░', OK),
     ("ballooned out", '▒', ADDRESS),
     ("unallocated", '·', ADDRESS),
+    ("unread", '?', ERROR),
     ("not RAM", ' ', DIM),
 ];
 
@@ -120,7 +122,8 @@ pub(super) fn look(extent: &Extent) -> usize {
         (State::SentAgain, _) => 1,
         (State::Sent, _) => 2,
         (State::Unallocated, _) => 5,
-        (State::NotRam, _) => 6,
+        (State::Unread, _) => 6,
+        (State::NotRam, _) => 7,
     }
 }
 
@@ -208,12 +211,28 @@ impl Drawing {
         let mut out = String::new();
         let page_size = loaded.image().page_size as u64;
         let _ = writeln!(out, "{}\n", Painted(HEADING, &loaded.name));
+        let most = grouped(
+            self.totals[..LOOKS.len() - 1]
+                .iter()
+                .copied()
+                .max()
+                .unwrap_or(0),
+        );
+        let width = most.chars().count().max(9);
         for ((name, glyph, style), total) in LOOKS.iter().zip(self.totals) {
             if total > 0 && *glyph != ' ' {
                 let bytes = human(total.saturating_mul(page_size));
                 let (glyph, count) = (Painted(*style, glyph), grouped(total));
-                let _ = writeln!(out, "  {glyph} {name:13} {count:>9} pages  {bytes:>10}");
+                let pages = if total == 1 { "page " } else { "pages" };
+                let _ = writeln!(
+                    out,
+                    "  {glyph} {name:13} {count:>width$} {pages}  {bytes:>10}"
+                );
             }
+        }
+        if self.rows.is_empty() {
+            let _ = writeln!(out, "  {}", Painted(DIM, "no memory"));
+            return out;
         }
         let _ = writeln!(out);
         let width = self
@@ -282,7 +301,7 @@ impl Bar {
         let pad = BAR as usize - self.cells.len();
         let each = (end - start).div_ceil(self.cells.len() as u64);
         let scale = if each > 1 {
-            format!("  about {each} pages a cell")
+            format!("  about {} pages a cell", grouped(each))
         } else {
             String::new()
         };

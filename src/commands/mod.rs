@@ -71,21 +71,67 @@ pub fn complain(failure: &Failure) -> Outcome {
     failure.outcome()
 }
 
+/// Whether a reader went away that had seen enough: what the exit code says then is what is known by then.
+fn is_gone(written: &io::Result<()>) -> bool {
+    matches!(written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe)
+}
+
 /// Prints JSON values: one document, or an array of several, or one a line.
-fn print_json(mut values: Vec<Value>, format: Format) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    if format == Format::Jsonl {
-        for value in values {
-            writeln!(out, "{value}")?;
-        }
-        return out.flush();
+fn print_json(values: Vec<Value>, format: Format) -> io::Result<()> {
+    let mut documents = Documents::new(format, values.len());
+    for value in values {
+        documents.add(value)?;
     }
-    let value = if values.len() == 1 {
-        values.remove(0)
-    } else {
-        Value::Array(values)
+    documents.finish()
+}
+
+/// JSON about several inputs: a document for one, an array for more, whatever becomes of them; or a line for
+/// each, as it comes.
+struct Documents {
+    format: Format,
+    /// Inputs that were named.
+    inputs: usize,
+    values: Vec<Value>,
+}
+
+impl Documents {
+    fn new(format: Format, inputs: usize) -> Self {
+        Documents {
+            format,
+            inputs,
+            values: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, value: Value) -> io::Result<()> {
+        if self.format == Format::Jsonl {
+            let mut out = style::plain_stdout();
+            writeln!(out, "{value}")?;
+            return out.flush();
+        }
+        self.values.push(value);
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<()> {
+        let value = match self.format {
+            Format::Json if self.inputs > 1 => Value::Array(self.values),
+            Format::Json if !self.values.is_empty() => self.values.remove(0),
+            Format::Json | Format::Jsonl | Format::Text => return Ok(()),
+        };
+        let mut out = style::plain_stdout();
+        serde_json::to_writer_pretty(&mut out, &value)?;
+        writeln!(out)?;
+        out.flush()
+    }
+}
+
+/// A checkpoint that an image does not have.
+fn no_checkpoint(name: &str, asked: usize, count: usize) -> Failure {
+    let has = match count {
+        0 => String::from("there is none"),
+        1 => String::from("there is only checkpoint 0"),
+        _ => format!("the last is checkpoint {}", count - 1),
     };
-    serde_json::to_writer_pretty(&mut out, &value)?;
-    writeln!(out)?;
-    out.flush()
+    Failure::Usage(format!("{name}: --checkpoint {asked}: {has}"))
 }

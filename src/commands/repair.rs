@@ -21,7 +21,7 @@ use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::size::grouped;
-use crate::output::style::{self, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
+use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
 use crate::report::finding;
 
 /// Repairs one after the other; an image that needs more of them is no image any more.
@@ -173,6 +173,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if args.pages_only {
+        if args.out.as_os_str() == "-" {
+            let text = "--pages-only makes a folder: -o takes its name";
+            return Err(Failure::Usage(text.into()));
+        }
         return pages_only(args, &loaded);
     }
     let data = loaded.data();
@@ -191,13 +195,33 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         refuse(args, &loaded.name, &first)?;
         return Ok(Outcome::Invalid);
     }
-    let notes: Vec<&Note> = applied.iter().flat_map(|repair| &repair.notes).collect();
+    let notes = notes(&applied);
     let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
     let written = io::copy(&mut reader(&data, &applied), &mut out)?;
     loaded.verify()?;
     out.commit()?;
     tell(args, &loaded.name, written, &notes)?;
     Ok(Outcome::Fine)
+}
+
+/// What was done, each with its place in the file as it was.
+fn notes(applied: &[Repair]) -> Vec<Note> {
+    let mut all = Vec::new();
+    for (index, repair) in applied.iter().enumerate() {
+        for note in &repair.notes {
+            let mut offset = note.offset;
+            for splice in applied[..index].iter().rev().flat_map(|r| r.splices.iter()) {
+                if offset >= splice.offset + splice.insert.len() as u64 {
+                    offset = offset + splice.remove - splice.insert.len() as u64;
+                }
+            }
+            all.push(Note {
+                offset,
+                ..note.clone()
+            });
+        }
+    }
+    all
 }
 
 /// The proposal that leaves the fewest errors, if it leaves fewer than there are.
@@ -241,11 +265,21 @@ fn next(
 }
 
 fn note(note: &Note) -> Value {
-    json!({ "lost": note.lost, "path": note.path, "what": note.what })
+    let mut value = json!({
+        "lost": note.lost,
+        "path": note.path,
+        "offset": note.offset,
+        "what": note.what,
+    });
+    if let Some((was, is)) = note.number {
+        value["was"] = json!(was);
+        value["is"] = json!(is);
+    }
+    value
 }
 
 /// Says what was done, on standard error where the image goes to standard output.
-fn tell(args: &Args, name: &str, written: u64, notes: &[&Note]) -> Result<(), Failure> {
+fn tell(args: &Args, name: &str, written: u64, notes: &[Note]) -> Result<(), Failure> {
     let outcome = if notes.is_empty() {
         "intact"
     } else {
@@ -271,7 +305,7 @@ fn tell(args: &Args, name: &str, written: u64, notes: &[&Note]) -> Result<(), Fa
     print(args, &text)
 }
 
-fn told(notes: &[&Note]) -> String {
+fn told(notes: &[Note]) -> String {
     notes.iter().fold(String::new(), |mut text, note| {
         let (what, style) = if note.lost {
             ("lost", WARNING)
@@ -279,13 +313,27 @@ fn told(notes: &[&Note]) -> String {
             ("changed", OK)
         };
         let (what, path) = (Painted(style, what), Painted(LABEL, &note.path));
-        let _ = writeln!(text, "  {what} {path}: {}", note.what);
+        let place = Painted(ADDRESS, format!("byte {}", note.offset));
+        let number = note.number.map_or(String::new(), |(was, is)| {
+            format!("{} -> {}, ", shown(&note.path, was), shown(&note.path, is))
+        });
+        let _ = writeln!(text, "  {what} {path} at {place}: {number}{}", note.what);
         text
     })
 }
 
+/// A number as `dump` shows it: counts and sizes in decimal, unless they are absurd.
+fn shown(path: &str, number: u64) -> String {
+    let address = ["pfn", "maxmem", "magic_pfns"];
+    if number > u32::MAX.into() || address.iter().any(|own| path.contains(own)) {
+        format!("{number:#x}")
+    } else {
+        number.to_string()
+    }
+}
+
 fn print(args: &Args, text: &str) -> Result<(), Failure> {
-    if args.out.as_os_str() == "-" && !args.pages_only {
+    if args.out.as_os_str() == "-" {
         write!(style::stderr(), "{text}")?;
     } else {
         write!(style::stdout(), "{text}")?;
@@ -298,7 +346,7 @@ fn document(
     name: &str,
     outcome: &str,
     written: Option<u64>,
-    notes: &[&Note],
+    notes: &[Note],
     remaining: &[&Finding],
 ) -> Result<(), Failure> {
     let value = json!({
@@ -306,10 +354,10 @@ fn document(
         "file": name,
         "outcome": outcome,
         "written": written,
-        "notes": notes.iter().map(|one| note(one)).collect::<Vec<_>>(),
+        "notes": notes.iter().map(note).collect::<Vec<_>>(),
         "remaining": remaining.iter().map(|found| finding(found)).collect::<Vec<_>>(),
     });
-    if args.out.as_os_str() == "-" && !args.pages_only {
+    if args.out.as_os_str() == "-" {
         writeln!(io::stderr(), "{value}")?;
     } else {
         print_json(vec![value], args.output)?;
@@ -324,9 +372,8 @@ fn refuse(args: &Args, name: &str, state: &State) -> Result<(), Failure> {
     if args.output != Format::Text {
         return document(args, name, "refused", None, &[], &errors);
     }
-    let mut text = String::new();
-    let head = Painted(ERROR, "cannot be repaired, nothing was written");
-    let _ = writeln!(text, "{}: {head}", Painted(HEADING, name));
+    let head = Painted(ERROR, "error");
+    let mut text = format!("ia64save: {head}: {name}: cannot be repaired, nothing was written\n");
     for error in errors.iter().take(8) {
         let _ = writeln!(text, "  {} {error}", Painted(ERROR, "error"));
     }
@@ -347,7 +394,8 @@ fn refuse(args: &Args, name: &str, state: &State) -> Result<(), Failure> {
         );
         let _ = writeln!(text, "{}", Painted(DIM, advice));
     }
-    print(args, &text)
+    write!(style::stderr(), "{text}")?;
+    Ok(())
 }
 
 /// Writes the last copy of each page, ascending by pfn, and says which they are.
@@ -436,7 +484,7 @@ fn pages_only(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
             args,
             &loaded.name,
             "pages_only",
-            Some(pfns.len() as u64),
+            Some((pfns.len() * image.page_size) as u64),
             &[],
             &[],
         )?;

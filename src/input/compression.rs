@@ -91,3 +91,86 @@ impl<R: io::BufRead> Read for Xz<R> {
         })
     }
 }
+
+/// Reads what a decoder makes of compressed data, and says where they are damaged.
+pub(super) struct Unpacking {
+    compression: Compression,
+    decoder: Box<dyn Read + Send>,
+    unpacked: u64,
+}
+
+impl Unpacking {
+    pub(super) fn new(compression: Compression, decoder: Box<dyn Read + Send>) -> Self {
+        Unpacking {
+            compression,
+            decoder,
+            unpacked: 0,
+        }
+    }
+}
+
+impl Read for Unpacking {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self.decoder.read(buffer) {
+            Ok(count) => {
+                self.unpacked += count as u64;
+                Ok(count)
+            }
+            // The disk failed, or the user allows too little memory: nothing is wrong with the data.
+            Err(error) if error.raw_os_error().is_some() => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
+            Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(error),
+            Err(error) => Err(io::Error::new(
+                io::ErrorKind::InvalidData,
+                Damage {
+                    name: String::new(),
+                    compression: self.compression,
+                    unpacked: self.unpacked,
+                    why: error.to_string(),
+                },
+            )),
+        }
+    }
+}
+
+/// Compressed data that are not what they should be: the input is bad, not the reading of it.
+#[derive(Clone, Debug)]
+pub struct Damage {
+    name: String,
+    compression: Compression,
+    /// Bytes of the image that came out before.
+    unpacked: u64,
+    why: String,
+}
+
+impl Damage {
+    /// The damage that an error is about.
+    pub fn of(error: &io::Error) -> Option<&Damage> {
+        error.get_ref()?.downcast_ref()
+    }
+
+    /// With the name of the input.
+    pub(super) fn named(&self, name: &str) -> Damage {
+        Damage {
+            name: name.into(),
+            ..self.clone()
+        }
+    }
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Damage {
+            name,
+            compression,
+            unpacked,
+            why,
+        } = self;
+        write!(
+            f,
+            "{name}: damaged {compression} data: {why}, after {unpacked} bytes of the image"
+        )
+    }
+}
+
+impl std::error::Error for Damage {}

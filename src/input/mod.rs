@@ -10,10 +10,12 @@ use std::io::{self, Cursor, Read};
 use std::os::fd::AsFd;
 use std::path::Path;
 
-pub use compression::Compression;
+pub use compression::{Compression, Damage};
 pub use mapped::{Mapped, Mapping};
 
-use compression::HEAD;
+use compression::{HEAD, Unpacking};
+
+use crate::output::style;
 
 /// Files up to this size are read: nobody can cut short what is in memory, and a mapping would not
 /// be cheaper.
@@ -76,7 +78,7 @@ impl Input {
         let name = if stdin {
             "standard input".into()
         } else {
-            path.display().to_string()
+            style::safe(&path.display().to_string()).into_owned()
         };
         let file = if stdin {
             io::stdin().as_fd().try_clone_to_owned().map(File::from)
@@ -106,10 +108,9 @@ impl Input {
 
         let (size, kind) = if let Some(compression) = compression {
             let stored = Box::new(Cursor::new(head).chain(file));
-            (
-                None,
-                Kind::stream(name, compression.decoder(stored, options.xz_memory)?),
-            )
+            let decoder = compression.decoder(stored, options.xz_memory)?;
+            let unpacking = Unpacking::new(compression, decoder);
+            (None, Kind::stream(name, Box::new(unpacking)))
         } else if whole && ahead > SMALL && head.len() as u64 <= SMALL {
             (Some(head.len() as u64), Kind::Mapped(Mapped::from(head)))
         } else if whole && options.mmap && metadata.len() > SMALL {
@@ -149,9 +150,14 @@ impl Input {
         match self.kind {
             Kind::Mapped(mapped) => Ok(mapped),
             Kind::Stream(mut stream) => {
-                let mut file = tempfile::tempfile()?;
-                copy(&mut stream, &mut file)?;
-                Mapped::map(file)
+                let spool = |error: io::Error| {
+                    let folder = std::env::temp_dir();
+                    let what = format!("a copy of {} in {}", self.name, folder.display());
+                    named(&what, &error)
+                };
+                let mut file = tempfile::tempfile().map_err(spool)?;
+                copy(&mut stream, &mut file, spool)?;
+                Mapped::map(file).map_err(spool)
             }
         }
     }
@@ -166,13 +172,17 @@ impl Kind {
     }
 }
 
-/// As `io::copy`, in larger steps.
-fn copy(from: &mut dyn Read, to: &mut dyn io::Write) -> io::Result<()> {
+/// As `io::copy`, in larger steps, and with something to say of what could not be written.
+fn copy(
+    from: &mut dyn Read,
+    to: &mut dyn io::Write,
+    failed: impl Fn(io::Error) -> io::Error,
+) -> io::Result<()> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         match from.read(&mut buffer) {
             Ok(0) => return Ok(()),
-            Ok(len) => to.write_all(&buffer[..len])?,
+            Ok(len) => to.write_all(&buffer[..len]).map_err(&failed)?,
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
         }
@@ -193,8 +203,12 @@ impl Read for Named {
     }
 }
 
+/// The error with a name; damage stays what it is.
 fn named(name: &str, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{name}: {error}"))
+    match Damage::of(error) {
+        Some(damage) => io::Error::new(error.kind(), damage.named(name)),
+        None => io::Error::new(error.kind(), format!("{name}: {error}")),
+    }
 }
 
 fn enlarge_pipe(file: &File) {

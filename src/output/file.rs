@@ -3,11 +3,12 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read as _, Seek, SeekFrom, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::style::{self, STDOUT};
 use crate::input::signals::RemovedOnSignal;
 
 const BUFFER: usize = 1 << 20;
@@ -20,6 +21,8 @@ const BUFFER: usize = 1 << 20;
 pub struct OutputFile {
     name: String,
     sink: Sink,
+    /// A reader that goes away early has seen what it wanted.
+    listing: bool,
 }
 
 #[derive(Debug)]
@@ -54,9 +57,9 @@ impl OutputFile {
     fn start(target: &Path, force: bool, kind: Kind) -> io::Result<OutputFile> {
         let stdout = target.as_os_str() == "-";
         let name = if stdout {
-            "standard output".into()
+            STDOUT.into()
         } else {
-            target.display().to_string()
+            style::safe(&target.display().to_string()).into_owned()
         };
         let sink = if stdout {
             standard_output()
@@ -64,8 +67,30 @@ impl OutputFile {
             create(target, force, kind)
         };
         match sink {
-            Ok(sink) => Ok(OutputFile { name, sink }),
+            Ok(sink) => Ok(OutputFile {
+                name,
+                sink,
+                listing: false,
+            }),
             Err(error) => Err(named(&name, &error)),
+        }
+    }
+
+    /// Says that the output is a list for a person or a filter, of which the first lines may be enough.
+    #[must_use]
+    pub fn listing(mut self) -> Self {
+        self.listing = true;
+        self
+    }
+
+    /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
+    /// went away is no more silent than a disk that is full.
+    fn named(&self, error: &io::Error) -> io::Error {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe if !self.listing => {
+                io::Error::other(format!("{}: {error}", self.name))
+            }
+            _ => named(&self.name, error),
         }
     }
 
@@ -83,13 +108,16 @@ impl OutputFile {
             Sink::Temporary { file, .. } => hole(file, bytes),
             Sink::Direct(file) => io::copy(&mut io::repeat(0).take(bytes), file).map(drop),
         };
-        result.map_err(|error| named(&self.name, &error))
+        result.map_err(|error| self.named(&error))
     }
 
     /// Completes the file: all of it is on the disk, then it gets its name.
-    pub fn commit(self) -> io::Result<()> {
+    pub fn commit(mut self) -> io::Result<()> {
+        if matches!(self.sink, Sink::Direct(_)) {
+            return self.flush();
+        }
         let result = match self.sink {
-            Sink::Direct(mut file) => file.flush(),
+            Sink::Direct(_) => Ok(()),
             Sink::Temporary {
                 file,
                 target,
@@ -112,7 +140,7 @@ impl Write for OutputFile {
             Sink::Temporary { file, .. } => file.write(bytes),
             Sink::Direct(file) => file.write(bytes),
         };
-        result.map_err(|error| named(&self.name, &error))
+        result.map_err(|error| self.named(&error))
     }
 
     fn flush(&mut self) -> io::Result<()> {
@@ -120,7 +148,7 @@ impl Write for OutputFile {
             Sink::Temporary { file, .. } => file.flush(),
             Sink::Direct(file) => file.flush(),
         };
-        result.map_err(|error| named(&self.name, &error))
+        result.map_err(|error| self.named(&error))
     }
 }
 
@@ -173,11 +201,21 @@ fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
     let mut prefix = OsString::from(".");
     prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
     prefix.push(".");
+    // What the system says, without the name that the user has not chosen.
+    let mut refused = None;
     let file = tempfile::Builder::new()
         .prefix(&prefix)
         .suffix(".part")
-        .permissions(Permissions::from_mode(mode))
-        .tempfile_in(directory(&target))?;
+        .make_in(directory(&target), |path| {
+            let mut options = File::options();
+            options.read(true).write(true).create_new(true).mode(0o600);
+            options
+                .open(path)
+                .inspect_err(|error| refused = error.raw_os_error())
+        })
+        .map_err(|error| refused.map_or(error, io::Error::from_raw_os_error))?;
+    file.as_file()
+        .set_permissions(Permissions::from_mode(mode))?;
     let guard = RemovedOnSignal::new(file.path())?;
     let file = BufWriter::with_capacity(BUFFER, file);
     Ok(Sink::Temporary {

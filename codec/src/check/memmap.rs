@@ -249,10 +249,20 @@ pub(super) fn ram(context: &Context<'_>, out: &mut Findings) {
     }
     let first = descriptors(context).next();
     if let Some(first) = first.filter(|_| !any) {
+        let EfiMemoryDesc {
+            r#type: kind,
+            attribute,
+            num_pages,
+            ..
+        } = first.desc;
         out.add(
             first
                 .finding(Code::MemmapNoRam, "type")
-                .expected("a descriptor of type 7 and attribute 8"),
+                .expected("a descriptor of type 7 and attribute 8, of a whole page at least")
+                .found(format!(
+                    "none of {}; the first has type {kind:#x}, attribute {attribute:#x} and {num_pages} pages of 4 KiB",
+                    descriptors(context).count(),
+                )),
         );
     }
 }

@@ -150,12 +150,11 @@ impl fmt::Display for Foreign {
                 let what = if core { "core dump" } else { "file" };
                 write!(f, "this is a {bits}-bit ELF {what} of machine {machine}")?;
                 match machine {
-                    3 => f.write_str(" (x86)")?,
-                    50 => f.write_str(" (ia64)")?,
-                    62 => f.write_str(" (x86-64)")?,
-                    _ => {}
+                    3 => f.write_str(" (x86)"),
+                    50 => f.write_str(" (ia64)"),
+                    62 => f.write_str(" (x86-64)"),
+                    _ => Ok(()),
                 }
-                f.write_str(", not a save image")
             }
             Foreign::Compressed(compression) => write!(
                 f,
@@ -166,7 +165,7 @@ impl fmt::Display for Foreign {
                 f,
                 "this is a recorded relocation: the image begins after {image_offset} bytes of request"
             ),
-            Foreign::Text => f.write_str("this is text, not a save image"),
+            Foreign::Text => f.write_str("this is text"),
             Foreign::Empty => f.write_str("this file is empty"),
         }
     }
@@ -439,7 +438,7 @@ mod tests {
         for (bytes, sentence) in [
             (
                 &elf[..],
-                "this is a 64-bit ELF core dump of machine 50 (ia64), not a save image",
+                "this is a 64-bit ELF core dump of machine 50 (ia64)",
             ),
             (
                 b"\x1f\x8b\x08\x08abcdefghijkl",
@@ -457,7 +456,7 @@ mod tests {
                 b"sslreceive\nLinuxGuestRecord\0\0",
                 "this is a recorded relocation: the image begins after 11 bytes of request",
             ),
-            (b"name = 'guest'\n", "this is text, not a save image"),
+            (b"name = 'guest'\n", "this is text"),
             (b"", "this file is empty"),
         ] {
             assert_eq!(recognise_file(bytes).unwrap().to_string(), sentence);

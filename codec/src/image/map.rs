@@ -17,6 +17,9 @@ pub enum State {
     Unallocated,
     /// RAM that is neither sent nor listed.
     Hole,
+    /// RAM that is not sent up to where the stream breaks off: what would have become of it, nobody
+    /// knows.
+    Unread,
     /// Not RAM by the memory map, and not sent.
     NotRam,
 }
@@ -29,6 +32,7 @@ impl State {
             State::SentAgain => "sent again",
             State::Unallocated => "unallocated",
             State::Hole => "hole",
+            State::Unread => "unread",
             State::NotRam => "not RAM",
         }
     }
@@ -109,6 +113,11 @@ impl Checkpoint {
         let mut map = Map {
             tell,
             last: None,
+            left_out: if self.is_told() {
+                State::Hole
+            } else {
+                State::Unread
+            },
             ram: Cursor::new(ram),
             listed: Cursor::new(listed),
             next: 0,
@@ -121,6 +130,12 @@ impl Checkpoint {
         if let Some(last) = map.last {
             (map.tell)(last);
         }
+    }
+
+    /// Whether the stream got as far as to say which pages it leaves out.
+    fn is_told(&self) -> bool {
+        let list = self.unallocated.as_ref();
+        self.complete || list.is_some_and(|list| list.len() == u64::from(list.count))
     }
 
     /// The unallocated list as ascending ranges that do not touch.
@@ -142,6 +157,8 @@ struct Map<'t> {
     tell: &'t mut dyn FnMut(Extent),
     /// May grow still.
     last: Option<Extent>,
+    /// What RAM is that is neither sent nor listed.
+    left_out: State,
     ram: Cursor,
     listed: Cursor,
     next: u64,
@@ -155,7 +172,7 @@ impl Map<'_> {
             let (is_listed, listed_until) = self.listed.look(self.next);
             let state = match (is_listed, is_ram) {
                 (true, _) => State::Unallocated,
-                (false, true) => State::Hole,
+                (false, true) => self.left_out,
                 (false, false) => State::NotRam,
             };
             let until = end.min(ram_until).min(listed_until);
@@ -240,6 +257,39 @@ mod tests {
                 (12..13, State::Sent, false, Some(3)),
                 (13..14, State::Hole, false, None),
             ]
+        );
+    }
+
+    #[test]
+    fn nobody_knows_what_a_stream_would_have_said_that_breaks_off() {
+        let states = |list: Option<Unallocated>| {
+            let mut checkpoint = Checkpoint {
+                pages: PageIndex::new(0, 8),
+                unallocated: list,
+                ..Checkpoint::default()
+            };
+            checkpoint.pages.extend([0].into_iter());
+            checkpoint.pages.finish();
+            let mut states = Vec::new();
+            checkpoint.map(&RamMap::flat(3), &mut |extent| {
+                states.push(extent.state);
+            });
+            states
+        };
+        let list = |count| Unallocated {
+            count,
+            ranges: vec![2..=2],
+            ..Unallocated::default()
+        };
+        let sent = State::Sent;
+        assert_eq!(states(None), [sent, State::Unread]);
+        assert_eq!(
+            states(Some(list(2))),
+            [sent, State::Unread, State::Unallocated]
+        );
+        assert_eq!(
+            states(Some(list(1))),
+            [sent, State::Hole, State::Unallocated]
         );
     }
 

@@ -66,9 +66,13 @@ fn p2m_size(patient: &Patient<'_>, image: &Image, out: &mut Vec<Repair>) {
         _ => return,
     };
     if size != prologue.p2m_size {
-        let what = format!("{:#x} -> {size:#x}, {why}", prologue.p2m_size);
         let bytes = size.to_le_bytes();
-        out.push(Repair::put(image.stream_offset, &bytes, "p2m_size", what));
+        out.push(Repair::put(
+            image.stream_offset,
+            &bytes,
+            "p2m_size",
+            why.into(),
+        ));
     }
 }
 
@@ -82,7 +86,7 @@ fn maxmem(patient: &Patient<'_>, image: &Image, out: &mut Vec<Repair>) {
     let field = wire::layout_of_arch_setup(layout).find("maxmem");
     let bytes = prologue.p2m_size.checked_mul(image.page_size as u64);
     if let (true, Some(field), Some(bytes)) = (wrong, field, bytes) {
-        let what = format!("{bytes:#x}, what p2m_size comes to");
+        let what = "what p2m_size comes to".into();
         let offset = section.offset + field.offset as u64;
         let word = bytes.to_le_bytes();
         out.push(Repair::put(offset, &word, "arch_setup.maxmem", what));
@@ -128,7 +132,7 @@ fn memmap_size(patient: &Patient<'_>, image: &Image, out: &mut Vec<Repair>) {
             count * EfiMemoryDesc::SIZE as u64,
             EfiMemoryDesc::SIZE as u64,
         ];
-        let what = format!("{}, the descriptors that are there: {count}", header[0]);
+        let what = format!("the descriptors that are there: {count}");
         let bytes = header.map(u64::to_le_bytes);
         let path = "memmap.efi_memmap_size";
         out.push(Repair::put(

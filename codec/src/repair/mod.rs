@@ -56,7 +56,11 @@ pub struct Note {
     pub lost: bool,
     /// Which part: `memmap.efi_memmap_size`.
     pub path: String,
-    /// What is done, and why.
+    /// Where it is, in the file that the repair is for.
+    pub offset: u64,
+    /// A number that was there, and the one that is there instead.
+    pub number: Option<(u64, u64)>,
+    /// What is done, or why a number is another.
     pub what: String,
 }
 
@@ -81,9 +85,30 @@ impl Repair {
             notes: alloc::vec![Note {
                 lost: false,
                 path: path.into(),
+                offset,
+                number: None,
                 what,
             }],
         }
+    }
+
+    /// Has the note say which number is another, where it is one.
+    fn look_up_number(&mut self, read: &mut dyn FnMut(u64, usize) -> Vec<u8>) {
+        let ([splice], [note]) = (&self.splices[..], &mut self.notes[..]) else {
+            return;
+        };
+        let size = splice.insert.len();
+        // The memory map's header has two of them, of which the first is meant.
+        if note.lost || splice.remove != size as u64 || !matches!(size, 4 | 8 | 16) {
+            return;
+        }
+        let size = size.min(8);
+        let number = |bytes: &[u8]| {
+            let mut word = [0; 8];
+            word.get_mut(..size)?.copy_from_slice(bytes.get(..size)?);
+            Some(u64::from_le_bytes(word))
+        };
+        note.number = number(&read(splice.offset, size)).zip(number(&splice.insert));
     }
 
     /// Bytes that go.
@@ -97,6 +122,8 @@ impl Repair {
             notes: alloc::vec![Note {
                 lost: true,
                 path: path.into(),
+                offset,
+                number: None,
                 what,
             }],
         }
@@ -213,11 +240,14 @@ pub fn candidates(
     let mut all = Vec::new();
     if file.image.error.is_some() {
         stream::broken(&mut patient, &mut all);
-        return all;
+    } else {
+        head::proposals(&patient, &mut all);
+        pages::proposals(&patient, &mut all);
+        tail::proposals(&mut patient, &mut all);
+        stream::misread(&mut patient, &mut all);
     }
-    head::proposals(&patient, &mut all);
-    pages::proposals(&patient, &mut all);
-    tail::proposals(&mut patient, &mut all);
-    stream::misread(&mut patient, &mut all);
+    for repair in &mut all {
+        repair.look_up_number(read);
+    }
     all
 }

@@ -52,6 +52,8 @@ fn strays(image: &Image) -> Option<Repair> {
             notes.push(Note {
                 lost: true,
                 path: format!("{prefix}[{record}]"),
+                offset: pages.record_offset(record),
+                number: None,
                 what: format!("the page of pfn {pfn:#x}, which is no RAM of the domain"),
             });
         }
@@ -103,6 +105,8 @@ fn list(image: &Image, checkpoint: &Checkpoint) -> Option<Repair> {
         notes: alloc::vec![Note {
             lost: true,
             path: "unallocated".into(),
+            offset: list.count_offset,
+            number: None,
             what,
         }],
     })

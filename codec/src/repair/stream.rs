@@ -78,7 +78,7 @@ pub(super) fn misread(patient: &mut Patient<'_>, out: &mut Vec<Repair>) {
     if let Ok(word) = <[u8; 8]>::try_from(word) {
         let found = u64::from_le_bytes(word);
         for version in [3u64, 2, 1].into_iter().filter(|version| *version != found) {
-            let what = format!("{found:#x} -> {version}, which explains the stream");
+            let what = "which explains the stream".into();
             out.push(Repair::put(at, &version.to_le_bytes(), "version", what));
         }
     }
@@ -96,7 +96,7 @@ fn without_last(patient: &Patient<'_>, last: &Checkpoint, rounds: usize) -> Repa
 }
 
 fn count_of_memmap(offset: u64, out: &mut Vec<Repair>) {
-    let what = "1, which every saver wrote";
+    let what = "which every saver wrote";
     let bytes = 1u32.to_le_bytes();
     out.push(Repair::put(offset, &bytes, "memmap.num_pages", what.into()));
 }
@@ -121,6 +121,8 @@ fn terminator(image: &Image, checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
             notes: vec![Note {
                 lost: false,
                 path: "pages.terminator".into(),
+                offset: pages.record_offset(record),
+                number: None,
                 what: format!("put behind {record} page records, where a whole tail follows"),
             }],
         });
@@ -152,10 +154,7 @@ fn shorter_list(checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
         let Ok(word) = u32::try_from(count) else {
             continue;
         };
-        let what = format!(
-            "{} -> {count}, behind which a whole tail follows",
-            list.count
-        );
+        let what = "behind which a whole tail follows".into();
         let bytes = word.to_le_bytes();
         out.push(Repair::put(
             list.count_offset,
@@ -178,7 +177,7 @@ fn vcpumap(image: &Image, checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
         (None, _) => (tail, None),
     };
     if found != Some(MAX_VIRT_CPUS) {
-        let what = format!("{MAX_VIRT_CPUS}, which every saver wrote");
+        let what = "which every saver wrote".into();
         let bytes = MAX_VIRT_CPUS.to_le_bytes();
         out.push(Repair::put(at, &bytes, "vcpumap.max_virt_cpus", what));
     }

@@ -46,7 +46,7 @@ fn stacked(checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
             && found != 0
         {
             let path = format!("vcpu[{}].regs.num_phys_stacked", vcpu.id);
-            let what = format!("{found} -> {NUM_PHYS_STACKED}, what every Itanium has");
+            let what = "what every Itanium has".into();
             let at = vcpu.context.offset + field.offset as u64;
             out.push(Repair::put(
                 at,
@@ -67,8 +67,7 @@ fn magic_pfns(image: &Image, checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
         let usual = name.usual_gpfn();
         if !ram.contains(pfn) && checkpoint.pages.last(usual).is_some() {
             let path = format!("magic_pfns.{}", name.name());
-            let what =
-                format!("{pfn:#x} -> {usual:#x}, where every builder puts it and a page was sent");
+            let what = "where every builder puts it and a page was sent".into();
             out.push(Repair::put(offset, &usual.to_le_bytes(), &path, what));
         }
     }
@@ -94,7 +93,7 @@ fn start_info(patient: &mut Patient<'_>, checkpoint: &Checkpoint, out: &mut Vec<
         }
     }
     if let [pfn] = found[..] {
-        let what = format!("{pfn:#x}, whose page begins as start_info does");
+        let what = "whose page begins as start_info does".into();
         let path = "shared_info.arch.start_info_pfn";
         let at = section.offset + START_INFO_PFN;
         out.push(Repair::put(at, &pfn.to_le_bytes(), path, what));
@@ -115,7 +114,7 @@ pub(super) fn hvm_size(patient: &mut Patient<'_>, checkpoint: &Checkpoint, out: 
         rest = after;
         if record.typecode == 0 {
             let size = (bytes.len() - rest.len()) as u64;
-            let what = format!("{size}, which the records take up to END");
+            let what = "which the records take up to END".into();
             out.push(Repair::put(
                 at,
                 &size.to_le_bytes(),

@@ -74,7 +74,7 @@ pub struct Extract {
     #[arg(long, help_heading = "What")]
     pub strings: bool,
 
-    /// Least number of characters in a row
+    /// With --strings: least number of characters in a row
     #[arg(long, value_name = "N", default_value_t = 6, requires = "strings")]
     pub min_length: usize,
 

@@ -20,6 +20,7 @@ use ia64save_codec::image::Checkpoint;
 
 pub use args::Extract;
 
+use super::no_checkpoint;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 
@@ -36,10 +37,10 @@ pub fn run(args: &Extract) -> Result<Outcome, Failure> {
     }
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
-        let name = &loaded.name;
-        return Err(Failure::Usage(format!(
-            "{name}: there are only {count} checkpoints"
-        )));
+        return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
+    }
+    if let Some(out) = &args.out {
+        loaded.spare(out)?;
     }
     let alone = !(args.elf_core || args.virtual_);
     if args.config {

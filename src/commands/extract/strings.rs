@@ -17,7 +17,7 @@ use crate::report::hex;
 /// A row is a line: address, pfn, text. They are many, so JSON has one document a line.
 pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
-    let mut out = OutputFile::create_secret(target, !args.no_clobber)?;
+    let mut out = OutputFile::create_secret(target, !args.no_clobber)?.listing();
     let memory = Memory::new(loaded.image(), args.checkpoint);
     let page_size = memory.page_size();
     let mut written = Ok(());

@@ -20,7 +20,7 @@ use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::size::human;
-use crate::output::style::{self, DIM, HEADING, OK, Painted};
+use crate::output::style::{self, DIM, ERROR, HEADING, OK, Painted};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -53,6 +53,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let (data, outcome) = loaded.keep_small(|| data::of(&loaded, !args.no_config));
+    loaded.spare(&args.out)?;
     let page = page(&loaded.name, &data);
     let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
     out.write_all(page.as_bytes())?;
@@ -65,6 +66,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             Painted(HEADING, args.out.display()),
             Painted(OK, "written"),
             Painted(DIM, human(page.len() as u64))
+        )?;
+    }
+    if outcome == Outcome::Invalid {
+        // What the exit code says needs a word: the page was made all the same.
+        let (error, name) = (Painted(ERROR, "error"), &loaded.name);
+        writeln!(
+            style::stderr(),
+            "ia64save: {error}: {name}: the image is invalid, as the page says"
         )?;
     }
     Ok(outcome)

@@ -1,5 +1,6 @@
 //! Where images come from.
 
+use std::fs;
 use std::io::Write;
 
 use flate2::write::GzEncoder;
@@ -129,13 +130,72 @@ fn failing_to_read_is_another_exit_code_than_a_bad_image() {
     assert!(run_missing.err.contains("missing"), "{}", run_missing.err);
     assert_eq!(run(["info"]).code, 2);
     assert_eq!(run(["info", "--dialect", "xen-9"]).code, 2);
+}
+
+#[test]
+fn what_is_packed_badly_is_a_bad_image() {
+    let folder = Folder::new();
     let packed = zstd::encode_all(&golden("real310-pv").bytes()[..], 1).expect("memory");
     let cut = folder.file("cut.zst", &packed[..packed.len() / 2]);
-    assert_eq!(
-        run(["info", arg(&cut)]).code,
-        4,
-        "the packing is cut, not the image"
-    );
+    let done = run(["info", arg(&cut)]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(done.err.contains("damaged zstd data: "), "{done:?}");
+    assert!(done.err.contains(" bytes of the image"), "{done:?}");
+}
+
+#[test]
+fn a_reader_that_goes_away_changes_no_verdict_but_an_image_is_lost() {
+    let folder = Folder::new();
+    let bad = folder.file("bad.sav", &golden("real310-pv").bytes()[..100_000]);
+    assert_eq!(unread(["check", arg(&bad)]).0, Some(1));
+    let good = folder.file("good.sav", &golden("real310-pv").bytes());
+    assert_eq!(unread(["check", arg(&good)]).0, Some(0));
+    let (code, said) = unread(["convert", arg(&good), "-o", "-", "--compact"]);
+    assert_eq!(code, Some(4), "{said}");
+    assert!(said.contains("standard output: "), "{said}");
+}
+
+/// Runs with a standard output that nobody reads.
+fn unread<const N: usize>(args: [&str; N]) -> (Option<i32>, String) {
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_ia64save"))
+        .args(args)
+        .stdout(writer)
+        .stderr(std::process::Stdio::piped())
+        .output()
+        .expect("the program runs");
+    (
+        done.status.code(),
+        String::from_utf8_lossy(&done.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn names_do_not_reach_the_terminal_as_they_are() {
+    let folder = Folder::new();
+    let path = folder.file("\u{1b}[31mred\u{7}.sav", &golden("real310-pv").bytes());
+    let done = run(["info", arg(&path)]);
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(done.out.contains("\\u{1b}[31mred\\u{7}.sav"), "{done:?}");
+    let done = run(["info", arg(&folder.path("\u{1b}[31mmissing"))]);
+    assert!(done.err.contains("\\u{1b}[31mmissing: "), "{done:?}");
+}
+
+#[test]
+fn an_image_is_not_replaced_by_what_is_made_of_it() {
+    let folder = Folder::new();
+    let bytes = golden("real310-pv").bytes();
+    let path = folder.file("image.sav", &bytes);
+    for args in [
+        ["extract", arg(&path), "--raw", "-o", arg(&path)],
+        ["report", arg(&path), "--no-config", "-o", arg(&path)],
+    ] {
+        let done = run(args);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains("choose another OUT"), "{done:?}");
+        assert!(fs::read(&path).expect("the image") == bytes);
+    }
 }
 
 #[test]

@@ -33,7 +33,7 @@ fn every_bad_image_is_repaired_or_refused() {
                 told,
                 "  {what} {}: {}",
                 text(&note["path"]),
-                text(&note["what"])
+                number(note) + text(&note["what"])
             );
         }
         for found in remaining {
@@ -164,9 +164,10 @@ fn what_is_missing_is_named_and_never_made_up() {
         "shared_info",
         "--pages-only",
     ] {
-        assert!(done.out.contains(what), "{what}: {done:?}");
+        assert!(done.err.contains(what), "{what}: {done:?}");
     }
-    assert!(!done.out.contains("context of vcpu 0"), "{done:?}");
+    assert!(!done.err.contains("context of vcpu 0"), "{done:?}");
+    assert_eq!(done.out, "");
     assert!(!out.exists());
     // The pages are there, under a name that promises no more.
     let pages = folder.path("pages");
@@ -200,4 +201,12 @@ fn no_pages_no_file() {
         1
     );
     assert!(!out.exists());
+}
+
+/// `"0 -> 1, "` of a note about a number.
+fn number(note: &Value) -> String {
+    match (&note["was"], &note["is"]) {
+        (Value::Null, _) => String::new(),
+        (was, is) => format!("{was} -> {is}, "),
+    }
 }

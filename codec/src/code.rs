@@ -82,7 +82,7 @@ codes! {
     VersionUnknown = "version-unknown", Error, "3.2", "the version word is not 1, 2 or 3";
     DialectNone = "dialect-none", Error, "12.2", "no dialect of this version explains the stream";
     DialectAmbiguous = "dialect-ambiguous", Note, "12.2", "several dialects explain the stream equally well";
-    DialectMismatch = "dialect-mismatch", Warning, "12.2", "the stream fits another dialect better than the one asked for";
+    DialectMismatch = "dialect-mismatch", Warning, "12.2", "the stream is not of the dialect that was asked for";
     GuestUnsupported = "guest-unsupported", Error, "2.3", "this dialect cannot hold this kind of guest";
     VcpumapSize = "vcpumap-size", Error, "8.1", "the size of the vcpumap cannot be computed";
 
@@ -119,6 +119,7 @@ codes! {
     // Pages.
     PagesNone = "pages-none", Error, "5.2", "no page was sent";
     PageOutsideRam = "page-outside-ram", Error, "5.1", "a page is not RAM by the memory map";
+    PageBeyondP2m = "page-beyond-p2m", Warning, "5.1", "a page is RAM by the memory map, and beyond p2m_size";
     PageMissing = "page-missing", Note, "5.4", "RAM is neither sent nor listed as unallocated";
     UnallocatedCount = "unallocated-count", Error, "6.1", "more pages are listed as unallocated than there are";
     UnallocatedOutsideRam = "unallocated-outside-ram", Error, "6.2", "an unallocated pfn is not RAM by the memory map";

@@ -14,6 +14,7 @@ use ia64save_codec::encode::Piece;
 use ia64save_codec::image::{Image, Options};
 use ia64save_codec::ram::RamMap;
 use ia64save_codec::{Code, Dialect, Error, Guest};
+use ia64save_corpus::{Params, generate};
 use proptest::prelude::*;
 use synthetic::{PAGE, Round, Synthetic};
 
@@ -405,7 +406,8 @@ fn a_map_is_made_of_p2m_size_or_taken_from_the_guest() {
         !losses.iter().any(|loss| loss.path.contains("memmap")),
         "{losses:?}"
     );
-    assert!(bytes == source.bytes());
+    let [old, new] = [source.bytes(), bytes].map(|bytes| parse(bytes, Some(Dialect::D10)));
+    assert_eq!(old.memmap, new.memmap);
 }
 
 #[test]
@@ -537,4 +539,30 @@ fn an_ambiguous_image_is_of_the_dialect_that_it_was_read_as() {
     let result = parse(bytes, Some(Dialect::D4));
     assert_eq!(result.error, None);
     assert_eq!(result.checkpoints[0].vcpus[0].context.bytes.len(), 5520);
+}
+
+/// Whatever an image was, what becomes of it is found out to be what was asked for.
+#[test]
+fn a_converted_image_is_recognised_as_what_it_has_become() {
+    for (from, to, guest) in pairs() {
+        for seed in 0..4 {
+            let made = generate(&Params::rich(from, guest, seed));
+            let before = parse(made.bytes.to_vec(), Some(from));
+            let Ok((bytes, _)) = converted(&before, to, false) else {
+                continue;
+            };
+            let after = parse(bytes, None);
+            assert_eq!(after.error, None, "{from} as {to}, seed {seed}");
+            let found = after.detection.as_ref().unwrap();
+            // B and C are told by what the guest keeps, such as xsi_va.
+            let alike = |dialect: &Dialect| {
+                let [found, asked] = [*dialect, to].map(|dialect| dialect.spec().context);
+                found == asked || (found.size() == asked.size() && to < Dialect::D9)
+            };
+            assert!(
+                found.candidates.iter().any(alike),
+                "{from} as {to}, seed {seed}: {found:?}"
+            );
+        }
+    }
 }

@@ -106,7 +106,7 @@ fn dialects_before_remus_take_what_follows_for_strangers() {
 }
 
 #[test]
-fn zeros_behind_an_image_are_padding() {
+fn zeros_or_ones_behind_an_image_are_padding() {
     let mut images: Vec<(String, Bytes)> = kinds()
         .map(|(dialect, guest)| rounds(dialect, guest, 1, Trailing::Nothing))
         .map(|made| (format!("{:?}", made.params), made.bytes))
@@ -115,14 +115,19 @@ fn zeros_behind_an_image_are_padding() {
     images.extend(goldens.map(|golden| (golden.name.clone(), golden.bytes())));
     for (name, bytes) in images {
         let checkpoints = parse(&bytes).checkpoints.len();
-        for zeros in [1, 7, 8, 21, 512, 16391, 16392, 16400, 40_000] {
-            let padded: Bytes = [&bytes[..], &vec![0; zeros]].concat().into();
+        let sizes = [1, 7, 8, 21, 512, 16391, 16392, 16400, 40_000];
+        for (size, fill) in sizes.into_iter().flat_map(|size| [(size, 0), (size, 0xff)]) {
+            if (size, fill) == (8, 0xff) {
+                continue; // the terminator of a round that was cut short
+            }
+            let padded: Bytes = [&bytes[..], &vec![fill; size]].concat().into();
             let image = parse(&padded);
-            assert_eq!(image.error, None, "{name} and {zeros} zeros");
-            assert_eq!(image.checkpoints.len(), checkpoints, "{name} and {zeros}");
+            let name = format!("{name} and {size} times {fill:#x}");
+            assert_eq!(image.error, None, "{name}");
+            assert_eq!(image.checkpoints.len(), checkpoints, "{name}");
             let trailing = image.trailing.map(|t| (t.offset, t.size));
-            let expected = (bytes.len() as u64, zeros as u64);
-            assert_eq!(trailing, Some(expected), "{name} and {zeros} zeros");
+            let expected = (bytes.len() as u64, size as u64);
+            assert_eq!(trailing, Some(expected), "{name}");
         }
     }
 }

@@ -24,7 +24,12 @@ fn fields<'a>(context: &Context<'a>) -> Option<Fields<'a>> {
 /// `bp`: no query reports one.
 pub(super) fn flags(context: &Context<'_>, out: &mut Findings) {
     let Some(setup) = fields(context) else { return };
-    if !matches!(setup.get("flags"), Some(2 | 3)) {
+    // The kind of guest may be another where the user said so.
+    let expected = match context.guest {
+        Some(Guest::Hvm) => 3,
+        Some(Guest::Pv) | None => 2,
+    };
+    if setup.get("flags") != Some(expected) {
         out.add(
             setup
                 .finding(Code::SetupFlags, "flags")

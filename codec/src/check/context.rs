@@ -1,8 +1,10 @@
 //! What rules look at: the image, with every part a path and an offset.
 
 use alloc::borrow::Cow;
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
+use core::cell::RefCell;
 use core::fmt;
 use core::ops::Range;
 
@@ -23,6 +25,8 @@ pub(super) struct Context<'a> {
     pub(super) ram: Vec<Range<u64>>,
     /// The dialects that the image may be in.
     candidates: Vec<Dialect>,
+    /// The first round that sent a page, for the few that rules ask for round by round.
+    first_sent: RefCell<BTreeMap<u64, Option<usize>>>,
 }
 
 impl<'a> Context<'a> {
@@ -38,6 +42,7 @@ impl<'a> Context<'a> {
             page_size: image.page_size as u64,
             ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
+            first_sent: RefCell::default(),
         }
     }
 
@@ -99,12 +104,16 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Whether the domain has this page in a round. A round that names a page which the round
-    /// before did not name has to bring it along, unless the stream proper did.
+    /// Whether the domain has this page in a round: that round sent it, or one before.
     pub(super) fn was_sent(&self, round: Round<'_>, pfn: u64) -> bool {
-        let first = self.image.first();
-        let has = |checkpoint: &Checkpoint| checkpoint.pages.last(pfn).is_some();
-        has(round.checkpoint) || first.is_some_and(has)
+        let mut first = self.first_sent.borrow_mut();
+        let first = first.entry(pfn).or_insert_with(|| {
+            let checkpoints = &self.image.checkpoints;
+            checkpoints
+                .iter()
+                .position(|one| one.pages.last(pfn).is_some())
+        });
+        first.is_some_and(|first| first <= round.index)
     }
 }
 

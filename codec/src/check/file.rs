@@ -35,7 +35,7 @@ fn config(file: &SaveFile, out: &mut Findings) {
     {
         out.add(
             Finding::new(Code::ConfigGuest, range.start, "envelope.config.image")
-                .expected(format!("{guest}, as arch_setup.flags says"))
+                .expected(format!("{guest}, as the stream is read"))
                 .found(format!("{told}")),
         );
     }

@@ -10,6 +10,7 @@ use super::spans::{merged, uncovered};
 use super::text::pfns;
 use super::unallocated::is_believable;
 use crate::code::{Code, Severity};
+use crate::dialect::P2mSizeMeaning;
 use crate::error::Finding;
 use crate::image::Unallocated;
 
@@ -24,6 +25,43 @@ pub(super) fn none(context: &Context<'_>, out: &mut Findings) {
                 .expected("at least one page record")
                 .found("the terminator"),
         );
+    }
+}
+
+/// RAM ends where the p2m does, by what the hypervisor answered. A restore populates what is beyond, and
+/// the guest does not know of it.
+pub(super) fn beyond_p2m(context: &Context<'_>, out: &mut Findings) {
+    let image = context.image;
+    let (Some(prologue), Some(head)) = (image.prologue, &image.head) else {
+        return;
+    };
+    let size = prologue.p2m_size;
+    // Of a size that is wrong, another rule complains.
+    let is_right = size != 0 && head.maxmem.div_ceil(context.page_size) == size;
+    if !is_right || !context.always(|spec| spec.p2m_size == P2mSizeMeaning::MaximumGpfn) {
+        return;
+    }
+    for round in context.rounds() {
+        let pages = &round.checkpoint.pages;
+        let beyond = |pfn: u64| pfn >= size && context.ram_range(pfn).is_some();
+        let mut found = pages
+            .pfns()
+            .iter()
+            .enumerate()
+            .filter(|(_, pfn)| beyond(**pfn));
+        if let Some((record, pfn)) = found.next() {
+            let more = found.count();
+            let path = format!("{}[{record}].gmfn", round.place(Part::Pages));
+            out.add(
+                Finding::new(Code::PageBeyondP2m, pages.record_offset(record), path)
+                    .length(8)
+                    .expected(format!("a pfn below p2m_size, {size:#x}"))
+                    .found(match more {
+                        0 => format!("{pfn:#x}"),
+                        _ => format!("{pfn:#x}, and {more} more"),
+                    }),
+            );
+        }
     }
 }
 

@@ -59,6 +59,7 @@ rules! {
     // Pages.
     pages::none: PagesNone;
     pages::outside_ram: PageOutsideRam;
+    pages::beyond_p2m: PageBeyondP2m;
     pages::missing: PageMissing;
     unallocated::count: UnallocatedCount;
     unallocated::outside_ram: UnallocatedOutsideRam;

@@ -1,7 +1,9 @@
 //! The start_info page of a PV domain (spec 9.3).
 
+use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::string::String;
+use alloc::vec::Vec;
 
 use super::context::{Context, Fields, Part, Round};
 use super::findings::Findings;
@@ -47,7 +49,8 @@ pub(super) fn contents(context: &Context<'_>, out: &mut Findings) {
             .prologue
             .map_or(0, |prologue| prologue.p2m_size);
         let nr_pages = page.get("nr_pages").filter(|_| text == START_INFO_MAGIC);
-        if nr_pages.is_some_and(|n| n == 0 || n > p2m_size) {
+        // Of a p2m without pages another rule complains.
+        if nr_pages.is_some_and(|n| n == 0 || n > p2m_size) && p2m_size > 0 {
             out.add(
                 page.finding(Code::StartInfoNrPages, "nr_pages")
                     .expected(format!("1 to {p2m_size:#x}")),
@@ -56,26 +59,35 @@ pub(super) fn contents(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// The rings of xenstore and the console. A restore tells dom0 their pfns, and dom0 maps them.
-pub(super) fn rings(context: &Context<'_>, out: &mut Findings) {
+/// The rings of xenstore and the console, as a start_info page names them: field and pfn. None where it is
+/// not that of a guest of this Xen, or of dom0's kind.
+fn named_rings(context: &Context<'_>, page: &Fields<'_>) -> Vec<(&'static str, u64)> {
     let flat = context.always(|spec| spec.start_info[0] == StartInfoLayout::I0);
     let console = if flat {
         "console_mfn"
     } else {
         "console.domU.mfn"
     };
+    let ours = |magic: &[u8]| magic.starts_with(START_INFO_MAGIC) && magic[12] == 0;
+    if !page.slice("magic").is_some_and(ours) {
+        return Vec::new();
+    }
+    let named = ["store_mfn", console].map(|path| Some((path, page.get(path)?)));
+    named.into_iter().flatten().collect()
+}
+
+/// The rings that each round has: those of its own start_info page, or of the last before it.
+pub(super) fn rings_of_rounds(context: &Context<'_>) -> BTreeMap<usize, Vec<(&'static str, u64)>> {
+    pages(context)
+        .map(|(round, page)| (round.index, named_rings(context, &page)))
+        .collect()
+}
+
+/// A restore tells dom0 the pfns of the rings, and dom0 maps them.
+pub(super) fn rings(context: &Context<'_>, out: &mut Findings) {
     for (round, page) in pages(context) {
-        if !page
-            .slice("magic")
-            .is_some_and(|magic| magic.starts_with(START_INFO_MAGIC) && magic[12] == 0)
-        {
-            continue;
-        }
-        for path in ["store_mfn", console] {
-            if page
-                .get(path)
-                .is_some_and(|pfn| !context.was_sent(round, pfn))
-            {
+        for (path, pfn) in named_rings(context, &page) {
+            if !context.was_sent(round, pfn) {
                 out.add(
                     page.finding(Code::StartInfoRing, path)
                         .expected("a pfn with a page record"),

@@ -8,6 +8,7 @@ use core::ops::Range;
 use super::context::{Context, Part, Round};
 use super::findings::Findings;
 use super::spans::uncovered;
+use super::start_info;
 use super::text::{hex, pfns};
 use crate::code::Code;
 use crate::dialect::{Guest, SharedInfoLayout};
@@ -220,8 +221,16 @@ pub(super) fn sent(context: &Context<'_>, out: &mut Findings) {
 
 /// The pages without which the domain cannot go on.
 pub(super) fn needed(context: &Context<'_>, out: &mut Findings) {
+    let rings = start_info::rings_of_rounds(context);
     for list in lists(context) {
-        for (pfn, what) in needed_pfns(context, list.round) {
+        let mut needed = needed_pfns(context, list.round);
+        if let Some((_, rings)) = rings.range(..=list.round.index).next_back() {
+            let what = |path: &str| format!("the ring of start_info.{path}");
+            // Page 0 stands for no ring.
+            let rings = rings.iter().filter(|(_, pfn)| *pfn != 0);
+            needed.extend(rings.map(|(path, pfn)| (*pfn, what(path))));
+        }
+        for (pfn, what) in needed {
             let entries = list.entries().find(|entries| entries.pfns.contains(&pfn));
             if let Some(entries) = entries {
                 out.add(

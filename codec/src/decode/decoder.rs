@@ -295,6 +295,7 @@ impl Decoder {
                 version,
                 setup: layout,
                 flags,
+                flags_offset: this.offset + base as u64,
                 maxmem: word(16),
                 xsi_va: word(24),
                 vhpt_byte: bytes[base + 36],

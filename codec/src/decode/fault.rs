@@ -85,9 +85,14 @@ impl Decoder {
                     .expected(format!("{} for {dialect}", dialect.spec().version as u64))
                     .found(format!("{}", head.version as u64))
             }
-            Some(dialect) => Error::new(Code::GuestUnsupported, self.offset, "arch_setup.flags")
-                .length(8)
-                .expected(format!("a paravirtual guest in {dialect}")),
+            Some(dialect) => Error::new(
+                Code::GuestUnsupported,
+                head.flags_offset,
+                "arch_setup.flags",
+            )
+            .length(8)
+            .expected(format!("a paravirtual guest in {dialect}"))
+            .found(format!("flags {:#x}", head.flags)),
             None => detect::none(head, self.offset, &[]),
         }
     }

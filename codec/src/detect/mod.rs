@@ -37,6 +37,8 @@ pub struct Head {
     pub setup: ArchSetupLayout,
     /// `arch_setup.flags`.
     pub flags: u64,
+    /// Where they are, absolute.
+    pub flags_offset: u64,
     /// `arch_setup.maxmem` in bytes.
     pub maxmem: u64,
     /// `arch_setup.xsi_va`.

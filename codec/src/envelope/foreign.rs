@@ -208,7 +208,7 @@ pub(super) fn recognise_file(window: &[u8]) -> Option<Foreign> {
             return Some(Foreign::Compressed(compression));
         }
     }
-    for request in [relocation::REQUEST, relocation::SSL_REQUEST] {
+    for request in relocation::REQUESTS {
         if let Some(rest) = window.strip_prefix(request)
             && rest.starts_with(XEND_MAGIC)
         {
@@ -455,6 +455,10 @@ mod tests {
             (
                 b"sslreceive\nLinuxGuestRecord\0\0",
                 "this is a recorded relocation: the image begins after 11 bytes of request",
+            ),
+            (
+                b"(receive)\nLinuxGuestRecord\0\0",
+                "this is a recorded relocation: the image begins after 10 bytes of request",
             ),
             (b"name = 'guest'\n", "this is text"),
             (b"", "this file is empty"),

@@ -15,5 +15,9 @@ pub const REQUEST: &[u8] = b"receive\n";
 /// What the client sends first over SSL.
 pub const SSL_REQUEST: &[u8] = b"sslreceive\n";
 
+/// What is recorded in front of an image: the server reads an S-expression, so a list of one word does as
+/// well as the word.
+pub const REQUESTS: [&[u8]; 4] = [REQUEST, SSL_REQUEST, b"(receive)\n", b"(sslreceive)\n"];
+
 /// What the server answers before the image may follow.
 pub const READY: &[u8] = b"(ready receive)\n";

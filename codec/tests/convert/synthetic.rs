@@ -247,7 +247,7 @@ impl Synthetic {
         put(&format!("{ar}rsc"), 7);
         put(&format!("{ar}fpsr"), 0x0009_804c_0270_033f);
         if spec.context == ContextLayout::F {
-            put("regs.num_phys_stacked", if self.dense { 96 } else { 0 });
+            put("regs.num_phys_stacked", 96);
         }
         if !self.dense {
             return bytes;

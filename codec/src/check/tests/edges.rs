@@ -7,7 +7,7 @@ use super::vcpus::STORE;
 use super::{Case, case, check, hvm, pv, try_all};
 use crate::code::Code;
 use crate::dialect::{Dialect, Guest};
-use crate::image::Image;
+use crate::image::{Image, Options};
 
 /// An image of which nothing is to be said with that code.
 struct Fine {
@@ -40,6 +40,33 @@ fn empty_stack() -> Sample {
 }
 
 const FINE: &[Fine] = &[
+    // Another rule says that p2m_size is wrong.
+    fine(Code::PageBeyondP2m, || pv().p2m_size(5).image()),
+    fine(Code::StartInfoNrPages, || pv().p2m_size(0).image()),
+    // The savers of B2 left ar.bsp to the heap.
+    fine(Code::VcpuBspBelow, || {
+        old(Dialect::D4).register("regs.ar.bsp", 0).image()
+    }),
+    fine(Code::VcpuStacked, || {
+        old(Dialect::D4)
+            .register("regs.ar.bsp", 0xa5a5_a5a5_a5a5_a5a8)
+            .image()
+    }),
+    // What a round in the middle brought is there.
+    fine(Code::StartInfoMissing, || {
+        let rounds = pv().unallocated(&[1, 4, 8]);
+        let rounds = rounds.round(&[3, 7], &[1, 4]).round(&[3], &[1, 4]);
+        rounds
+            .with(|s| {
+                s.rounds[0].pages.retain(|(pfn, _)| *pfn != 8);
+                // start_info moves to page 8.
+                s.rounds[1].pages[1].0 = 8;
+                for round in &mut s.rounds[1..] {
+                    round.shared_info[4112] = 8;
+                }
+            })
+            .image()
+    }),
     fine(Code::P2mSizeHuge, || pv().p2m_size(0x400_0000).image()),
     // Nothing to compare with: no limit, or one that means something else.
     fine(Code::P2mSizeMismatch, || pv().setup("maxmem", 0).image()),
@@ -121,6 +148,38 @@ const FINE: &[Fine] = &[
 ];
 
 pub(super) const CASES: &[Case] = &[
+    // RAM, but not a whole page of it.
+    case(Code::MemmapNoRam, "memmap.descriptors[0].type", || {
+        pv().ram(&[(5 << 14, 3)]).image()
+    }),
+    case(Code::PageBeyondP2m, "pages[2].gmfn", || {
+        pv().ram(&[(0, 40), (1 << 20, 40)]).page(2, 64).image()
+    }),
+    case(Code::SetupFlags, "arch_setup.flags", || {
+        let options = Options {
+            guest: Some(Guest::Pv),
+            ..Options::default()
+        };
+        let bytes = pv().setup("flags", 3).bytes();
+        Image::parse(&bytes.into(), &options)
+    }),
+    case(Code::UnallocatedNeeded, "unallocated[2]", || {
+        let rings = pv().start_info("store_mfn", 5);
+        rings.unallocated(&[1, 4, 5]).image()
+    }),
+    case(Code::UnallocatedNeeded, "unallocated[2]", || {
+        let rings = pv().start_info("console.domU.mfn", 5);
+        rings.unallocated(&[1, 4, 5]).image()
+    }),
+    // A round leaves start_info as it was.
+    case(
+        Code::UnallocatedNeeded,
+        "checkpoint[1].unallocated[2]",
+        || {
+            let rings = pv().start_info("store_mfn", 5);
+            rings.round(&[3], &[1, 4, 5]).image()
+        },
+    ),
     case(Code::P2mSizeHuge, "p2m_size", || {
         pv().p2m_size(0x400_0001).image()
     }),

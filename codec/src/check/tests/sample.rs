@@ -43,7 +43,7 @@ pub(super) struct Round {
     max_virt_cpus: u64,
     map: Vec<u8>,
     vcpus: Vec<Vcpu>,
-    shared_info: Vec<u8>,
+    pub(super) shared_info: Vec<u8>,
     magic: Vec<u64>,
     pub(super) records: Vec<Record>,
     blob_tail: Vec<u8>,

@@ -9,12 +9,14 @@
 //! | ar.bsp, loadrs, rbs and what belongs to it | what counts as dirty, and whether it is there | `stack` |
 //! | nats | order and width of the bits | here |
 //! | tr | eight registers, then twelve | here |
-//! | rr | not filled before D8; what stands there must not be loaded | here |
+//! | rr, dbr, ibr, most of f, lc, ec | not filled before D8; what stands there must not be loaded | `unfilled` |
+//! | num_phys_stacked | there from D10 on | here |
 //! | privregs_pfn | machine frame, then guest frame; a constant for HVM | here |
 
 pub(crate) mod frame;
 mod psr;
 mod stack;
+mod unfilled;
 
 use alloc::borrow::Cow;
 use alloc::format;
@@ -26,10 +28,14 @@ use super::loss::Losses;
 use crate::dialect::{ContextLayout, Dialect, Guest, Version};
 use crate::image::Vcpu;
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
+use crate::wire::vcpu_context::NUM_PHYS_STACKED;
 use crate::wire::{Layout, layout_of_context};
 
 /// What an unused translation register of a PV guest reads as (spec 8.3).
 const EMPTY_TR: [u64; 3] = [0, 0x80, 0x100];
+
+/// How many stacked registers the processor has.
+const STACKED: &str = "regs.num_phys_stacked";
 
 /// One side of the conversion of one context.
 struct Side<'a> {
@@ -125,7 +131,8 @@ pub(super) fn convert<'a>(
         stack::convert(&source, &mut target, &mut names);
     }
     nats(&source, &mut target, route.guest, &mut names);
-    regions(&source, &mut target, &mut names);
+    unfilled::clear(&source, &mut target, &mut names);
+    num_phys_stacked(&source, &mut target);
     if source.has_machine_psr() != target.has_machine_psr() {
         psr::convert(&source, &mut target, privregs, shared_info, &mut names);
     }
@@ -149,6 +156,10 @@ fn registers(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
     let vcpu = names.vcpu;
     fields::left_behind(source.layout, &source.bytes, &pairs, |path, value| {
         if by_hand.iter().any(|name| name.as_deref() == Some(path)) {
+            return;
+        }
+        // Every saver that had it wrote the same.
+        if path == STACKED && source.get(path) == NUM_PHYS_STACKED {
             return;
         }
         if let Some((slot, field)) = path.split_once("].").filter(|_| path.contains("trs[")) {
@@ -211,24 +222,11 @@ fn nats(source: &Side<'_>, target: &mut Side<'_>, guest: Guest, names: &mut Name
     target.set("regs.nats", carried);
 }
 
-/// D2 to D6 left the region registers to the heap, D7 the last of them, and no restore of theirs looked
-/// (spec 8.8). One from D8 on would load them, or refuse the guest; it skips those that are 0.
-fn regions(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
-    if source.dialect >= Dialect::D8 || target.dialect < Dialect::D8 {
-        return;
-    }
-    let first = if source.dialect == Dialect::D7 { 7 } else { 0 };
-    for index in first..8 {
-        let name = format!("regs.rr[{index}]");
-        let value = source.get(&name);
-        if value != 0 {
-            let what = format!(
-                "{value:#x}: {} did not fill it, and {} would load it",
-                source.dialect, target.dialect
-            );
-            names.name(source, &name, what);
-            target.set(&name, 0);
-        }
+/// The stacked registers of the processor: the saver of F wrote how many there are, and readers tell
+/// dialects by it. A restore refuses any other number than that of its host, and every Itanium has as many.
+fn num_phys_stacked(source: &Side<'_>, target: &mut Side<'_>) {
+    if source.dialect < Dialect::D10 && target.dialect >= Dialect::D10 {
+        target.set(STACKED, NUM_PHYS_STACKED);
     }
 }
 

@@ -81,6 +81,13 @@ fn dirty(form: Form, bspstore: u64, start: u64, value: u64) -> Option<u64> {
     }
 }
 
+/// Words of `rbs` that a context says are dirty, collections included; `None` where no stack has as many.
+pub(super) fn dirty_words(side: &Side<'_>) -> Option<u64> {
+    let (store, start) = (side.get("regs.ar.bspstore"), side.get("regs.rbs_voff"));
+    let bytes = dirty(Form::of(side.id), store, start, side.get("regs.ar.bsp"))?;
+    Some(bytes / 8)
+}
+
 /// The way back.
 fn top(form: Form, bspstore: u64, start: u64, bytes: u64) -> Option<u64> {
     match form {

@@ -144,7 +144,7 @@ fn restore(
     };
     let label = format!("{}: restore", loaded.name);
     let progress = Progress::new(&label, Some(stream.len() as u64));
-    let mut engine = Engine::new(target, options);
+    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
     let mut begin = 0;
     let mut length = STEP;
     loop {

@@ -189,7 +189,7 @@ fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restor
     let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
     let progress = Progress::new("xen restore", Some(stream.len() as u64));
     let failed = |error| Failure::Transfer(loaded.name.clone(), Box::new(error));
-    let mut engine = Engine::new(target, options);
+    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
     let (mut begin, mut length) = (0, STEP);
     loop {
         let end = stream.len().min(begin + length);

@@ -55,9 +55,9 @@ pub struct Suspending {
     #[arg(long, group = "suspending")]
     pub suspended: bool,
 
-    /// Seconds that the guest may take
+    /// Seconds to wait for the guest to suspend itself
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub patience: u64,
+    pub suspend_wait: u64,
 }
 
 /// Which policy decides about a live save.
@@ -224,7 +224,7 @@ pub struct Migrate {
     #[arg(long, value_name = "PROTOCOL", default_value = "acknowledged")]
     pub protocol: ProtocolName,
 
-    /// Seconds to wait for the other end
+    /// Seconds to wait for the other end; --suspend-wait is for the guest
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
 

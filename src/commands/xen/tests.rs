@@ -40,7 +40,7 @@ fn what(words: &[&str]) -> What {
 }
 
 fn saved(host: &Host, out: &Path, words: &[&str]) -> Result<String, String> {
-    let mut all = vec!["save", "1", "-o", out.to_str().unwrap(), "--patience", "0"];
+    let mut all = vec!["save", "1", "-o", out.to_str().unwrap(), "--suspend-wait", "0"];
     all.extend(words);
     let What::Save(args) = what(&all) else {
         unreachable!()

@@ -180,7 +180,7 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
         unread: 0..0,
         input: Input::Open,
         heard: Instant::now(),
-        patience: Duration::from_secs(args.patience),
+        patience: Duration::from_secs(args.wait),
         shared,
         token: None,
     };

@@ -51,7 +51,7 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
 /// Makes a domain and moves it.
 pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     let made = Made::new(&args.domain, &args.transfer)?;
-    let patience = Duration::from_secs(args.patience);
+    let patience = Duration::from_secs(args.wait);
     let token = token();
     let end = match args.protocol {
         ProtocolName::Acknowledged => SourceEnd::new(token, args.domain.dialect.dialect()),

@@ -70,6 +70,16 @@ pub enum PolicyName {
     Adaptive,
 }
 
+impl PolicyName {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            PolicyName::Xen => "xen",
+            PolicyName::Adaptive => "adaptive",
+        }
+    }
+}
+
 /// Who decides what to send when.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Transfer")]
@@ -141,6 +151,9 @@ pub struct Save {
     /// Refuse where OUT exists
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,
@@ -227,6 +240,9 @@ pub struct Migrate {
     /// Seconds to wait for the other end; --suspend-wait is for the guest
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,

@@ -1,8 +1,9 @@
 //! `corpus export`: seeds for the restore parsers of others.
 
 use std::fmt::Write as _;
-use std::fs;
+use std::fs::{self, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueHint};
@@ -118,12 +119,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let whole = Folder::create(&args.folder)?;
     let mut manifest = Manifest::default();
-    for (dialect, guest) in kinds {
-        kind(whole.path(), args, (dialect, guest), &mut manifest)?;
-    }
-    manifest.write(whole.path())?;
-    fs::write(whole.path().join("README.txt"), README)?;
-    whole.commit()?;
+    let write = || -> io::Result<()> {
+        for (dialect, guest) in kinds {
+            kind(whole.path(), args, (dialect, guest), &mut manifest)?;
+        }
+        manifest.write(whole.path())?;
+        fs::write(whole.path().join("README.txt"), README)?;
+        whole.commit()
+    };
+    write().map_err(|error| named(&args.folder, &error))?;
     report(args, &manifest)?;
     Ok(Outcome::Fine)
 }
@@ -247,34 +251,38 @@ impl Manifest {
 struct Folder {
     temporary: tempfile::TempDir,
     target: PathBuf,
+    /// Who may read the folder that was there.
+    mode: Option<Permissions>,
 }
 
 impl Folder {
     fn create(target: &Path) -> Result<Self, Failure> {
-        let named = |error: io::Error| {
-            io::Error::new(error.kind(), format!("{}: {error}", target.display()))
-        };
-        match fs::read_dir(target) {
+        let named = |error: io::Error| named(target, &error);
+        let mode = match fs::read_dir(target) {
             Ok(mut there) => {
                 if there.next().is_some() {
                     let text = format!("{}: the folder is not empty", target.display());
                     return Err(Failure::Usage(text));
                 }
+                Some(fs::metadata(target).map_err(named)?.permissions())
             }
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(named(error).into()),
-        }
+        };
         let beside = match target.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
         let temporary = tempfile::Builder::new()
             .prefix(".corpus.")
+            // Not for its owner alone, as temporary folders are: the umask says who may read it.
+            .permissions(Permissions::from_mode(0o777))
             .tempdir_in(beside)
             .map_err(named)?;
         Ok(Folder {
             temporary,
             target: target.into(),
+            mode,
         })
     }
 
@@ -283,15 +291,19 @@ impl Folder {
     }
 
     fn commit(self) -> io::Result<()> {
-        use std::os::unix::fs::PermissionsExt;
         let path = self.temporary.path();
-        // A temporary folder is for its owner alone; this one is for whoever may read beside it.
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755))?;
+        if let Some(mode) = self.mode {
+            fs::set_permissions(path, mode)?;
+        }
         fs::rename(path, &self.target)?;
         // It has another name now: there is nothing to remove.
         let _ = self.temporary.keep();
         Ok(())
     }
+}
+
+fn named(path: &Path, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {

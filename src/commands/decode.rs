@@ -7,13 +7,16 @@ use std::path::{Path, PathBuf};
 use clap::ValueHint;
 use ia64save_codec::image::is_zero;
 use ia64save_codec::tree::{self, Names, Tree};
+use serde_json::json;
 
-use crate::args::Reading;
+use crate::args::{Format, Reading};
+use crate::commands::account;
+use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
-use crate::output::size::{grouped, human};
-use crate::output::style::{self, DIM, HEADING, OK, Painted};
+use crate::output::size::human;
+use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, write};
 use crate::progress::Progress;
 
@@ -38,6 +41,9 @@ pub struct Args {
     /// Refuse where a file exists, instead of replacing it once the new one is whole
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -106,6 +112,10 @@ pub fn notation_of(path: &Path) -> Option<Notation> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    if args.out.as_os_str() == "-" {
+        let text = "-o takes a folder, or NAME.json or NAME.yaml: a tree has its pages beside it";
+        return Err(Failure::Usage(text.into()));
+    }
     let wanted = Wanted {
         random_access: true,
         ..Wanted::default()
@@ -147,27 +157,42 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     loaded.verify()?;
     // The tree last: where it is, what it names is there too.
     pages.commit()?;
+    let has_behind = behind.is_some();
     if let Some(behind) = behind {
         behind.commit()?;
     }
     out.commit()?;
 
     let records: usize = image.checkpoints.iter().map(|c| c.pages.len()).sum();
-    let bytes = human((records * image.page_size) as u64);
     let tree = places.folder.join(&places.tree);
-    let note = format!(
-        "{} of tree, {} pages ({bytes}) in {}",
-        human(text.len() as u64),
-        grouped(records as u64),
-        places.pages
-    );
-    writeln!(
-        style::stdout(),
-        "{}: {} {}",
-        Painted(HEADING, tree.display()),
-        Painted(OK, "written"),
-        Painted(DIM, note)
-    )?;
+    let said = || {
+        let note = format!(
+            "{} of tree, {} ({}) in {}",
+            human(text.len() as u64),
+            counted(records as u64, "page"),
+            human((records * image.page_size) as u64),
+            places.pages
+        );
+        let tree = Painted(HEADING, tree.display());
+        format!(
+            "{tree}: {} {}\n",
+            Painted(OK, "written"),
+            Painted(DIM, note)
+        )
+    };
+    let value = || {
+        let path = |name: &str| places.folder.join(name).display().to_string();
+        json!({
+            "schema": "ia64save/decode/1",
+            "file": loaded.name,
+            "tree": tree.display().to_string(),
+            "pages": path(&places.pages),
+            "behind": has_behind.then(|| path(&places.behind)),
+            "num_records": records,
+            "page_size": image.page_size,
+        })
+    };
+    account::print(None, args.output, said, value)?;
     Ok(Outcome::Fine)
 }
 

@@ -1,19 +1,25 @@
 //! `edit`: other values for single fields.
 
+mod change;
+
 use std::fmt::Write as _;
-use std::io::{self, Read, Write as _};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::{ArgGroup, ValueHint};
 use ia64save_codec::Dialect;
 use ia64save_codec::edit::{Patch, patch};
+use serde_json::json;
 
-use crate::args::Reading;
+use change::Change;
+
+use crate::args::{Format, Reading};
+use crate::commands::account;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
-use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted};
+use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
 #[derive(clap::Args, Debug)]
 #[command(group = ArgGroup::new("where").required(true).args(["out", "in_place"]))]
@@ -34,9 +40,16 @@ pub struct Args {
     #[arg(long)]
     pub in_place: bool,
 
+    /// Refuse where OUT exists, instead of replacing it once the new file is whole
+    #[arg(long, conflicts_with = "in_place")]
+    pub no_clobber: bool,
+
     /// Write even what cannot be read any more, or is read as another dialect
     #[arg(long)]
     pub force: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -117,16 +130,24 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         )?;
         still_an_image(&loaded, &again)?;
     }
-    let mut out = OutputFile::create(target, true)?;
+    let mut out = OutputFile::create(target, !args.no_clobber)?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
     out.commit()?;
-    let text = told(&loaded, target, &patches);
-    if target.as_os_str() == "-" {
-        write!(style::stderr(), "{text}")?;
-    } else {
-        write!(style::stdout(), "{text}")?;
-    }
+    let changes: Vec<_> = patches
+        .iter()
+        .map(|patch| Change::new(&loaded, patch))
+        .collect();
+    let text = || told(target, &changes);
+    let value = || {
+        json!({
+            "schema": "ia64save/edit/1",
+            "image": loaded.name,
+            "file": target.display().to_string(),
+            "edits": changes.iter().map(Change::json).collect::<Vec<_>>(),
+        })
+    };
+    account::print(Some(target), args.output, text, value)?;
     Ok(Outcome::Fine)
 }
 
@@ -152,33 +173,16 @@ fn still_an_image(before: &Loaded, after: &Loaded) -> Result<(), Failure> {
     Ok(())
 }
 
-/// A little-endian number of up to 8 bytes.
-fn number(bytes: &[u8]) -> u64 {
-    let bytes = bytes.iter().rev();
-    bytes.fold(0, |number, byte| number << 8 | u64::from(*byte))
-}
-
-fn told(loaded: &Loaded, target: &Path, patches: &[Patch]) -> String {
+fn told(target: &Path, changes: &[Change<'_>]) -> String {
     let mut out = format!(
         "{}: {}\n",
         Painted(HEADING, target.display()),
         Painted(OK, "written")
     );
-    let data = loaded.data();
-    for patch in patches {
-        let start = patch.offset as usize;
-        let old = data.get(start..start + patch.bytes.len()).unwrap_or(&[]);
-        let place = Painted(DIM, format!("at byte {}", patch.offset));
-        let path = Painted(LABEL, &patch.path);
-        let _ = match patch.bytes.len() {
-            1..=8 => writeln!(
-                out,
-                "  {path} {place}: {:#x} -> {:#x}",
-                number(old),
-                number(&patch.bytes)
-            ),
-            count => writeln!(out, "  {path} {place}: {count} bytes"),
-        };
+    for change in changes {
+        let place = Painted(DIM, format!("at byte {}", change.patch.offset));
+        let path = Painted(LABEL, &change.patch.path);
+        let _ = writeln!(out, "  {path} {place}: {}", change.text());
     }
     out
 }

@@ -8,13 +8,16 @@ use clap::ValueHint;
 use ia64save_codec::Error;
 use ia64save_codec::envelope::device_model_header;
 use ia64save_codec::tree;
+use serde_json::json;
 
+use super::account;
+use super::count::counted;
 use super::decode::notation_of;
+use crate::args::Format;
 use crate::exit::{Failure, Outcome};
 use crate::input::Mapped;
 use crate::output::file::OutputFile;
-use crate::output::size::grouped;
-use crate::output::style::{self, DIM, HEADING, OK, Painted};
+use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, read};
 
 /// Bytes of a mapped file that are copied before its memory is let go.
@@ -33,6 +36,9 @@ pub struct Args {
     /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 }
 
 /// Why writing stopped.
@@ -55,7 +61,7 @@ impl From<Error> for Stopped {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let path = tree_of(&args.tree);
+    let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
     let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
@@ -113,31 +119,41 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     verify(&pages_path, &pages)?;
     out.commit()?;
-    let text = format!(
-        "{}: {} {}",
-        Painted(HEADING, args.out.display()),
-        Painted(OK, "written"),
-        Painted(DIM, format!("{} bytes", grouped(size)))
-    );
-    if args.out.as_os_str() == "-" {
-        writeln!(style::stderr(), "{text}")?;
-    } else {
-        writeln!(style::stdout(), "{text}")?;
-    }
+    let said = || {
+        format!(
+            "{}: {} {}\n",
+            Painted(HEADING, args.out.display()),
+            Painted(OK, "written"),
+            Painted(DIM, counted(size, "byte"))
+        )
+    };
+    let value = || {
+        json!({
+            "schema": "ia64save/encode/1",
+            "tree": name,
+            "file": args.out.display().to_string(),
+            "written": size,
+        })
+    };
+    account::print(Some(&args.out), args.output, said, value)?;
     Ok(Outcome::Fine)
 }
 
 /// The tree itself, where the user named its folder.
-fn tree_of(path: &Path) -> PathBuf {
+fn tree_of(path: &Path) -> Result<PathBuf, Failure> {
     if !path.is_dir() {
-        return path.to_owned();
+        return Ok(path.to_owned());
     }
     let yaml = path.join("image.yaml");
     let json = path.join("image.json");
-    if yaml.exists() && !json.exists() {
-        yaml
-    } else {
-        json
+    match (yaml.exists(), json.exists()) {
+        (true, true) => {
+            let (json, yaml) = (json.display(), yaml.display());
+            let text = format!("{json} and {yaml} are both there: name the one that is meant");
+            Err(Failure::Usage(text))
+        }
+        (true, false) => Ok(yaml),
+        (false, _) => Ok(json),
     }
 }
 

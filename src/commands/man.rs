@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, ValueHint};
 use clap_mangen::Man;
@@ -13,10 +13,10 @@ use crate::output::file::OutputFile;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
-    /// Print the page of this command instead of that of ia64save itself
-    pub command: Option<String>,
+    /// Print the page of this command instead of that of ia64save itself: info, simulate save
+    pub command: Vec<String>,
 
-    /// Write every page into this folder instead: ia64save.1, ia64save-info.1 ...
+    /// Write every page into this folder instead: ia64save.1, ia64save-info.1, ia64save-simulate-save.1 ...
     #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::DirPath)]
     pub all: Option<PathBuf>,
 }
@@ -25,45 +25,54 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut root = Cli::command();
     root.build();
-    let pages: Vec<_> = root
-        .get_subcommands()
-        .filter(|command| command.get_name() != "help")
-        .map(|command| (command.get_name().to_owned(), command.clone()))
-        .collect();
     if let Some(folder) = &args.all {
+        if folder.as_os_str() == "-" {
+            return Err(Failure::Usage("--all takes a folder".into()));
+        }
         fs::create_dir_all(folder).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
         })?;
-        let write = |name: &str, command: clap::Command| -> Result<(), Failure> {
-            let mut out = OutputFile::create(&folder.join(format!("{name}.1")), true)?;
-            out.write_all(&page(command)?)?;
-            Ok(out.commit()?)
-        };
-        for (name, command) in pages {
-            write(&format!("ia64save-{name}"), command)?;
-        }
-        write("ia64save", root)?;
+        write_all(folder, &root)?;
         return Ok(Outcome::Fine);
     }
-    let command = match &args.command {
-        None => root,
-        Some(name) => {
-            let found = pages.into_iter().find(|(own, _)| own == name);
-            found
-                .ok_or_else(|| Failure::Usage(format!("there is no command {name}")))?
-                .1
-        }
-    };
+    let mut command = &root;
+    for name in &args.command {
+        let found = with_pages(command).find(|own| own.get_name() == name);
+        let unknown = || Failure::Usage(format!("there is no command {}", args.command.join(" ")));
+        command = found.ok_or_else(unknown)?;
+    }
     io::stdout().write_all(&page(command)?)?;
     Ok(Outcome::Fine)
 }
 
-/// A command's page. A subcommand is called as `man` calls it, with a dash.
-fn page(command: clap::Command) -> io::Result<Vec<u8>> {
-    let name = command
-        .get_bin_name()
-        .unwrap_or(command.get_name())
-        .replace(' ', "-");
+/// Writes a command's page, and those of its subcommands, which it cites.
+fn write_all(folder: &Path, command: &clap::Command) -> Result<(), Failure> {
+    let mut out = OutputFile::create(&folder.join(format!("{}.1", name(command))), true)?;
+    out.write_all(&page(command)?)?;
+    out.commit()?;
+    with_pages(command).try_for_each(|command| write_all(folder, command))
+}
+
+/// The subcommands that have pages.
+fn with_pages(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
+    let all = command.get_subcommands();
+    all.filter(|command| command.get_name() != "help")
+}
+
+/// How a command is called as `man` calls it, with dashes.
+fn name(command: &clap::Command) -> String {
+    let name = command.get_bin_name().unwrap_or(command.get_name());
+    name.replace(' ', "-")
+}
+
+/// A command's page.
+fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
+    let name = name(command);
+    let mut command = command.clone();
+    if command.has_subcommands() {
+        // It has no page to be cited.
+        command = command.mut_subcommand("help", |help| help.hide(true));
+    }
     let mut bytes = Vec::new();
     Man::new(command)
         .title(name.to_uppercase())

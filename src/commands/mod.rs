@@ -1,11 +1,13 @@
 //! One file a command.
 
+mod account;
 pub mod batch;
 mod check;
 pub mod compare;
 pub mod completions;
 mod convert;
 pub mod corpus;
+mod count;
 pub mod decode;
 mod dump;
 pub mod edit;

@@ -199,3 +199,114 @@ fn a_table_holds_what_the_lines_hold() {
         2
     );
 }
+
+#[test]
+fn nothing_but_an_inventory_is_replaced() {
+    let folder = Folder::new();
+    let bytes = goldens()[0].bytes();
+    let image = folder.file("a.sav", &bytes);
+    let link = folder.path("link");
+    std::os::unix::fs::symlink("a.sav", &link).expect("a link");
+    let text = folder.file("precious.txt", b"precious\n");
+    for (out, resume) in [
+        (&image, false),
+        (&link, false),
+        (&image, true),
+        (&link, true),
+        (&text, false),
+    ] {
+        let args = ["batch", arg(&image), "-o", arg(out)];
+        let refused = run(args.into_iter().chain(resume.then_some("--resume")));
+        assert_eq!(refused.code, 2, "{refused:?}");
+        assert_eq!(refused.err.lines().count(), 1, "{refused:?}");
+        assert!(refused.err.contains("would be lost"), "{refused:?}");
+        assert!(fs::read(&image).expect("the image") == *bytes);
+        assert_eq!(fs::read(&text).expect("the file"), b"precious\n");
+    }
+    // Its own lines are, be it those of a run that was interrupted at its first.
+    let out = folder.path("out.jsonl");
+    for there in ["", "{\"schema\":\"ia64sa"] {
+        fs::write(&out, there).expect("a file");
+        for _ in 0..2 {
+            let done = run(["batch", arg(&image), "-o", arg(&out)]);
+            assert_eq!(done.code, 0, "{done:?}");
+            let text = fs::read_to_string(&out).expect("the lines");
+            assert_eq!(text.lines().count(), 1);
+        }
+    }
+}
+
+#[test]
+fn an_inventory_in_a_folder_of_images_is_none_of_them() {
+    let folder = Folder::new();
+    folder.file("a.sav", &goldens()[0].bytes());
+    let (images, out) = (folder.path(""), folder.path("inventory"));
+    let args = ["batch", "--all", arg(&images), "-o", arg(&out)];
+    assert_eq!(run(args).code, 0);
+    let text = fs::read_to_string(&out).expect("the lines");
+    assert_eq!(run(args).code, 2, "it would be read and written");
+    let on = run(args.into_iter().chain(["--resume"]));
+    assert_eq!(on.code, 0, "{on:?}");
+    assert_eq!(fs::read_to_string(&out).expect("the lines"), text);
+}
+
+#[test]
+fn a_path_that_leads_nowhere_does_not_stop_the_rest() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    fs::create_dir(folder.path("images")).expect("a folder");
+    folder.file("images/b.sav", &goldens()[0].bytes());
+    let locked = folder.path("images/a");
+    fs::create_dir(&locked).expect("a folder");
+    let allow = |mode| fs::set_permissions(&locked, fs::Permissions::from_mode(mode));
+    allow(0o000).expect("a mode");
+    // Not for root.
+    let is_locked = fs::read_dir(&locked).is_err();
+    let (none, images) = (folder.path("none.sav"), folder.path("images"));
+    let done = run(["batch", arg(&none), arg(&images)]);
+    allow(0o700).expect("a mode");
+    assert_eq!(done.code, 4, "{done:?}");
+    let rows = lines(&done.out);
+    assert_eq!(rows.len(), 2 + usize::from(is_locked), "{done:?}");
+    assert_eq!(rows["none.sav"]["verdict"], "unreadable");
+    let why = rows["none.sav"]["first_error"].as_str().expect("a reason");
+    assert!(why.contains("none.sav: "), "{why}");
+    assert_eq!(rows["b.sav"]["complete"], true);
+    if is_locked {
+        assert_eq!(rows["a"]["verdict"], "unreadable");
+    }
+    let names = |row: &Value| row.as_object().map(|row| row.keys().cloned().collect());
+    let names: Vec<Option<Vec<String>>> = rows.values().map(names).collect();
+    assert!(names.windows(2).all(|two| two[0] == two[1]));
+}
+
+#[test]
+fn what_makes_no_sense_is_usage() {
+    let folder = Folder::new();
+    let image = folder.file("a.sav", &goldens()[0].bytes());
+    let refused = run(["batch", arg(&image), "-"]);
+    assert_eq!((refused.code, &refused.out[..]), (2, ""), "{refused:?}");
+    let help = run(["batch", "--help"]).out;
+    for extension in [".image", ".dump", ".ia64", ".xz"] {
+        assert!(help.contains(extension), "{extension}: {help}");
+    }
+    #[cfg(feature = "parquet")]
+    {
+        let table = folder.path("t.parquet");
+        let refused = run(["batch", arg(&image), "--parquet", arg(&table)]);
+        assert_eq!((refused.code, &refused.out[..]), (2, ""), "{refused:?}");
+        let out = folder.path("out");
+        let over = [
+            "batch",
+            arg(&image),
+            "-o",
+            arg(&out),
+            "--parquet",
+            arg(&image),
+        ];
+        assert_eq!(run(over).code, 2);
+        assert!(fs::read(&image).expect("the image") == *goldens()[0].bytes());
+        assert!(!table.exists() && !out.exists());
+    }
+}

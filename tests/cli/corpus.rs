@@ -5,7 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::program::{Folder, arg, run};
+use super::program::{Folder, Run, arg, command, run};
 
 /// Exports small streams and reads the manifest.
 fn exported(folder: &Folder, args: &[&str]) -> BTreeMap<String, Value> {
@@ -128,4 +128,47 @@ fn a_folder_that_holds_something_is_left_alone() {
     ]);
     assert_eq!(none.code, 2, "{none:?}");
     assert_eq!(folder.names(), ["kept"]);
+}
+
+#[test]
+fn the_umask_says_who_may_read_the_folder() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let folder = Folder::new();
+    let export = |umask: &str, name: &str| {
+        let line = format!(
+            "umask {umask}; exec \"$PROGRAM\" corpus export --dialect xen-3.2 --page-size 64 {name}"
+        );
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &line]).current_dir(folder.path(""));
+        shell.env("PROGRAM", env!("CARGO_BIN_EXE_ia64save"));
+        Run::from(shell.output().expect("it starts"))
+    };
+    let mode = |name: &str| {
+        let metadata = fs::metadata(folder.path(name)).expect("a folder");
+        metadata.permissions().mode() & 0o777
+    };
+    for (umask, name, expected) in [("077", "own", 0o700), ("002", "ours", 0o775)] {
+        let done = export(umask, name);
+        assert_eq!((done.code, mode(name)), (0, expected), "{done:?}");
+    }
+    // One that was there keeps what it had.
+    fs::create_dir(folder.path("there")).expect("a folder");
+    let strict = fs::Permissions::from_mode(0o750);
+    fs::set_permissions(folder.path("there"), strict).expect("a mode");
+    assert_eq!((export("022", "there").code, mode("there")), (0, 0o750));
+}
+
+#[test]
+fn a_folder_that_cannot_be_replaced_is_named() {
+    let folder = Folder::new();
+    let mut export = command(["corpus", "export", "--dialect", "xen-3.2", "."]);
+    let refused = export.current_dir(folder.path("")).output();
+    let refused = Run::from(refused.expect("it starts"));
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(
+        refused.err.starts_with("ia64save: error: .: "),
+        "{refused:?}"
+    );
+    assert!(folder.names().is_empty(), "nothing is left");
 }

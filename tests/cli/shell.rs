@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use super::program::{Folder, arg, run};
+use super::program::{Folder, Run, arg, command, run};
 
 /// The commands that `ia64save -h` lists.
 fn commands() -> Vec<String> {
@@ -61,5 +61,43 @@ fn every_command_has_a_page() {
         assert!(page.contains(&title), "{command}: {page}");
         assert_eq!(run(["man", &command]).out, page);
     }
-    assert_eq!(run(["man", "nothing"]).code, 2);
+    let save = fs::read_to_string(pages.join("ia64save-simulate-save.1")).expect("a page");
+    assert!(save.contains(".TH IA64SAVE-SIMULATE-SAVE 1"), "{save}");
+    assert_eq!(run(["man", "simulate", "save"]).out, save);
+    for no in [&["man", "nothing"][..], &["man", "simulate", "nothing"]] {
+        assert_eq!(run(no).code, 2, "{no:?}");
+    }
+}
+
+#[test]
+fn every_page_that_a_page_cites_is_there() {
+    let folder = Folder::new();
+    assert_eq!(run(["man", "--all", arg(&folder.path(""))]).code, 0);
+    let names = folder.names();
+    let mut cited = 0;
+    for name in &names {
+        let page = fs::read_to_string(folder.path(name)).expect("a page");
+        let page = page.replace('\\', "");
+        for word in page.split_whitespace() {
+            if let Some(other) = word.strip_suffix("(1)") {
+                assert!(names.contains(&format!("{other}.1")), "{name}: {other}");
+                cited += 1;
+            }
+        }
+    }
+    assert_eq!(cited, names.len() - 1, "but for the first, one cites each");
+}
+
+#[test]
+fn pages_need_a_folder() {
+    let folder = Folder::new();
+    let mut man = command(["man", "--all", "-"]);
+    let refused: Run = man
+        .current_dir(folder.path(""))
+        .output()
+        .expect("it starts")
+        .into();
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("takes a folder"), "{refused:?}");
+    assert!(folder.names().is_empty());
 }

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use ia64save_codec::{Dialect, Guest};
-use ia64save_corpus::{goldens, hostile};
+use ia64save_corpus::{golden, goldens, hostile};
 use serde_json::Value;
 
 use super::program::{Folder, Run, arg, command, run};
@@ -24,6 +24,7 @@ fn a_restore_leaves_what_the_original_left() {
         let image = folder.file("image.sav", &golden.bytes());
         let run = run(["simulate", "restore", arg(&image), "--output", "json"]);
         assert_eq!(run.code, 0, "{name}: {}", run.err);
+        assert_eq!(schema(&run), "ia64save/simulate-restore/1");
         let json = run.json();
         let truth = std::fs::read(truths.join(format!("{name}.restore.json"))).expect("a truth");
         let truth: Value = serde_json::from_slice(&truth).expect("JSON");
@@ -69,6 +70,7 @@ fn every_dialect_is_saved_checked_restored_and_saved_again() {
             }
             assert_eq!(saved.code, 0, "{what}: {}", saved.err);
             assert_eq!(saved.json()["dialect"], dialect.name(), "{what}");
+            assert_eq!(schema(&saved), "ia64save/simulate-save/1", "{what}");
             // Where two dialects look alike the reader has to be told.
             let read_as = ["--dialect", dialect.name()];
             let check = ["check", "--strict", arg(&first)]
@@ -108,6 +110,92 @@ fn a_hostile_image_leaves_no_domain() {
         if case.is_truncated() {
             assert_ne!(run.code, 0, "{}", case.name);
         }
+    }
+}
+
+/// The schema of a document, which begins with it.
+fn schema(run: &Run) -> String {
+    let json = run.json();
+    let first = json.as_object().and_then(|json| json.iter().next());
+    let (key, value) = first.expect("a document");
+    assert_eq!(key, "schema");
+    value.as_str().expect("a name").to_owned()
+}
+
+/// Runs what writes an image to standard output; the image, and what else was said.
+fn piped(args: &[&str]) -> (Vec<u8>, String) {
+    let output = command(args).output().expect("it starts");
+    let said = String::from_utf8(output.stderr).expect("UTF-8");
+    assert!(output.status.success(), "{args:?}: {said}");
+    (output.stdout, said)
+}
+
+#[test]
+fn an_image_on_standard_output_is_alone_there() {
+    let folder = Folder::new();
+    let bytes = golden("real340-pv-2vcpu").bytes();
+    let image = folder.file("image.sav", &bytes);
+    let again = folder.path("again.sav");
+    let resaved = run(["simulate", "restore", arg(&image), "--resave", arg(&again)]);
+    assert_eq!(resaved.code, 0, "{resaved:?}");
+    let expected = std::fs::read(&again).expect("an image");
+    let restore = ["simulate", "restore", arg(&image), "--resave", "-"];
+    let (out, said) = piped(&restore);
+    assert!(out == expected);
+    assert!(said.contains("domain        restored, paused"), "{said}");
+    let (out, said) = piped(&[&restore[..], &["--output", "json"]].concat());
+    assert!(out == expected);
+    let json: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(json["resaved_bytes"], expected.len());
+
+    let save = ["simulate", "save", "--memory", "1MiB", "-o"];
+    let made = run(save.into_iter().chain([arg(&again)]));
+    assert_eq!(made.code, 0, "{made:?}");
+    assert!(made.out.contains(" in 1 pass\n"), "{made:?}");
+    let expected = std::fs::read(&again).expect("an image");
+    let (out, said) = piped(&[&save[..], &["-", "--output", "json"]].concat());
+    assert!(out == expected);
+    let json: Value = serde_json::from_str(&said).expect("JSON");
+    assert_eq!(json["bytes"], expected.len());
+}
+
+#[test]
+fn an_error_in_a_container_is_where_check_says_it_is() {
+    let folder = Folder::new();
+    let bytes = golden("real340-pv-2vcpu").bytes();
+    let bare = folder.file("bare.sav", &bytes);
+    let config = folder.file("config", b"(domain (name x))");
+    for kind in ["xend", "xl"] {
+        let path = folder.path("boxed.sav");
+        let args = ["convert", "--envelope", kind, "--config", arg(&config)];
+        let done = run(args.into_iter().chain([arg(&bare), "-o", arg(&path)]));
+        assert_eq!(done.code, 0, "{done:?}");
+        // What is compared is the stream, whatever is around it.
+        let whole = run(["simulate", "restore", arg(&path)]);
+        assert!(
+            whole
+                .out
+                .contains("  read          4 257 241 of 4 257 241 bytes\n"),
+            "{whole:?}"
+        );
+        let json = run(["simulate", "restore", arg(&path), "--output", "json"]).json();
+        let boxed = std::fs::read(&path).expect("an image");
+        let head = json["stream_offset"].as_u64().expect("an offset");
+        assert_eq!(json["stream_size"], bytes.len());
+        assert_eq!(head, (boxed.len() - bytes.len()) as u64);
+
+        std::fs::write(&path, &boxed[..4_200_000]).expect("a file");
+        let check = run(["check", "--output", "json", arg(&path)]).json();
+        let mut found = check["findings"].as_array().expect("findings").iter();
+        let error = found.rfind(|found| found["severity"] == "error");
+        let restored = run(["simulate", "restore", arg(&path), "--output", "json"]);
+        assert_eq!(restored.code, 1, "{restored:?}");
+        let json = restored.json();
+        assert_eq!(
+            json["errors"][0]["offset"],
+            error.expect("an error")["offset"]
+        );
+        assert_eq!(json["errors"][0]["offset"], 4_200_000);
     }
 }
 
@@ -193,6 +281,14 @@ fn a_domain_moves_between_two_processes_in_either_protocol() {
                 (&"target".into(), &"runs".into())
             );
             assert_eq!(json[0]["bytes"], json[1]["consumed"]);
+            for end in 0..2 {
+                let first = json[end].as_object().and_then(|json| json.iter().next());
+                let (key, value) = first.expect("a document");
+                assert_eq!(
+                    (&key[..], value),
+                    ("schema", &"ia64save/simulate-migrate/1".into())
+                );
+            }
         }
     }
 }
@@ -315,6 +411,7 @@ fn the_user_is_told_what_makes_no_domain() {
             &["--vcpus", "2", "--offline", "5"][..],
             "there are vcpus 0 to 1",
         ),
+        (&["--offline", "5"], "there is vcpu 0 alone"),
         (&["--offline", "0"], "vcpu 0 is always up"),
         (&["--memory", "16KiB"], "64.0 KiB at least"),
         (

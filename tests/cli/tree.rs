@@ -5,8 +5,9 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 use ia64save_codec::envelope::xend_header;
 use ia64save_corpus::{golden, goldens, hostile};
+use serde_json::Value;
 
-use super::program::{Folder, arg, run, run_with};
+use super::program::{Folder, Run, arg, command, run, run_with};
 
 #[test]
 fn goldens_come_back_byte_for_byte() {
@@ -185,4 +186,120 @@ fn an_edit_that_makes_no_sense_is_refused() {
     let cut = folder.file("cut.sav", &bytes[..bytes.len() - 1]);
     let done = run(["edit", arg(&cut), "--in-place", "p2m_size=7"]);
     assert_eq!(done.code, 0, "{done:?}");
+}
+
+#[test]
+fn a_tree_needs_a_folder() {
+    let folder = Folder::new();
+    let image = folder.file("in.sav", &golden("real340-pv-2vcpu").bytes());
+    let mut decode = command(["decode", arg(&image), "-o", "-"]);
+    let refused = decode.current_dir(folder.path("")).output();
+    let refused = Run::from(refused.expect("it starts"));
+    assert_eq!(refused.code, 2, "{refused:?}");
+    assert!(refused.err.contains("-o takes a folder"), "{refused:?}");
+    assert_eq!(folder.names(), ["in.sav"]);
+}
+
+#[test]
+fn of_two_trees_none_is_taken() {
+    let folder = Folder::new();
+    let image = folder.file("in.sav", &golden("real340-pv-2vcpu").bytes());
+    let (apart, out) = (folder.path("apart"), folder.path("out.sav"));
+    let decode = ["decode", arg(&image), "-o", arg(&apart)];
+    assert_eq!(run(decode).code, 0);
+    assert_eq!(run(decode.into_iter().chain(["--yaml"])).code, 0);
+    let refused = run(["encode", arg(&apart), "-o", arg(&out)]);
+    assert_eq!(refused.code, 2, "{refused:?}");
+    for name in ["image.json", "image.yaml"] {
+        assert!(refused.err.contains(name), "{refused:?}");
+        let named = run(["encode", arg(&apart.join(name)), "-o", arg(&out)]);
+        assert_eq!(named.code, 0, "{named:?}");
+    }
+}
+
+#[test]
+fn scripts_are_told_what_was_written() {
+    let folder = Folder::new();
+    let bytes = golden("real340-pv-2vcpu").bytes();
+    let image = folder.file("in.sav", &bytes);
+    let (tree, out) = (folder.path("t.json"), folder.path("out.sav"));
+    let json = ["--output", "json"];
+    let decode = ["decode", arg(&image), "-o", arg(&tree)];
+    let done = run(decode.into_iter().chain(json)).json();
+    assert_eq!(done["schema"], "ia64save/decode/1");
+    assert_eq!(done["tree"], arg(&tree));
+    assert_eq!(done["pages"], arg(&folder.path("t.pages.bin")));
+    assert_eq!(
+        (&done["behind"], &done["num_records"]),
+        (&Value::Null, &253.into())
+    );
+    let encode = ["encode", arg(&tree), "-o", arg(&out)];
+    let done = run(encode.into_iter().chain(json)).json();
+    assert_eq!(done["schema"], "ia64save/encode/1");
+    assert_eq!(
+        (&done["file"], &done["written"]),
+        (&arg(&out).into(), &bytes.len().into())
+    );
+    // The image goes to standard output, what is said of it does not.
+    let stdout = command(["encode", arg(&tree), "-o", "-"].into_iter().chain(json)).output();
+    let stdout = stdout.expect("it starts");
+    assert!(stdout.stdout == *bytes);
+    let said: Value = serde_json::from_slice(&stdout.stderr).expect("JSON");
+    assert_eq!(said["written"], bytes.len());
+    let edit = [
+        "edit",
+        arg(&image),
+        "-o",
+        arg(&out),
+        "p2m_size=0x200",
+        "vcpu[0].regs.ip=16",
+    ];
+    let done = run(edit.into_iter().chain(["--force"]).chain(json)).json();
+    assert_eq!(done["schema"], "ia64save/edit/1");
+    let edits = serde_json::json!([
+        { "path": "p2m_size", "offset": 0, "size": 8, "was": 256, "is": 512 },
+        { "path": "vcpu[0].regs.ip", "offset": 4_164_137, "size": 8, "was": "0x12380", "is": "0x10" },
+    ]);
+    assert_eq!(done["edits"], edits);
+}
+
+#[test]
+fn an_edit_says_what_was_and_what_is() {
+    let folder = Folder::new();
+    let image = folder.file("in.sav", &golden("real340-pv-2vcpu").bytes());
+    let edit = [
+        "edit",
+        arg(&image),
+        "-o",
+        "/dev/null",
+        "--force",
+        "p2m_size=300",
+    ];
+    let done = run(edit
+        .into_iter()
+        .chain(["vcpu[0].regs.rr=0x39,0,0,0,0,0,0,0"]));
+    assert_eq!(done.code, 0, "{done:?}");
+    assert!(
+        done.out.contains("p2m_size at byte 0: 256 -> 300\n"),
+        "{done:?}"
+    );
+    let rr =
+        ": 38 31 12 00 00 00 00 00 … -> 00 00 00 00 00 00 00 00 … (64 bytes, from its byte 8 on)\n";
+    assert!(done.out.contains(rr), "{done:?}");
+}
+
+#[test]
+fn an_edit_replaces_no_file_that_is_to_stay() {
+    let folder = Folder::new();
+    let image = folder.file("in.sav", &golden("real340-pv-2vcpu").bytes());
+    let out = folder.file("out.sav", b"precious");
+    let edit = ["edit", arg(&image), "--no-clobber", "start_info.flags=1"];
+    let refused = run(edit.into_iter().chain(["-o", arg(&out)]));
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert_eq!(fs::read(&out).expect("the file"), b"precious");
+    assert_eq!(run(edit.into_iter().chain(["--in-place"])).code, 2);
+    assert_eq!(
+        run(edit.into_iter().chain(["-o", arg(&folder.path("new"))])).code,
+        0
+    );
 }

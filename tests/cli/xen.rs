@@ -64,3 +64,14 @@ fn what_makes_no_sense_is_usage() {
         assert_eq!(run(args).code, 2, "{args:?}");
     }
 }
+
+#[test]
+fn both_ways_to_migrate_wait_under_one_name() {
+    for command in ["simulate", "xen"] {
+        let help = run([command, "migrate", "--help"]).out;
+        assert!(help.contains("--wait <SECONDS>"), "{help}");
+        assert!(!help.contains("--patience"), "{help}");
+    }
+    let help = run(["xen", "migrate", "--help"]).out;
+    assert!(help.contains("--suspend-wait <SECONDS>"), "{help}");
+}

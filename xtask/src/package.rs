@@ -23,10 +23,13 @@ const SHELLS: [(&str, &str); 3] = [
     ("fish", "ia64save.fish"),
 ];
 /// What the Debian package must have in it.
-const CONTENTS: [&str; 8] = [
+const CONTENTS: [&str; 11] = [
     "usr/bin/ia64save",
     "usr/share/man/man1/ia64save.1.gz",
     "usr/share/man/man1/ia64save-check.1.gz",
+    "usr/share/man/man1/ia64save-corpus-export.1.gz",
+    "usr/share/man/man1/ia64save-simulate-save.1.gz",
+    "usr/share/man/man1/ia64save-xen-list.1.gz",
     "usr/share/bash-completion/completions/ia64save",
     "usr/share/zsh/vendor-completions/_ia64save",
     "usr/share/fish/vendor_completions.d/ia64save.fish",

@@ -14,7 +14,8 @@ use crate::grammar::Part;
 pub struct TransferError {
     /// The part of the stream that was at hand.
     pub part: Part,
-    /// Where in the stream that was, bytes from its start.
+    /// Where in the stream that was, bytes from its start; for a restore that was told where in a file the
+    /// stream begins ([`starting_at`](super::Restore::starting_at)), from the start of the file.
     pub offset: u64,
     /// What went wrong.
     pub cause: Cause,

@@ -241,3 +241,25 @@ fn a_target_that_does_not_fit_is_refused() {
         assert!(matches!(feed(old), Cause::OtherDialect { .. }), "{dialect}");
     }
 }
+
+#[test]
+fn an_error_says_where_in_the_file_it_is() {
+    let image = generate(&Params::new(Dialect::D11, Guest::Pv));
+    let cut = &image.bytes[..image.bytes.len() - 10];
+    let fail = |begin: Option<u64>| {
+        let mut fake = Fake::new(Dialect::D11, Guest::Pv, image.page_size, &[0]);
+        let mut restore = Restore::new(&mut fake, Options::default());
+        if let Some(begin) = begin {
+            restore = restore.starting_at(begin);
+        }
+        let error = restore.feed(cut, true).unwrap_err();
+        let consumed = restore.restored().consumed;
+        let Cause::Stream(cause) = error.cause else {
+            panic!("{error}")
+        };
+        (error.offset, cause.offset, consumed)
+    };
+    let (part, end, consumed) = fail(None);
+    assert_eq!(end, cut.len() as u64);
+    assert_eq!(fail(Some(4711)), (part + 4711, end + 4711, consumed));
+}

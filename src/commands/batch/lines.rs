@@ -5,11 +5,16 @@
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde_json::Value;
+
+use crate::exit::Failure;
+
+/// How every line begins.
+const BEGIN: &str = "{\"schema\":\"ia64save/batch/1\",";
 
 /// Where the lines go.
 pub struct Lines {
@@ -20,8 +25,9 @@ pub struct Lines {
 }
 
 impl Lines {
-    /// Starts a file of lines, or goes on with it; `-` is standard output.
-    pub fn open(path: &Path, resume: bool) -> io::Result<Lines> {
+    /// Starts a file of lines, or goes on with it; `-` is standard output. Only lines of this command
+    /// are replaced by others.
+    pub fn open(path: &Path, resume: bool) -> Result<Lines, Failure> {
         let name = path.display().to_string();
         if path.as_os_str() == "-" {
             return Ok(Lines {
@@ -31,19 +37,28 @@ impl Lines {
                 had: HashSet::new(),
             });
         }
-        let opened = || {
-            let mut file = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(!resume)
-                .mode(0o600)
-                .open(path)?;
-            let had = had(&mut file)?;
-            Ok((file, had))
-        };
-        let (file, had) = opened()
-            .map_err(|error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}")))?;
+        let named = |error: io::Error| io::Error::new(error.kind(), format!("{name}: {error}"));
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            // Not before it is known what would be lost.
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(named)?;
+        // A pipe or a device keeps nothing, and may have nothing to be read.
+        let keeps = file.metadata().map_err(named)?.is_file();
+        let mut had = HashSet::new();
+        if keeps && resume {
+            had = self::had(&mut file).map_err(named)?;
+        } else if keeps {
+            if !holds_lines(&mut file).map_err(named)? {
+                let text = format!("{name} is no inventory of batch, and would be lost");
+                return Err(Failure::Usage(text));
+            }
+            file.set_len(0).map_err(named)?;
+        }
         Ok(Lines {
             out: Box::new(file.try_clone()?),
             file: Some(file),
@@ -85,6 +100,16 @@ impl Lines {
     }
 }
 
+/// Whether a file holds lines of this command, be it only the beginning of one, or nothing at all.
+fn holds_lines(file: &mut File) -> io::Result<bool> {
+    let mut first = Vec::new();
+    Read::by_ref(file)
+        .take(BEGIN.len() as u64)
+        .read_to_end(&mut first)?;
+    file.rewind()?;
+    Ok(BEGIN.as_bytes().starts_with(&first))
+}
+
 /// The names in the lines that are whole; what is behind them is taken off.
 fn had(file: &mut File) -> io::Result<HashSet<String>> {
     let mut names = HashSet::new();
@@ -114,10 +139,8 @@ fn had(file: &mut File) -> io::Result<HashSet<String>> {
         whole += count as u64;
     }
     drop(reader);
-    if file.metadata()?.is_file() {
-        file.set_len(whole)?;
-        file.seek(SeekFrom::Start(whole))?;
-    }
+    file.set_len(whole)?;
+    file.seek(SeekFrom::Start(whole))?;
     Ok(names)
 }
 
@@ -160,8 +183,27 @@ mod tests {
         let path = folder.path().join("out.jsonl");
         for other in ["precious\n", "{\"file\": \"a\"}\n"] {
             fs::write(&path, other).unwrap();
-            assert!(Lines::open(&path, true).is_err());
-            assert_eq!(fs::read_to_string(&path).unwrap(), other);
+            for resume in [false, true] {
+                assert!(Lines::open(&path, resume).is_err());
+                assert_eq!(fs::read_to_string(&path).unwrap(), other);
+            }
+        }
+    }
+
+    #[test]
+    fn lines_give_place_to_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let line = format!("{}\n", row("a"));
+        assert!(line.starts_with(BEGIN), "{line}");
+        for there in ["", &line[..20], &line, &[&line[..], &line].concat()] {
+            fs::write(&path, there).unwrap();
+            let mut lines = Lines::open(&path, false).unwrap();
+            assert!(lines.names().is_empty());
+            lines.write(&row("b")).unwrap();
+            lines.finish().unwrap();
+            let whole = fs::read_to_string(&path).unwrap();
+            assert_eq!(whole, format!("{}\n", row("b")));
         }
     }
 }

@@ -1,58 +1,96 @@
 //! Which files there are to be looked at.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What images are usually called, once .zst, .gz and .xz are taken off.
-const EXTENSIONS: [&str; 8] = ["sav", "save", "chk", "img", "image", "bin", "dump", "ia64"];
+pub const EXTENSIONS: [&str; 8] = ["sav", "save", "chk", "img", "image", "bin", "dump", "ia64"];
 /// What packed files are called.
-const PACKED: [&str; 3] = ["zst", "gz", "xz"];
+pub const PACKED: [&str; 3] = ["zst", "gz", "xz"];
 
-/// A file to be looked at.
+/// What tells a file from all others, whatever it is called: its device and inode.
+pub type Identity = (u64, u64);
+
+/// That of the file that `path` leads to, if there is one.
+pub fn identity(path: &Path) -> Option<Identity> {
+    let metadata = fs::metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
+/// A file to be looked at, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
     pub path: PathBuf,
     pub size: u64,
+    /// Why nothing can be looked at there.
+    pub error: Option<String>,
+    /// `None` where there is no file.
+    pub identity: Option<Identity>,
+}
+
+impl File {
+    fn new(path: &Path, metadata: io::Result<Metadata>) -> File {
+        match metadata {
+            Ok(metadata) => File {
+                path: path.to_owned(),
+                size: metadata.len(),
+                error: None,
+                identity: Some((metadata.dev(), metadata.ino())),
+            },
+            Err(error) => File::unreadable(path, &error),
+        }
+    }
+
+    fn unreadable(path: &Path, error: &io::Error) -> File {
+        File {
+            path: path.to_owned(),
+            size: 0,
+            error: Some(format!("{}: {error}", path.display())),
+            identity: None,
+        }
+    }
 }
 
 /// The files named, and those in the folders named, each folder sorted; links to folders are not
-/// followed, so that none is walked twice.
-pub fn files(paths: &[PathBuf], all: bool) -> io::Result<Vec<File>> {
+/// followed, so that none is walked twice. What cannot be looked at is one of them, so that it has its
+/// line too.
+pub fn files(paths: &[PathBuf], all: bool) -> Vec<File> {
     let mut files = Vec::new();
     for path in paths {
-        let metadata = fs::metadata(path).map_err(|error| named(path, &error))?;
-        if metadata.is_dir() {
-            walk(path, all, &mut files)?;
-        } else {
-            files.push(File {
-                path: path.clone(),
-                size: metadata.len(),
-            });
+        match fs::metadata(path) {
+            Ok(metadata) if metadata.is_dir() => walk(path, all, &mut files),
+            metadata => files.push(File::new(path, metadata)),
         }
     }
-    Ok(files)
+    files
 }
 
-fn walk(folder: &Path, all: bool, files: &mut Vec<File>) -> io::Result<()> {
-    let entries = fs::read_dir(folder).map_err(|error| named(folder, &error))?;
-    let mut entries: Vec<_> = entries
-        .collect::<io::Result<_>>()
-        .map_err(|error| named(folder, &error))?;
-    entries.sort_by_key(fs::DirEntry::file_name);
-    for entry in entries {
-        let path = entry.path();
-        let Ok(kind) = entry.file_type() else {
-            continue;
-        };
-        if kind.is_dir() {
-            walk(&path, all, files)?;
-        } else if (kind.is_file() || path.is_file()) && (all || looks_like_one(&path)) {
-            let size = fs::metadata(&path).map_or(0, |metadata| metadata.len());
-            files.push(File { path, size });
+fn walk(folder: &Path, all: bool, files: &mut Vec<File>) {
+    let mut entries = Vec::new();
+    let read = fs::read_dir(folder).and_then(|all| {
+        for entry in all {
+            let entry = entry?;
+            entries.push((entry.path(), entry.file_type()));
+        }
+        Ok(())
+    });
+    if let Err(error) = read {
+        files.push(File::unreadable(folder, &error));
+    }
+    entries.sort_by(|a, b| a.0.cmp(&b.0));
+    for (path, kind) in entries {
+        match kind {
+            Ok(kind) if kind.is_dir() => walk(&path, all, files),
+            Ok(kind) if !(kind.is_file() || path.is_file()) => {}
+            Ok(_) if all || looks_like_one(&path) => {
+                files.push(File::new(&path, fs::metadata(&path)));
+            }
+            Ok(_) => {}
+            Err(error) => files.push(File::unreadable(&path, &error)),
         }
     }
-    Ok(())
 }
 
 /// Whether a file is called as images are: by extension, or without one, as xend called them.
@@ -74,10 +112,6 @@ fn looks_like_one(path: &Path) -> bool {
 /// How a file is called in a line.
 pub fn name(path: &Path) -> String {
     path.display().to_string()
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]
@@ -110,11 +144,42 @@ mod tests {
             fs::write(path(name), b"123").unwrap();
         }
         std::os::unix::fs::symlink(folder.path(), path("b/loop")).unwrap();
-        let found = files(&[folder.path().to_owned()], false).unwrap();
+        let found = files(&[folder.path().to_owned()], false);
         let found: Vec<_> = found.iter().map(|file| file.path.clone()).collect();
         assert_eq!(found, [path("a.sav"), path("b/x.sav"), path("c.sav")]);
-        assert_eq!(files(&[path("a.txt")], false).unwrap()[0].size, 3);
-        assert_eq!(files(&[folder.path().to_owned()], true).unwrap().len(), 4);
-        assert!(files(&[path("none")], false).is_err());
+        assert_eq!(files(&[path("a.txt")], false)[0].size, 3);
+        assert_eq!(files(&[folder.path().to_owned()], true).len(), 4);
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_listed_and_the_rest_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.sav"), b"123").unwrap();
+        let found = files(&[path("none"), path("a.sav")], false);
+        assert!(found[0].error.as_ref().unwrap().contains("none: "));
+        assert_eq!((&found[1].path, found[1].size), (&path("a.sav"), 3));
+        // No folder can be read where there is none, whoever asks.
+        let mut found = Vec::new();
+        walk(&path("a.sav"), false, &mut found);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].error.is_some(), "{found:?}");
+    }
+
+    #[test]
+    fn a_file_is_known_by_every_name_it_has() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        fs::write(path("a.sav"), b"123").unwrap();
+        fs::write(path("b.sav"), b"123").unwrap();
+        fs::hard_link(path("a.sav"), path("hard")).unwrap();
+        std::os::unix::fs::symlink("a.sav", path("soft")).unwrap();
+        let file = &files(&[path("a.sav")], false)[0];
+        assert!(file.identity.is_some());
+        for name in ["a.sav", "hard", "soft"] {
+            assert_eq!(identity(&path(name)), file.identity, "{name}");
+        }
+        assert_ne!(identity(&path("b.sav")), file.identity);
+        assert_eq!(identity(&path("none")), None);
     }
 }

@@ -16,7 +16,7 @@ mod table;
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -57,9 +57,7 @@ pub struct Args {
     #[arg(long)]
     pub digest: bool,
 
-    /// Look at files of every name in folders, not only at .sav, .save, .chk, .img, .bin and those without an
-    /// extension, packed or not
-    #[arg(long)]
+    #[arg(long, help = all_help())]
     pub all: bool,
 
     #[command(flatten)]
@@ -69,12 +67,19 @@ pub struct Args {
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let to_stdout = args.out.as_os_str() == "-";
+    let usage = |text: &str| Err(Failure::Usage(text.into()));
     if args.resume && to_stdout {
-        return Err(Failure::Usage(
-            "--resume goes on with a file: give -o".into(),
-        ));
+        return usage("--resume goes on with a file: give -o");
     }
-    let files = list::files(&args.paths, args.all)?;
+    if args.paths.iter().any(|path| path.as_os_str() == "-") {
+        return usage("-: batch looks at files and folders, not at standard input");
+    }
+    #[cfg(feature = "parquet")]
+    if args.parquet.is_some() && to_stdout {
+        return usage("--parquet is made of the lines in OUT: give -o");
+    }
+    let mut files = list::files(&args.paths, args.all);
+    keep_inputs(args, &mut files)?;
     let mut lines = Lines::open(&args.out, args.resume)?;
     let had = lines.names().clone();
     let todo: Vec<_> = files
@@ -96,7 +101,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             let (send, next, todo, progress) = (send.clone(), &next, &todo, &progress);
             scope.spawn(move || {
                 while let Some(file) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let row = row::of(&file.path, &args.reading, args.digest);
+                    let row = row::of(file, &args.reading, args.digest);
                     progress.counter().add(file.size);
                     if send.send(row).is_err() {
                         return;
@@ -118,10 +123,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     lines.finish()?;
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
-        if to_stdout {
-            let text = "--parquet is made of the lines in OUT: give -o";
-            return Err(Failure::Usage(text.into()));
-        }
         table::write(&args.out, path)?;
     }
     if !to_stdout {
@@ -129,6 +130,47 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         writeln!(style::stderr(), "{}", Painted(DIM, text))?;
     }
     Ok(tally.outcome)
+}
+
+/// What `--all` adds to.
+fn all_help() -> String {
+    format!(
+        "Look at files of every name in folders, not only at .{} and those without an extension, packed (.{}) or not",
+        list::EXTENSIONS.join(", ."),
+        list::PACKED.join(", .")
+    )
+}
+
+/// Sees to it that nothing is written over one of the images. An inventory that is gone on with may have
+/// been found in a folder: it is none of them.
+fn keep_inputs(args: &Args, files: &mut Vec<list::File>) -> Result<(), Failure> {
+    let over = |out: &Path| {
+        let text = format!("{}: it is read here, and would be lost", out.display());
+        Err(Failure::Usage(text))
+    };
+    let among = |files: &[list::File], there: list::Identity| {
+        files.iter().any(|file| file.identity == Some(there))
+    };
+    let out = list::identity(&args.out).filter(|_| args.out.as_os_str() != "-");
+    #[cfg(feature = "parquet")]
+    if let Some(path) = &args.parquet {
+        let table = list::identity(path);
+        let same = path == &args.out || table.is_some() && table == out;
+        if same || table.is_some_and(|table| among(files, table)) {
+            return over(path);
+        }
+    }
+    let Some(out) = out else {
+        return Ok(());
+    };
+    if args.resume {
+        let named = |file: &list::File| args.paths.contains(&file.path);
+        files.retain(|file| named(file) || file.identity != Some(out));
+    }
+    if among(files, out) {
+        return over(&args.out);
+    }
+    Ok(())
 }
 
 /// How it went.

@@ -1,13 +1,11 @@
 //! What a line says of an image. Every line has every column, in this order.
 
-use std::path::Path;
-
 use ia64save_codec::check::{self, CheckOptions};
 use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Dialect, Guest, Severity};
 use serde_json::{Map, Value, json};
 
-use super::list;
+use super::list::{self, File};
 use crate::args::Reading;
 use crate::exit::Failure;
 use crate::load::{Loaded, Wanted};
@@ -59,7 +57,7 @@ pub const COLUMNS: [(&str, Kind); 31] = [
 ];
 
 /// The line of one file, whatever is in it.
-pub fn of(path: &Path, reading: &Reading, digest: bool) -> Value {
+pub fn of(file: &File, reading: &Reading, digest: bool) -> Value {
     let wanted = Wanted {
         zero: digest,
         digest,
@@ -70,25 +68,35 @@ pub fn of(path: &Path, reading: &Reading, digest: bool) -> Value {
         .map(|(name, _)| ((*name).to_owned(), Value::Null))
         .collect();
     map["schema"] = json!("ia64save/batch/1");
-    map["file"] = json!(list::name(path));
-    let opened = Loaded::open(path, reading, wanted).and_then(|loaded| {
+    map["file"] = json!(list::name(&file.path));
+    if let Some(error) = &file.error {
+        unreadable(&mut map, "unreadable", error);
+        return Value::Object(map);
+    }
+    let opened = Loaded::open(&file.path, reading, wanted).and_then(|loaded| {
         image(&loaded, &mut map);
         loaded.verify()
     });
     if let Err(failure) = opened {
-        map["verdict"] = json!(match failure {
+        let verdict = match failure {
             Failure::Foreign(..) => "foreign",
             Failure::Invalid(..) => "invalid",
             _ => "unreadable",
-        });
-        map["complete"] = json!(false);
+        };
+        unreadable(&mut map, verdict, &failure.to_string());
         if let Failure::Invalid(_, error) = &failure {
             map["errors"] = json!(1);
             map["codes"] = json!([error.code.name()]);
         }
-        map["first_error"] = json!(failure.to_string());
     }
     Value::Object(map)
+}
+
+/// What is said of a file of which nothing is known.
+fn unreadable(map: &mut Map<String, Value>, verdict: &str, why: &str) {
+    map["verdict"] = json!(verdict);
+    map["complete"] = json!(false);
+    map["first_error"] = json!(why);
 }
 
 fn image(loaded: &Loaded, map: &mut Map<String, Value>) {

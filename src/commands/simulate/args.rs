@@ -194,9 +194,9 @@ pub struct Migrate {
     #[arg(long, value_name = "PROTOCOL", default_value = "acknowledged")]
     pub protocol: ProtocolName,
 
-    /// Seconds to wait for the other end
+    /// Seconds to wait for the other end, as in xen migrate
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
-    pub patience: u64,
+    pub wait: u64,
 
     /// Suspend the domain first, instead of sending it while it runs
     #[arg(long)]

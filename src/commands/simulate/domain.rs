@@ -11,6 +11,7 @@ use ia64save_sim::link::{Link, Receiver};
 use ia64save_sim::{DomId, Host};
 
 use super::args::{Domain, PolicyName, Transfer};
+use crate::commands::count::counted;
 use crate::exit::Failure;
 use crate::output::size::human;
 
@@ -37,10 +38,11 @@ impl Made {
         let host = Host::of(domain.dialect);
         let page_size = host.machine().page_size as u64;
         if let Some(vcpu) = domain.offline.iter().find(|vcpu| **vcpu >= domain.vcpus) {
-            let text = format!(
-                "--offline {vcpu}: there are vcpus 0 to {}",
-                domain.vcpus - 1
-            );
+            let there = match domain.vcpus - 1 {
+                0 => String::from("there is vcpu 0 alone"),
+                last => format!("there are vcpus 0 to {last}"),
+            };
+            let text = format!("--offline {vcpu}: {there}");
             return Err(Failure::Usage(text));
         }
         if domain.offline.contains(&0) {
@@ -67,7 +69,8 @@ impl Made {
         let refused = |errno| {
             let (guest, xen) = (domain.guest, domain.dialect);
             Failure::Usage(format!(
-                "no such {guest} domain of {pages} pages on {xen}: {errno}"
+                "no such {guest} domain of {} on {xen}: {errno}",
+                counted(pages, "page")
             ))
         };
         let domid = spec.build(&host).map_err(refused)?;

@@ -1,6 +1,5 @@
 //! `simulate restore`: an image becomes a domain of a simulated host.
 
-use std::io::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
@@ -17,13 +16,13 @@ use serde_json::{Value, json};
 use super::args::Restore;
 use super::left::left;
 use super::sink::Writing;
-use crate::args::Format;
-use crate::commands::print_json;
+use crate::commands::account::{self, joined};
+use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::size::{grouped, human};
-use crate::output::style::{self, ERROR, HEADING, OK, Painted};
+use crate::output::style::{ERROR, HEADING, OK, Painted};
 use crate::output::table::{Block, Cell};
 use crate::progress::Progress;
 use crate::report::finding;
@@ -45,25 +44,22 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     let (host, mut target) = target(args, &loaded)?;
     let (restored, error) = restore(args, &loaded, &mut target);
     loaded.verify()?;
-    let mut value = json!({
-        "schema": "ia64save.simulate.restore/1",
+    let head = json!({
+        "schema": "ia64save/simulate-restore/1",
         "file_size": loaded.file.size,
+        "stream_offset": loaded.image().stream_offset,
+        "stream_size": stream_size(&loaded),
         "host": host.machine().era.to_string(),
     });
     let calls = host.counts().total();
-    merge(&mut value, left(&mut target, &restored));
+    let mut value = joined(head, left(&mut target, &restored));
     value["hypercalls"] = calls.into();
     value["errors"] = error.iter().map(error_value).collect::<Vec<_>>().into();
     if let (None, Some(out)) = (&error, &args.resave) {
         value["resaved_bytes"] = resave(&host, target.domid(), out)?.into();
     }
-    match args.output {
-        Format::Text => {
-            let text = screen(&loaded, &restored, &value, error.is_none());
-            write!(style::stdout(), "{text}")?;
-        }
-        format => print_json(vec![value], format)?,
-    }
+    let screen = screen(&loaded, &restored, &value, error.is_none());
+    account::print(args.resave.as_deref(), args.output, || screen, || value)?;
     match error {
         None => Ok(Outcome::Fine),
         Some(error) => Err(Failure::Transfer(loaded.name.clone(), Box::new(error))),
@@ -144,7 +140,7 @@ fn restore(
     };
     let label = format!("{}: restore", loaded.name);
     let progress = Progress::new(&label, Some(stream.len() as u64));
-    let mut engine = Engine::new(target, options);
+    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
     let mut begin = 0;
     let mut length = STEP;
     loop {
@@ -209,10 +205,12 @@ fn error_value(error: &TransferError) -> Value {
     value
 }
 
-fn merge(into: &mut Value, from: Value) {
-    if let (Value::Object(into), Value::Object(from)) = (into, from) {
-        into.extend(from);
-    }
+/// Bytes of the stream alone: those that a restore could take.
+fn stream_size(loaded: &Loaded) -> u64 {
+    let image = loaded.image();
+    let behind = image.trailing.as_ref().map(|trailing| trailing.offset);
+    let end = behind.unwrap_or(loaded.file.size);
+    end.saturating_sub(image.stream_offset)
 }
 
 /// One screen for a person.
@@ -237,9 +235,9 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
     block.row(
         "read",
         format!(
-            "{} of {} bytes",
+            "{} of {}",
             grouped(restored.consumed),
-            grouped(loaded.file.size)
+            counted(count("stream_size"), "byte")
         ),
     );
     block.row("page records", grouped(restored.records));
@@ -273,7 +271,11 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
             .map_or(0, Vec::len);
         block.row(
             "HVM context",
-            format!("{} bytes, {records} records", grouped(blob.len() as u64)),
+            format!(
+                "{}, {}",
+                counted(blob.len() as u64, "byte"),
+                counted(records as u64, "record")
+            ),
         );
     }
     if let Some(start_info) = &restored.start_info {
@@ -296,14 +298,14 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
     }
     block.row("hypercalls", grouped(count("hypercalls")));
     if let Some(bytes) = value["resaved_bytes"].as_u64() {
-        block.row("saved again", format!("{} bytes", grouped(bytes)));
+        block.row("saved again", counted(bytes, "byte"));
     }
     block.row(
         "domain",
         if whole {
             Cell::styled(
                 OK,
-                format!("restored, paused, {} pages", grouped(count("tot_pages"))),
+                format!("restored, paused, {}", counted(count("tot_pages"), "page")),
             )
         } else {
             Cell::styled(ERROR, "destroyed")

@@ -7,21 +7,21 @@ use ia64save_codec::envelope::{
 };
 use ia64save_codec::transfer::save::{Options, Save as Engine};
 use ia64save_sim::SimSource;
+use serde_json::json;
 
 use super::args::{PolicyName, Save};
 use super::domain::{self, Made};
 use super::sink::Writing;
 use super::summary::{Summary, Watch};
-use crate::args::{EnvelopeKind, Format};
-use crate::commands::print_json;
+use crate::args::EnvelopeKind;
+use crate::commands::account::{self, joined};
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
-use crate::output::style::{self, HEADING, Painted};
+use crate::output::style::{HEADING, Painted};
 use crate::progress::Progress;
 
 /// Runs the command.
 pub fn run(args: &Save) -> Result<Outcome, Failure> {
-    let to_stdout = args.out.as_os_str() == "-";
     let made = Made::new(&args.domain, &args.transfer)?;
     if args.remus > 0 && !args.domain.dialect.dialect().spec().checkpoints {
         let text = format!("--remus: {} knows no checkpoints", args.domain.dialect);
@@ -63,21 +63,12 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         passes: &passes,
         page_size,
     };
-    match args.output {
-        Format::Text if to_stdout => write!(style::stderr(), "{summary}")?,
-        Format::Text => write!(style::stdout(), "{}\n\n{summary}", Painted(HEADING, &name))?,
-        _ if to_stdout => {
-            return Err(Failure::Usage(
-                "the image is on standard output already".into(),
-            ));
-        }
-        format => {
-            let mut value = summary.json();
-            value["schema"] = "ia64save.simulate.save/1".into();
-            value["file"] = name.into();
-            print_json(vec![value], format)?;
-        }
-    }
+    let text = || format!("{}\n\n{summary}", Painted(HEADING, &name));
+    let value = || {
+        let head = json!({ "schema": "ia64save/simulate-save/1", "file": name });
+        joined(head, summary.json())
+    };
+    account::print(Some(&args.out), args.output, text, value)?;
     Ok(Outcome::Fine)
 }
 

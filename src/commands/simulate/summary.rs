@@ -7,6 +7,8 @@ use ia64save_codec::transfer::observer::{Observer, Pass};
 use ia64save_codec::transfer::save::Saved;
 use serde_json::{Value, json};
 
+use crate::commands::account::{self, joined};
+use crate::commands::count::counted;
 use crate::output::size::{grouped, human};
 use crate::output::style::{HEADING, OK, Painted, VALUE, WARNING};
 use crate::output::table::{Align, Block, Cell, Table};
@@ -78,26 +80,15 @@ pub struct Summary<'a> {
 impl Summary<'_> {
     /// For scripts.
     pub fn json(&self) -> Value {
-        let saved = self.saved;
         let passes: Vec<_> = self.passes.iter().map(pass).collect();
-        json!({
-            "dialect": saved.dialect.name(),
-            "guest": saved.guest.name(),
+        let how = json!({
             "live": self.live,
             "policy": self.policy,
             "workload": self.workload.0,
             "rate": self.workload.1,
-            "p2m_size": saved.p2m_size,
-            "ram_pages": saved.ram_pages,
-            "sent": saved.sent,
-            "unallocated": saved.unallocated,
-            "vcpus": saved.vcpus,
-            "checkpoints": saved.checkpoints,
-            "bytes": saved.bytes,
-            "downtime_seconds": saved.downtime().as_secs_f64(),
-            "total_seconds": saved.total().as_secs_f64(),
             "passes": passes,
-        })
+        });
+        joined(account::saved(self.saved), how)
     }
 }
 
@@ -124,17 +115,20 @@ impl fmt::Display for Summary<'_> {
             "{}, {}, {}",
             saved.guest,
             saved.dialect,
-            counted(saved.vcpus.len(), "vcpu")
+            counted(saved.vcpus.len() as u64, "vcpu")
         );
         block.row("domain", guest);
         let pages = |pages: u64| {
             let bytes = pages.saturating_mul(self.page_size as u64);
-            format!("{} pages ({})", grouped(pages), human(bytes))
+            format!("{} ({})", counted(pages, "page"), human(bytes))
         };
         block.row("memory", pages(saved.ram_pages));
         if self.live {
             let (workload, rate) = self.workload;
-            block.row("workload", format!("{workload}, {} pages/s", grouped(rate)));
+            block.row(
+                "workload",
+                format!("{workload}, {}/s", counted(rate, "page")),
+            );
             block.row("policy", self.policy);
         }
         block.row(
@@ -142,13 +136,13 @@ impl fmt::Display for Summary<'_> {
             format!(
                 "{} in {}",
                 pages(saved.sent),
-                counted(saved.passes as usize, "pass")
+                counted(saved.passes.into(), "pass")
             ),
         );
         if saved.checkpoints > 1 {
             block.row("checkpoints", grouped(saved.checkpoints.into()));
         }
-        block.row("stream", format!("{} bytes", grouped(saved.bytes)));
+        block.row("stream", counted(saved.bytes, "byte"));
         let down = saved.downtime();
         let style = if down < Duration::from_secs(1) {
             OK
@@ -163,13 +157,6 @@ impl fmt::Display for Summary<'_> {
         }
         Ok(())
     }
-}
-
-/// So many of something, in the plural unless it is one.
-pub fn counted(count: usize, noun: &str) -> String {
-    let plural = if noun.ends_with('s') { "es" } else { "s" };
-    let ending = if count == 1 { "" } else { plural };
-    format!("{} {noun}{ending}", grouped(count as u64))
 }
 
 /// A time as people read it.

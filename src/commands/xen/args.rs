@@ -55,9 +55,9 @@ pub struct Suspending {
     #[arg(long, group = "suspending")]
     pub suspended: bool,
 
-    /// Seconds that the guest may take
+    /// Seconds to wait for the guest to suspend itself
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
-    pub patience: u64,
+    pub suspend_wait: u64,
 }
 
 /// Which policy decides about a live save.
@@ -68,6 +68,16 @@ pub enum PolicyName {
     /// Ours: shorter downtime within the original's bound on traffic
     #[default]
     Adaptive,
+}
+
+impl PolicyName {
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            PolicyName::Xen => "xen",
+            PolicyName::Adaptive => "adaptive",
+        }
+    }
 }
 
 /// Who decides what to send when.
@@ -141,6 +151,9 @@ pub struct Save {
     /// Refuse where OUT exists
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,
@@ -224,9 +237,12 @@ pub struct Migrate {
     #[arg(long, value_name = "PROTOCOL", default_value = "acknowledged")]
     pub protocol: ProtocolName,
 
-    /// Seconds to wait for the other end
+    /// Seconds to wait for the other end; --suspend-wait is for the guest
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
+
+    #[arg(long, value_name = "FORMAT", default_value = "text")]
+    pub output: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,

@@ -86,7 +86,7 @@ pub fn source(
     let machine = Ia64::new(xen.release().dialect);
     XenDomain::new(xen, machine, domain)
         .with_boxed_toolstack(toolstack)
-        .with_patience(Duration::from_secs(suspending.patience))
+        .with_patience(Duration::from_secs(suspending.suspend_wait))
 }
 
 /// Who decides, as the user wants it.

@@ -1,13 +1,13 @@
 //! `xen list`: the domains of a host.
 
-use std::io::Write as _;
+use std::io::{self, Write as _};
 
 use ia64save_xen::abi::domctl;
 use ia64save_xen::hypervisor::{Hypervisor, Info};
 use serde_json::{Value, json};
 
 use super::args::List;
-use super::host;
+use super::host::{self, Hyper};
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
@@ -18,7 +18,7 @@ use crate::output::table::{Align, Table};
 /// Runs the command.
 pub fn run(args: &List) -> Result<Outcome, Failure> {
     let mut xen = host::open(&args.host)?;
-    let domains = xen.domains().map_err(|errno| host::refused(0, &errno))?;
+    let domains = domains(&mut xen)?;
     let page_size = xen.page_size() as u64;
     let release = xen.release();
     match args.output {
@@ -46,7 +46,7 @@ pub fn run(args: &List) -> Result<Outcome, Failure> {
         }
         format => {
             let value = json!({
-                "schema": "ia64save.xen.list/1",
+                "schema": "ia64save/xen-list/1",
                 "release": release.name,
                 "dialect": release.dialect.name(),
                 "page_size": page_size,
@@ -56,6 +56,12 @@ pub fn run(args: &List) -> Result<Outcome, Failure> {
         }
     }
     Ok(Outcome::Fine)
+}
+
+/// Every domain of the host.
+pub(super) fn domains(xen: &mut Hyper) -> Result<Vec<Info>, Failure> {
+    xen.domains()
+        .map_err(|errno| io::Error::other(format!("the domains of this host: {errno}")).into())
 }
 
 fn domain(info: &Info) -> Value {

@@ -16,14 +16,18 @@ use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{SourceEnd, SourceFate};
 use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use serde_json::{Value, json};
 
 use super::args::{Migrate, ProtocolName};
 use super::host;
 use super::save::{contents, device_model};
 use super::sink::Written;
+use crate::args::Format;
+use crate::commands::account::{self, joined};
+use crate::commands::count::counted;
+use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
 use crate::migration::{Address, Broken, Connection, speak, token};
-use crate::output::size::grouped;
 use crate::output::style;
 use crate::progress::Progress;
 
@@ -68,22 +72,37 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
         }
     }
     let failed = host::failed(args.domain);
+    let done = match &fate {
+        SourceFate::Gone => source.destroy(),
+        SourceFate::Stays(_) => source.resume(),
+        SourceFate::InDoubt(_) => Ok(()),
+    };
+    // Whatever became of the domain here, a script is told where it runs.
+    if args.output != Format::Text {
+        let value = account(args, &address, &fate, sent.as_ref());
+        if args.suspending.suspend_dialogue {
+            writeln!(io::stderr(), "{value}")?;
+        } else {
+            print_json(vec![value], args.output)?;
+        }
+    }
+    done.map_err(failed)?;
     match fate {
         SourceFate::Gone => {
-            source.destroy().map_err(failed)?;
-            let saved = sent.map_or_else(String::new, |saved: Saved| {
-                let down = saved.downtime().as_secs_f64();
-                format!(": {} pages, down for {down:.3} s", grouped(saved.sent))
-            });
-            let text = format!(
-                "domain {} runs at {address}, and is destroyed here{saved}",
-                args.domain
-            );
-            writeln!(style::stderr(), "{text}")?;
+            if args.output == Format::Text {
+                let saved = sent.map_or_else(String::new, |saved| {
+                    let down = saved.downtime().as_secs_f64();
+                    format!(": {}, down for {down:.3} s", counted(saved.sent, "page"))
+                });
+                let text = format!(
+                    "domain {} runs at {address}, and is destroyed here{saved}",
+                    args.domain
+                );
+                writeln!(style::stderr(), "{text}")?;
+            }
             Ok(Outcome::Fine)
         }
         SourceFate::Stays(why) => {
-            source.resume().map_err(failed)?;
             let text = format!(
                 "{address}: domain {} was not moved, and goes on here: {why}",
                 args.domain
@@ -98,6 +117,25 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
             Err(io::Error::other(text).into())
         }
     }
+}
+
+/// For scripts.
+fn account(args: &Migrate, address: &Address, fate: &SourceFate, sent: Option<&Saved>) -> Value {
+    let (fate, why) = match fate {
+        SourceFate::Gone => ("gone", None),
+        SourceFate::Stays(why) => ("stays", Some(why)),
+        SourceFate::InDoubt(why) => ("in_doubt", Some(why)),
+    };
+    let head = json!({
+        "schema": "ia64save/xen-migrate/1",
+        "domain": args.domain,
+        "to": address.to_string(),
+        "fate": fate,
+        "reason": why,
+        "live": !args.suspend_first,
+        "policy": args.transfer.policy.name(),
+    });
+    joined(head, sent.map_or_else(|| json!({}), account::saved))
 }
 
 /// Where the user wants it to go.
@@ -152,7 +190,37 @@ fn stream(
 
 #[cfg(test)]
 mod tests {
+    use clap::Parser;
+
+    use super::super::args::What;
     use super::*;
+    use crate::args::{Cli, Command};
+
+    #[test]
+    fn scripts_are_told_where_the_domain_runs() {
+        let words = "ia64save xen migrate 3 itanium --config x --wait 5 --suspend-wait 7";
+        let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+        let Command::Xen(xen) = cli.command else {
+            unreachable!()
+        };
+        let What::Migrate(args) = xen.what else {
+            unreachable!()
+        };
+        assert_eq!((args.wait, args.suspending.suspend_wait), (5, 7));
+        for (fate, said, why) in [
+            (SourceFate::Gone, "gone", Value::Null),
+            (SourceFate::Stays("full".into()), "stays", "full".into()),
+            (SourceFate::InDoubt("cut".into()), "in_doubt", "cut".into()),
+        ] {
+            let value = account(&args, &address(&args.to), &fate, None);
+            assert_eq!(value["schema"], "ia64save/xen-migrate/1");
+            assert_eq!(
+                (&value["domain"], &value["to"]),
+                (&3.into(), &"itanium:8002".into())
+            );
+            assert_eq!((&value["fate"], &value["reason"]), (&said.into(), &why));
+        }
+    }
 
     #[test]
     fn a_host_without_a_port_is_where_xend_listens() {

@@ -17,10 +17,10 @@ use serde_json::json;
 use super::args::Restore;
 use super::host::{self, Domain, Hyper};
 use crate::args::Format;
+use crate::commands::count::counted;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
-use crate::output::size::grouped;
 use crate::output::style;
 use crate::progress::Progress;
 
@@ -116,8 +116,8 @@ fn taken(xen: &mut Hyper, domain: DomainId) -> Result<DomainId, Failure> {
         return Ok(domain);
     }
     let text = format!(
-        "domain {domain} is not fresh ({} pages): a restore into it could destroy what it is",
-        info.tot_pages
+        "domain {domain} is not fresh ({}): a restore into it could destroy what it is",
+        counted(info.tot_pages, "page")
     );
     Err(Failure::Usage(text))
 }
@@ -159,8 +159,11 @@ fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Fa
         Ok(domain)
     };
     create(xen).map_err(|errno| {
-        let text =
-            format!("the host makes no {guest} domain of {vcpus} vcpus and {most} pages: {errno}");
+        let text = format!(
+            "the host makes no {guest} domain of {} and {}: {errno}",
+            counted(vcpus.into(), "vcpu"),
+            counted(most, "page")
+        );
         std::io::Error::other(text).into()
     })
 }
@@ -189,7 +192,7 @@ fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restor
     let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
     let progress = Progress::new("xen restore", Some(stream.len() as u64));
     let failed = |error| Failure::Transfer(loaded.name.clone(), Box::new(error));
-    let mut engine = Engine::new(target, options);
+    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
     let (mut begin, mut length) = (0, STEP);
     loop {
         let end = stream.len().min(begin + length);
@@ -225,9 +228,9 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
                 }
             }
             let text = format!(
-                "domain {domain}: {} pages, {} bytes; {}",
-                grouped(restored.populated.len()),
-                grouped(restored.consumed),
+                "domain {domain}: {}, {}; {}",
+                counted(restored.populated.len(), "page"),
+                counted(restored.consumed, "byte"),
                 if args.start {
                     "it runs"
                 } else {
@@ -238,7 +241,7 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
         }
         format => {
             let value = json!({
-                "schema": "ia64save.xen.restore/1",
+                "schema": "ia64save/xen-restore/1",
                 "domain": domain,
                 "guest": restored.guest.map(Guest::name),
                 "store_mfn": restored.store_mfn,

@@ -1,7 +1,7 @@
 //! `xen save`: a domain becomes an image.
 
 use std::fs::File;
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
 use ia64save_codec::envelope::{DeviceModelKind, device_model_header, xend_header};
@@ -9,13 +9,17 @@ use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
+use serde_json::{Value, json};
 
 use super::args::{Afterwards, Save};
 use super::host::{self, Hyper};
 use super::sink::Written;
+use crate::args::Format;
+use crate::commands::account::{self, joined};
+use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
-use crate::output::size::{grouped, human};
+use crate::output::size::human;
 use crate::output::style;
 use crate::progress::Progress;
 
@@ -27,18 +31,66 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let mut xen = host::open(&args.host)?;
     host::require(&mut xen, args.domain)?;
     let toolstack = host::toolstack(&args.suspending)?;
-    let text = save(args, xen, toolstack)?;
+    let done = save(args, xen, toolstack)?;
     // Standard output may hold the image, or the words of a dialogue.
-    writeln!(style::stderr(), "{text}")?;
+    match args.output {
+        Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
+        _ if args.suspending.suspend_dialogue => writeln!(io::stderr(), "{}", done.value(args))?,
+        format => account::print(Some(&args.out), format, String::new, || done.value(args))?,
+    }
     Ok(Outcome::Fine)
 }
 
-/// Saves a domain; what is to be said of it.
+/// A save that was made.
+pub(super) struct Done {
+    saved: Saved,
+    page_size: u64,
+}
+
+impl Done {
+    /// For people.
+    pub(super) fn text(&self, args: &Save) -> String {
+        let saved = &self.saved;
+        format!(
+            "domain {}: {} ({}) sent in {}, {}; down for {:.3} s; {}",
+            args.domain,
+            counted(saved.sent, "page"),
+            human(saved.sent.saturating_mul(self.page_size)),
+            counted(saved.passes.into(), "pass"),
+            counted(saved.bytes, "byte"),
+            saved.downtime().as_secs_f64(),
+            match args.then {
+                Afterwards::Suspended => "it is suspended",
+                Afterwards::Resume => "it goes on",
+                Afterwards::Destroy => "it is destroyed",
+            },
+        )
+    }
+
+    /// For scripts.
+    pub(super) fn value(&self, args: &Save) -> Value {
+        let head = json!({
+            "schema": "ia64save/xen-save/1",
+            "file": args.out.display().to_string(),
+            "domain": args.domain,
+            "fate": match args.then {
+                Afterwards::Suspended => "suspended",
+                Afterwards::Resume => "runs",
+                Afterwards::Destroy => "destroyed",
+            },
+            "live": args.live,
+            "policy": args.transfer.policy.name(),
+        });
+        joined(head, account::saved(&self.saved))
+    }
+}
+
+/// Saves a domain.
 pub(super) fn save(
     args: &Save,
     xen: Hyper,
     toolstack: Box<dyn Toolstack>,
-) -> Result<String, Failure> {
+) -> Result<Done, Failure> {
     let to_stdout = args.out.as_os_str() == "-";
     if to_stdout && args.suspending.suspend_dialogue {
         let text =
@@ -64,26 +116,12 @@ pub(super) fn save(
         }
     };
     let failed = host::failed(args.domain);
-    let fate = match args.then {
-        Afterwards::Suspended => "it is suspended",
-        Afterwards::Resume => {
-            source.resume().map_err(failed)?;
-            "it goes on"
-        }
-        Afterwards::Destroy => {
-            source.destroy().map_err(failed)?;
-            "it is destroyed"
-        }
-    };
-    Ok(format!(
-        "domain {}: {} pages ({}) sent in {} passes, {} bytes; down for {:.3} s; {fate}",
-        args.domain,
-        grouped(saved.sent),
-        human(saved.sent.saturating_mul(page_size)),
-        saved.passes,
-        grouped(saved.bytes),
-        saved.downtime().as_secs_f64(),
-    ))
+    match args.then {
+        Afterwards::Suspended => {}
+        Afterwards::Resume => source.resume().map_err(failed)?,
+        Afterwards::Destroy => source.destroy().map_err(failed)?,
+    }
+    Ok(Done { saved, page_size })
 }
 
 fn write(

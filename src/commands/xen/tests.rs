@@ -4,6 +4,7 @@ use std::path::Path;
 
 use clap::Parser;
 use ia64save_codec::Guest;
+use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::ports::{Errno, PortCall};
 use ia64save_sim::hypervisor::Fault;
 use ia64save_sim::{DomId, Era, GuestSpec, Host};
@@ -11,10 +12,11 @@ use ia64save_xen::fake::FakeToolstack;
 use ia64save_xen::hypervisor::{Direct, probe};
 use ia64save_xen::privcmd::Privcmd;
 use ia64save_xen::transport::Transport;
+use serde_json::Value;
 
 use super::args::What;
 use super::host::Hyper;
-use super::{restore, save};
+use super::{list, restore, save};
 use crate::args::{Cli, Command};
 
 fn hypervisor(host: &Host) -> Hyper {
@@ -39,14 +41,28 @@ fn what(words: &[&str]) -> What {
     }
 }
 
-fn saved(host: &Host, out: &Path, words: &[&str]) -> Result<String, String> {
-    let mut all = vec!["save", "1", "-o", out.to_str().unwrap(), "--patience", "0"];
+/// Saves domain 1; what a person and a script are told.
+fn told(host: &Host, out: &Path, words: &[&str]) -> Result<(String, Value), String> {
+    let mut all = vec![
+        "save",
+        "1",
+        "-o",
+        out.to_str().unwrap(),
+        "--suspend-wait",
+        "0",
+    ];
     all.extend(words);
     let What::Save(args) = what(&all) else {
         unreachable!()
     };
     let toolstack = Box::new(FakeToolstack::new(host));
-    save::save(&args, hypervisor(host), toolstack).map_err(|failure| failure.to_string())
+    let done = save::save(&args, hypervisor(host), toolstack);
+    done.map(|done| (done.text(&args), done.value(&args)))
+        .map_err(|failure| failure.to_string())
+}
+
+fn saved(host: &Host, out: &Path, words: &[&str]) -> Result<String, String> {
+    told(host, out, words).map(|(text, _)| text)
 }
 
 fn restored(host: &Host, image: &Path, words: &[&str]) -> Result<(), String> {
@@ -78,6 +94,63 @@ fn a_saved_domain_is_restored_and_nothing_is_destroyed_unasked() {
         let left = here.leftovers();
         assert_eq!((left.mapped_pages, left.exposed_p2ms), (0, 0));
     }
+}
+
+#[test]
+fn people_and_scripts_are_told_of_a_save() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = folder.path().join("image");
+    let host = host();
+    domain(&host, Guest::Pv);
+    let (text, value) = told(&host, &image, &["--then", "resume"]).unwrap();
+    assert!(text.contains(" sent in 1 pass, "), "{text}");
+    assert!(text.ends_with("it goes on"), "{text}");
+    let first = value.as_object().unwrap().keys().next();
+    assert_eq!(first.map(String::as_str), Some("schema"));
+    assert_eq!(value["schema"], "ia64save/xen-save/1");
+    assert_eq!(value["fate"], "runs");
+    assert_eq!(value["num_passes"], 1);
+    let size = std::fs::metadata(&image).unwrap().len();
+    assert_eq!(value["bytes"], size);
+}
+
+#[test]
+fn a_list_that_fails_names_no_domain() {
+    // A hypervisor that knows no such interface refuses the first question.
+    let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(&host()));
+    let other = Host::of("xen-3.0.3".parse::<Era>().unwrap());
+    let release = probe(&mut Privcmd::fake(&other)).unwrap();
+    assert_ne!(release.name, probe(&mut transport).unwrap().name);
+    let failed = list::domains(&mut Direct::new(transport, release)).unwrap_err();
+    assert!(
+        failed.to_string().starts_with("the domains of this host: "),
+        "{failed}"
+    );
+}
+
+#[test]
+fn a_restore_says_where_in_the_file_it_failed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (image, config) = (folder.path().join("image"), folder.path().join("config"));
+    std::fs::write(&config, "(domain (name x))").unwrap();
+    let there = host();
+    domain(&there, Guest::Pv);
+    let failed = |image: &Path| {
+        let here = host();
+        here.faults(|faults| faults.add(Fault::at(PortCall::SetVcpuContext, 0, Errno::EIO)));
+        let said = restored(&here, image, &[]).unwrap_err();
+        let place = said
+            .split("(byte ")
+            .nth(1)
+            .and_then(|rest| rest.split_once(')'));
+        place.unwrap().0.parse::<u64>().unwrap()
+    };
+    saved(&there, &image, &["--then", "resume"]).unwrap();
+    let bare = failed(&image);
+    let with = ["--then", "resume", "--config", config.to_str().unwrap()];
+    saved(&there, &image, &with).unwrap();
+    let head = xend_header(b"(domain (name x))").unwrap().len() as u64;
+    assert_eq!(failed(&image), bare + head);
 }
 
 #[test]

@@ -167,6 +167,14 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
         }
     }
 
+    /// Where in the file the stream begins, for the offsets of errors; to be said before the first byte
+    /// is shown. Counts stay those of the stream.
+    #[must_use]
+    pub fn starting_at(mut self, offset: u64) -> Self {
+        self.decoder = core::mem::take(&mut self.decoder).starting_at(offset);
+        self
+    }
+
     /// What has been done so far.
     pub fn restored(&self) -> &Restored {
         &self.done

@@ -49,8 +49,8 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
     let address = Address::Unix(socket.clone());
     let mut receiver = Command::new(std::env::current_exe()?);
     receiver
-        .args(["simulate", "migrate", "--count", "1", "--patience"])
-        .arg(args.patience.to_string())
+        .args(["simulate", "migrate", "--count", "1", "--wait"])
+        .arg(args.wait.to_string())
         .arg("--dialect")
         .arg(args.domain.dialect.to_string())
         .arg("--output")
@@ -64,7 +64,7 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
     let mut child = receiver.spawn()?;
-    let deadline = Instant::now() + Duration::from_secs(args.patience);
+    let deadline = Instant::now() + Duration::from_secs(args.wait);
     while !socket.exists() {
         if child.try_wait()?.is_some() || Instant::now() > deadline {
             let _ = child.kill();

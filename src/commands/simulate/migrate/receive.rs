@@ -23,13 +23,13 @@ use serde_json::json;
 
 use super::super::args::Migrate;
 use super::super::left::left;
-use super::super::summary::counted;
 use super::intake::{Head, Intake};
 use crate::args::Format;
+use crate::commands::account::joined;
+use crate::commands::count::counted;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
 use crate::migration::{Address, Connection, Heard};
-use crate::output::size::grouped;
 use crate::output::style::{self, ERROR, OK, Painted};
 
 /// Bytes read at a time.
@@ -180,7 +180,7 @@ fn serve(args: &Migrate, connection: Connection, shared: &Mutex<Shared>) {
         unread: 0..0,
         input: Input::Open,
         heard: Instant::now(),
-        patience: Duration::from_secs(args.patience),
+        patience: Duration::from_secs(args.wait),
         shared,
         token: None,
     };
@@ -319,19 +319,20 @@ fn report(args: &Migrate, taken: &mut Taken) {
             let pages = target.info().map_or(0, |info| info.tot_pages);
             let vcpus: BTreeSet<u32> = restored.vcpus_set.iter().map(|set| set.vcpu).collect();
             let text = format!(
-                "target: the {guest} domain runs here: {} pages, {}, {} bytes received",
-                grouped(pages),
-                counted(vcpus.len(), "vcpu"),
-                grouped(restored.consumed),
+                "target: the {guest} domain runs here: {}, {}, {} received",
+                counted(pages, "page"),
+                counted(vcpus.len() as u64, "vcpu"),
+                counted(restored.consumed, "byte"),
             );
             writeln!(style::stdout(), "{}", Painted(OK, text))
         }
         format => {
-            let mut value = left(target, restored);
-            value["schema"] = "ia64save.simulate.migrate/1".into();
-            value["end"] = "target".into();
-            value["fate"] = "runs".into();
-            print_json(vec![value], format)
+            let head = json!({
+                "schema": "ia64save/simulate-migrate/1",
+                "end": "target",
+                "fate": "runs",
+            });
+            print_json(vec![joined(head, left(target, restored))], format)
         }
     };
     // Whoever does not read it any more has seen enough.
@@ -351,7 +352,7 @@ fn report_failure(args: &Migrate, shared: &Mutex<Shared>, token: Option<Token>, 
         ),
         format => print_json(
             vec![json!({
-                "schema": "ia64save.simulate.migrate/1",
+                "schema": "ia64save/simulate-migrate/1",
                 "end": "target",
                 "fate": "destroyed",
                 "reason": why,

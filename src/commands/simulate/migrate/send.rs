@@ -17,6 +17,7 @@ use super::super::domain::{self, Made};
 use super::super::sink::Writing;
 use super::super::summary::{Summary, Watch};
 use crate::args::Format;
+use crate::commands::account::joined;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
 use crate::migration::{Address, Broken, Connection, speak, token};
@@ -51,7 +52,7 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
 /// Makes a domain and moves it.
 pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     let made = Made::new(&args.domain, &args.transfer)?;
-    let patience = Duration::from_secs(args.patience);
+    let patience = Duration::from_secs(args.wait);
     let token = token();
     let end = match args.protocol {
         ProtocolName::Acknowledged => SourceEnd::new(token, args.domain.dialect.dialect()),
@@ -168,10 +169,12 @@ fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -
         SourceFate::InDoubt(_) => Painted(WARNING, "source: the domain stays suspended here"),
     };
     let _ = writeln!(text, "{said}");
-    let mut value = summary.map_or_else(|| json!({}), |summary| summary.json());
-    value["schema"] = "ia64save.simulate.migrate/1".into();
-    value["end"] = "source".into();
-    value["fate"] = name.into();
-    value["reason"] = why.map_or(Value::Null, |why| why.as_str().into());
-    (text, value)
+    let head = json!({
+        "schema": "ia64save/simulate-migrate/1",
+        "end": "source",
+        "fate": name,
+        "reason": why,
+    });
+    let rest = summary.map_or_else(|| json!({}), |summary| summary.json());
+    (text, joined(head, rest))
 }

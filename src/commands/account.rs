@@ -1,0 +1,66 @@
+//! The account of what was done, of a command that writes an image: on standard output, or on standard
+//! error where the image itself goes to standard output.
+
+use std::io::{self, Write};
+use std::path::Path;
+
+use ia64save_codec::transfer::save::Saved;
+use serde_json::{Value, json};
+
+use super::print_json;
+use crate::args::Format;
+use crate::output::style;
+
+/// Prints the account beside what was written to `out`.
+pub fn print(
+    out: Option<&Path>,
+    format: Format,
+    text: impl FnOnce() -> String,
+    value: impl FnOnce() -> Value,
+) -> io::Result<()> {
+    let taken = out.is_some_and(|out| out.as_os_str() == "-");
+    match (format, taken) {
+        (Format::Text, false) => write!(style::stdout(), "{}", text()),
+        (Format::Text, true) => write!(style::stderr(), "{}", text()),
+        (_, false) => print_json(vec![value()], format),
+        (_, true) => writeln!(io::stderr(), "{}", value()),
+    }
+}
+
+/// A document that begins as `head` does, and goes on with `rest`.
+pub fn joined(mut head: Value, rest: Value) -> Value {
+    if let (Value::Object(head), Value::Object(rest)) = (&mut head, rest) {
+        head.extend(rest);
+    }
+    head
+}
+
+/// What a save came to. Passes are a count here: not everybody looks on while they are made.
+pub fn saved(saved: &Saved) -> Value {
+    json!({
+        "dialect": saved.dialect.name(),
+        "guest": saved.guest.name(),
+        "p2m_size": saved.p2m_size,
+        "ram_pages": saved.ram_pages,
+        "sent": saved.sent,
+        "unreadable": saved.unreadable,
+        "unallocated": saved.unallocated,
+        "vcpus": saved.vcpus,
+        "num_passes": saved.passes,
+        "checkpoints": saved.checkpoints,
+        "bytes": saved.bytes,
+        "downtime_seconds": saved.downtime().as_secs_f64(),
+        "total_seconds": saved.total().as_secs_f64(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_stays_in_front() {
+        let whole = joined(json!({ "schema": "x/1" }), json!({ "a": 1, "b": 2 }));
+        assert_eq!(whole.to_string(), r#"{"schema":"x/1","a":1,"b":2}"#);
+    }
+}

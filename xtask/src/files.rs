@@ -6,6 +6,9 @@ use std::path::{Path, PathBuf};
 /// Names of what is not ours.
 const NOT_OURS: [&str; 3] = [".git", "target", "node_modules"];
 
+/// What a run of the fuzzer leaves, and goes on changing.
+const FUZZED: [&str; 2] = ["fuzz/corpus", "fuzz/artifacts"];
+
 /// The root of the workspace.
 pub fn root() -> &'static Path {
     let own = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -25,6 +28,9 @@ pub fn below(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
             let name = entry.file_name();
             if NOT_OURS.iter().any(|other| name == *other) {
                 continue; // in a linked worktree, .git is a file
+            }
+            if FUZZED.iter().any(|other| path.ends_with(other)) {
+                continue;
             }
             if kind.is_file() {
                 found.push(path);

@@ -118,7 +118,7 @@ impl Views {
             self.vcpu
         );
         for mapping in self.view.mappings() {
-            let range = format!("{:#018x} .. {:#018x}", mapping.first, mapping.last);
+            let range = format!("{:#018x} to {:#018x}", mapping.first, mapping.last);
             let physical = format!("{:#x}", mapping.physical);
             let _ = writeln!(
                 out,

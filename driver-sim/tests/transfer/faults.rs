@@ -5,7 +5,7 @@ use ia64save_codec::transfer::migration::{Protocol, SourceFate};
 use ia64save_codec::transfer::ports::ShutdownReason;
 use ia64save_codec::transfer::ports::{Errno, PortCall};
 use ia64save_codec::{Dialect, Guest};
-use ia64save_generate::Random;
+use ia64save_corpus::generate::Random;
 use ia64save_sim::hypervisor::guest::Suspends;
 use ia64save_sim::hypervisor::{Fault, Leftovers};
 use ia64save_sim::workload::Pattern;

@@ -5,6 +5,7 @@
 //! `llvm-cov-N` and `llvm-profdata-N` of a distribution that has the same major version.
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
 use std::process::Command;
 
 use serde_json::Value;
@@ -90,7 +91,8 @@ fn rooms(told: &Value) -> Option<BTreeMap<String, Sum>> {
 fn row(room: &str, sum: &Sum) -> String {
     let mut row = format!("| {room} |");
     for (reached, all) in [sum.lines, sum.functions, sum.regions] {
-        row += &format!(" {reached} of {all} | {} % |", reached * 100 / all.max(1));
+        let part = reached * 100 / all.max(1);
+        let _ = write!(row, " {reached} of {all} | {part} % |");
     }
     row
 }

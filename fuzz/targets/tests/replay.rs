@@ -87,7 +87,8 @@ fn corpora_replay() {
         };
         for file in files {
             let path = file.expect("a readable directory").path();
-            let bytes = fs::read(&path).expect("an input");
+            // A fuzzer that is at work takes back what it has found something smaller for.
+            let Ok(bytes) = fs::read(&path) else { continue };
             failed += usize::from(!replay(&path.display().to_string(), target.run, &bytes));
         }
     }

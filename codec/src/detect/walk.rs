@@ -220,8 +220,8 @@ pub(crate) enum Follow {
 /// first.
 ///
 /// A Remus round has no mark. It is told by its first two page records: their pfns are RAM and
-/// ascend, as the pages of one pass do; or by a terminator that comes at once, with a list that RAM has
-/// room for. Zeros and ones, such as the padding of a block device, are neither.
+/// ascend, as the pages of one pass do; or by a terminator that comes at once, with a list that the
+/// domain has room for. Zeros and ones, such as the padding of a block device, are neither.
 pub(crate) fn follows(
     head: &Head,
     dialect: Dialect,
@@ -245,7 +245,7 @@ pub(crate) fn follows(
     }
     let first = u64_at(rest, 0);
     if first == Some(PAGES_END) {
-        // The count of a list that RAM has no room for is none: ones may be padding too.
+        // The count of a list that the domain has no room for is none: ones may be padding too.
         want(12)?;
         let count = rest.get(8..).and_then(|rest| rest.first_chunk());
         let count = count.map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
@@ -254,11 +254,13 @@ pub(crate) fn follows(
             .ranges()
             .iter()
             .map(|range| range.end - range.start);
-        return Ok(if count <= lengths.fold(0, u64::saturating_add) {
-            Follow::Checkpoint
-        } else {
-            Follow::Trailing
-        });
+        return Ok(
+            if count <= lengths.fold(head.p2m_size, u64::saturating_add) {
+                Follow::Checkpoint
+            } else {
+                Follow::Trailing
+            },
+        );
     }
     if !first.is_some_and(|pfn| head.ram.contains(pfn)) {
         return Ok(Follow::Trailing);

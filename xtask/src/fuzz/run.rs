@@ -10,10 +10,10 @@ use super::said::Said;
 use crate::step::{Outcome, run};
 
 /// Lines of a log that are shown where a target fails.
-const LAST: usize = 60;
+const SHOWN: usize = 40;
 
 /// Runs a target for so many seconds, on what earlier runs have found and on its seeds. What libFuzzer
-/// prints goes into a log; its end is shown where the target fails.
+/// prints goes into a log; what matters of it is shown where the target fails.
 pub fn fuzz(folders: &Folders, target: &str, seconds: u32) -> Result<Said, String> {
     let log = folders.log.join(target);
     let told = |error: io::Error| format!("{}: {error}", log.display());
@@ -38,9 +38,21 @@ pub fn fuzz(folders: &Folders, target: &str, seconds: u32) -> Result<Said, Strin
         let (inputs, bytes) = size(&corpus);
         return Ok(Said::of(&text, inputs, bytes));
     }
-    let lines: Vec<&str> = text.lines().collect();
-    let last = lines[lines.len().saturating_sub(LAST)..].join("\n");
-    Err(format!("{status}\n{last}"))
+    Err(format!("{status}\n{}", complaint(&text)))
+}
+
+/// Of a log, what begins with a panic or a word of the sanitizer's; the end where there is neither.
+fn complaint(log: &str) -> String {
+    let lines: Vec<&str> = log.lines().collect();
+    let told = |line: &&str| line.contains("panicked at") || line.contains("ERROR: ");
+    let from = lines.iter().position(told);
+    let from = from.unwrap_or(lines.len().saturating_sub(SHOWN));
+    lines[from..]
+        .iter()
+        .take(SHOWN)
+        .copied()
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Leaves of the corpus and the seeds what adds coverage.
@@ -141,6 +153,18 @@ fn described(folder: &Path) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_log_is_shown_from_where_it_matters() {
+        let log = format!(
+            "{}\nthread panicked at x\nwhy\n{}",
+            "#1 pulse\n".repeat(90),
+            "#2 in f\n".repeat(90)
+        );
+        assert!(complaint(&log).starts_with("thread panicked at x\nwhy\n#2"));
+        assert_eq!(complaint(&log).lines().count(), SHOWN);
+        assert_eq!(complaint("a\nb"), "a\nb");
+    }
 
     #[test]
     fn flags_are_those_of_libfuzzer() {

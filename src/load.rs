@@ -25,7 +25,7 @@ use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::{NotAnImage, probe_slice};
 use ia64save_codec::grammar::Part;
 use ia64save_codec::image::{Builder, Image, Options, Section};
-use ia64save_codec::{Code, Error, SaveFile};
+use ia64save_codec::{Error, SaveFile};
 use sha2::{Digest, Sha256};
 
 use crate::args::Reading;
@@ -76,12 +76,6 @@ pub struct Loaded {
     identity: Option<(u64, u64)>,
 }
 
-/// Whether reading ended because of what there was to be kept, not because of the stream.
-fn is_too_much(image: &Image) -> bool {
-    let error = image.error.as_ref();
-    error.is_some_and(|error| error.code == Code::LimitExceeded)
-}
-
 /// What tells a regular file from all others; nothing of what is not there, or no file.
 fn identity(path: &Path) -> Option<(u64, u64)> {
     let metadata = fs::metadata(path).ok()?;
@@ -118,7 +112,7 @@ impl Loaded {
             Kind::Stream(_) if wanted.random_access => Some(input.spool()?),
             Kind::Stream(stream) => {
                 let (file, digest) = from_stream(&name, size, stream, &options, wanted)?;
-                if identity.is_some() && is_too_much(&file.image) {
+                if identity.is_some() && file.image.retained_too_much {
                     // What is too much to keep of a stream is no trouble in a file.
                     wanted.random_access = true;
                     return Self::open(path, reading, wanted);

@@ -115,7 +115,7 @@ fn zeros_or_ones_behind_an_image_are_padding() {
     images.extend(goldens.map(|golden| (golden.name.clone(), golden.bytes())));
     for (name, bytes) in images {
         let checkpoints = parse(&bytes).checkpoints.len();
-        let sizes = [1, 7, 8, 21, 512, 16391, 16392, 16400, 40_000];
+        let sizes = [1, 7, 8, 9, 11, 12, 21, 512, 16391, 16392, 16400, 40_000];
         for (size, fill) in sizes.into_iter().flat_map(|size| [(size, 0), (size, 0xff)]) {
             if (size, fill) == (8, 0xff) {
                 continue; // the terminator of a round that was cut short

@@ -9,7 +9,7 @@ use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
-use super::{Documents, complain, is_gone};
+use super::{Documents, complain};
 use crate::args::{Check, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -47,18 +47,12 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
         } else {
             documents.add(json(&name, &checked))
         };
-        if is_gone(&written) {
-            return Ok(outcome);
-        }
         written?;
         if let Some(loaded) = &checked.loaded {
             loaded.verify()?;
         }
     }
-    let written = documents.finish();
-    if !is_gone(&written) {
-        written?;
-    }
+    documents.finish()?;
     Ok(outcome)
 }
 

@@ -140,7 +140,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         tree::of_file(&loaded.file, &data, &data[end as usize..], names).map_err(broken)?;
     let text = write(&node, places.notation)
         .map_err(|error| Failure::Usage(format!("{}: {error}", loaded.name)))?;
-    let create = |name: &str| OutputFile::create(&places.folder.join(name), !args.no_clobber);
+    let create = |name: &str| -> Result<OutputFile, Failure> {
+        let path = places.folder.join(name);
+        loaded.spare(&path)?;
+        Ok(OutputFile::create(&path, !args.no_clobber)?)
+    };
 
     let mut pages = create(&places.pages)?;
     copy_pages(&loaded, &mut pages)?;

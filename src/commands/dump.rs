@@ -28,8 +28,8 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     let mut count = 0usize;
     // What takes out colours takes a DEL out of a text too: not for scripts.
     let plain: Box<dyn Write> = match args.output {
-        Format::Text => Box::new(style::stdout()),
-        Format::Json | Format::Jsonl => Box::new(style::plain_stdout()),
+        Format::Text => Box::new(style::stdout().telling()),
+        Format::Json | Format::Jsonl => Box::new(style::plain_stdout().telling()),
     };
     let mut out = BufWriter::new(plain);
     let mut written = match args.output {
@@ -51,11 +51,10 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
             written = out.write_all(text.as_bytes());
         });
     });
-    written?;
     if args.output == Format::Json {
-        out.write_all(b"\n  ]\n}\n")?;
+        written = written.and_then(|()| out.write_all(b"\n  ]\n}\n"));
     }
-    out.flush()?;
+    style::unless_gone(written.and_then(|()| out.flush()))?;
     drop(out);
     loaded.verify()?;
     if let Some(error) = &loaded.image().error {

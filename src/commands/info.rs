@@ -11,7 +11,8 @@ use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::vcpu_context::Context;
 use ia64save_codec::{Guest, ram};
 
-use super::{Documents, complain, is_gone};
+use super::count::counted;
+use super::{Documents, complain};
 use crate::args::{Format, Info};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -51,9 +52,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         } else {
             documents.add(loaded.keep_small(|| report::info(&loaded)))
         };
-        if !is_gone(&written) {
-            written?;
-        }
+        written?;
         loaded.verify()?;
         if let Some(error) = &loaded.image().error {
             outcome = outcome.and(complain(&Failure::Invalid(
@@ -62,10 +61,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
             )));
         }
     }
-    let written = documents.finish();
-    if !is_gone(&written) {
-        written?;
-    }
+    documents.finish()?;
     Ok(outcome)
 }
 
@@ -163,16 +159,11 @@ fn domain(config: &Config) -> String {
             .memory
             .map(|memory| format!("{} MiB", grouped(memory))),
     );
-    parts.extend(config.vcpus.map(|vcpus| plural(vcpus, "vcpu")));
+    parts.extend(config.vcpus.map(|vcpus| counted(vcpus, "vcpu")));
     if config.devices > 0 {
-        parts.push(plural(config.devices as u64, "device"));
+        parts.push(counted(config.devices as u64, "device"));
     }
     parts.join(", ")
-}
-
-fn plural(count: u64, what: &str) -> String {
-    let s = if count == 1 { "" } else { "s" };
-    format!("{} {what}{s}", grouped(count))
 }
 
 fn stream(image: &Image, config: Option<&Config>) -> Block {

@@ -10,6 +10,7 @@ use clap_mangen::Man;
 use crate::args::Cli;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
+use crate::output::style;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -41,7 +42,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let unknown = || Failure::Usage(format!("there is no command {}", args.command.join(" ")));
         command = found.ok_or_else(unknown)?;
     }
-    io::stdout().write_all(&page(command)?)?;
+    style::plain_stdout().write_all(&page(command)?)?;
     Ok(Outcome::Fine)
 }
 

@@ -48,7 +48,7 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
             let drawing = Drawing::new(checkpoint, ram);
             write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
         }
-        format => print(&loaded, checkpoint, ram, format)?,
+        format => style::unless_gone(print(&loaded, checkpoint, ram, format))?,
     }
     loaded.verify()?;
     if let Some(error) = &image.error {
@@ -59,7 +59,7 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
 
 /// Prints the extents one by one, as `qemu-img map` does: there may be more than memory should hold.
 fn print(loaded: &Loaded, checkpoint: &Checkpoint, ram: &RamMap, format: Format) -> io::Result<()> {
-    let mut out = BufWriter::new(style::plain_stdout());
+    let mut out = BufWriter::new(style::plain_stdout().telling());
     let array = format == Format::Json;
     let mut written = if array { out.write_all(b"[") } else { Ok(()) };
     let mut separator = "";

@@ -69,13 +69,9 @@ pub fn complain(failure: &Failure) -> Outcome {
         return Outcome::Fine;
     }
     let error = style::Painted(style::ERROR, "error");
-    let _ = writeln!(style::stderr(), "ia64save: {error}: {failure}");
+    let text = failure.to_string();
+    let _ = writeln!(style::stderr(), "ia64save: {error}: {}", style::safe(&text));
     failure.outcome()
-}
-
-/// Whether a reader went away that had seen enough: what the exit code says then is what is known by then.
-fn is_gone(written: &io::Result<()>) -> bool {
-    matches!(written, Err(error) if error.kind() == io::ErrorKind::BrokenPipe)
 }
 
 /// Prints JSON values: one document, or an array of several, or one a line.

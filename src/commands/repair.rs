@@ -272,8 +272,8 @@ fn note(note: &Note) -> Value {
         "what": note.what,
     });
     if let Some((was, is)) = note.number {
-        value["was"] = json!(was);
-        value["is"] = json!(is);
+        value["was"] = number(&note.path, was);
+        value["is"] = number(&note.path, is);
     }
     value
 }
@@ -322,13 +322,26 @@ fn told(notes: &[Note]) -> String {
     })
 }
 
+/// Whether a field is shown in hexadecimal, as `dump` has it.
+fn is_address(path: &str) -> bool {
+    ["pfn", "maxmem"].iter().any(|own| path.contains(own))
+}
+
 /// A number as `dump` shows it: counts and sizes in decimal, unless they are absurd.
 fn shown(path: &str, number: u64) -> String {
-    let address = ["pfn", "maxmem", "magic_pfns"];
-    if number > u32::MAX.into() || address.iter().any(|own| path.contains(own)) {
+    if number > u32::MAX.into() || is_address(path) {
         format!("{number:#x}")
     } else {
         number.to_string()
+    }
+}
+
+/// A number for JSON: addresses are strings.
+fn number(path: &str, number: u64) -> Value {
+    if is_address(path) {
+        json!(format!("{number:#x}"))
+    } else {
+        json!(number)
     }
 }
 
@@ -411,7 +424,11 @@ fn pages_only(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     fs::create_dir_all(&args.out).map_err(|error| {
         io::Error::new(error.kind(), format!("{}: {error}", args.out.display()))
     })?;
-    let create = |name: &str| OutputFile::create(&args.out.join(name), !args.no_clobber);
+    let create = |name: &str| -> Result<OutputFile, Failure> {
+        let path = args.out.join(name);
+        loaded.spare(&path)?;
+        Ok(OutputFile::create(&path, !args.no_clobber)?)
+    };
     let mut pages = create("pages.bin")?;
     let last = image.checkpoints.len() - 1;
     let mut ranges: Vec<Range<u64>> = Vec::new();

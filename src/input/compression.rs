@@ -120,6 +120,11 @@ impl Read for Unpacking {
             Err(error) if error.raw_os_error().is_some() => Err(error),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => Err(error),
             Err(error) if error.kind() == io::ErrorKind::OutOfMemory => Err(error),
+            // libzstd has a number for it, of which its binding keeps the words.
+            Err(error) if error.to_string().contains("too much memory") => Err(io::Error::new(
+                io::ErrorKind::OutOfMemory,
+                "decompressing this zstd file needs more memory than allowed; decompress it with zstd -d --long=31 first",
+            )),
             Err(error) => Err(io::Error::new(
                 io::ErrorKind::InvalidData,
                 Damage {

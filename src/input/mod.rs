@@ -15,8 +15,6 @@ pub use mapped::{Mapped, Mapping};
 
 use compression::{HEAD, Unpacking};
 
-use crate::output::style;
-
 /// Files up to this size are read: nobody can cut short what is in memory, and a mapping would not
 /// be cheaper.
 const SMALL: u64 = 1 << 20;
@@ -78,7 +76,7 @@ impl Input {
         let name = if stdin {
             "standard input".into()
         } else {
-            style::safe(&path.display().to_string()).into_owned()
+            path.display().to_string()
         };
         let file = if stdin {
             io::stdin().as_fd().try_clone_to_owned().map(File::from)

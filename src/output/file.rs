@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
-use super::style::{self, STDOUT};
+use super::style::STDOUT;
 use crate::input::signals::RemovedOnSignal;
 
 const BUFFER: usize = 1 << 20;
@@ -59,7 +59,7 @@ impl OutputFile {
         let name = if stdout {
             STDOUT.into()
         } else {
-            style::safe(&target.display().to_string()).into_owned()
+            target.display().to_string()
         };
         let sink = if stdout {
             standard_output()

@@ -31,25 +31,65 @@ pub const STDOUT: &str = "standard output";
 
 /// Standard output, coloured where that can be seen. Errors name it.
 pub fn stdout() -> Named<anstream::AutoStream<io::StdoutLock<'static>>> {
-    Named(anstream::AutoStream::auto(io::stdout().lock()))
+    Named {
+        inner: anstream::AutoStream::auto(io::stdout().lock()),
+        tells: false,
+    }
 }
 
 /// Standard output for JSON, in which nothing is coloured. Errors name it.
 pub fn plain_stdout() -> Named<io::StdoutLock<'static>> {
-    Named(io::stdout().lock())
+    Named {
+        inner: io::stdout().lock(),
+        tells: false,
+    }
 }
 
-/// Standard output whose errors say so.
-pub struct Named<W>(W);
+/// Standard output whose errors say so. A reader that went away has seen what it wanted: what it is told
+/// after that is nobody's loss, and the exit code still says how the command ended.
+pub struct Named<W> {
+    inner: W,
+    /// Says so when the reader has gone.
+    tells: bool,
+}
+
+impl<W> Named<W> {
+    /// Has it say when the reader has gone, for who would go on for long.
+    #[must_use]
+    pub fn telling(mut self) -> Self {
+        self.tells = true;
+        self
+    }
+
+    fn is_no_loss(&self, error: &io::Error) -> bool {
+        !self.tells && is_gone(error)
+    }
+}
 
 impl<W: Write> Write for Named<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write(bytes).map_err(named)
+        match self.inner.write(bytes) {
+            Err(error) if self.is_no_loss(&error) => Ok(bytes.len()),
+            written => written.map_err(named),
+        }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.flush().map_err(named)
+        match self.inner.flush() {
+            Err(error) if self.is_no_loss(&error) => Ok(()),
+            flushed => flushed.map_err(named),
+        }
     }
+}
+
+/// Whether an error says that the reader has gone.
+pub fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::BrokenPipe
+}
+
+/// Nothing is wrong where only the reader has gone.
+pub fn unless_gone(written: io::Result<()>) -> io::Result<()> {
+    written.or_else(|error| if is_gone(&error) { Ok(()) } else { Err(error) })
 }
 
 #[allow(clippy::needless_pass_by_value)] // it is what map_err has
@@ -60,12 +100,12 @@ fn named(error: io::Error) -> io::Error {
 /// Text from elsewhere, such as the name of a file or of a domain, for a terminal: what would move the
 /// cursor or change colours is shown as its number.
 pub fn safe(text: &str) -> Cow<'_, str> {
-    if !text.contains(char::is_control) {
+    if !text.contains(is_obeyed) {
         return text.into();
     }
     text.chars()
         .fold(String::new(), |mut safe, char| {
-            if char.is_control() {
+            if is_obeyed(char) {
                 safe.extend(char.escape_default());
             } else {
                 safe.push(char);
@@ -73,6 +113,11 @@ pub fn safe(text: &str) -> Cow<'_, str> {
             safe
         })
         .into()
+}
+
+/// What a terminal obeys rather than shows; lines may end.
+fn is_obeyed(char: char) -> bool {
+    char.is_control() && char != '\n'
 }
 
 /// Standard error, coloured where that can be seen.
@@ -88,7 +133,13 @@ impl<T: Display> Display for Painted<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Painted(style, content) = self;
         write!(f, "{style}")?;
-        content.fmt(f)?;
+        let text = content.to_string();
+        // Names from elsewhere mostly reach the screen this way.
+        if text.contains(is_obeyed) {
+            f.pad(&safe(&text))?;
+        } else {
+            content.fmt(f)?;
+        }
         write!(f, "{style:#}")
     }
 }
@@ -99,7 +150,9 @@ mod tests {
 
     #[test]
     fn what_a_terminal_would_obey_is_shown_instead() {
-        assert_eq!(safe("a\u{1b}[31m\n\u{7}b"), "a\\u{1b}[31m\\n\\u{7}b");
+        assert_eq!(safe("a\u{1b}[31m\n\u{7}b"), "a\\u{1b}[31m\n\\u{7}b");
+        let painted = Painted(VALUE, "\u{7}").to_string();
+        assert_eq!(painted, "\\u{7}");
         assert!(matches!(safe("größe 1"), Cow::Borrowed("größe 1")));
     }
 

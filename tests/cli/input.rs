@@ -141,6 +141,10 @@ fn what_is_packed_badly_is_a_bad_image() {
     assert_eq!(done.code, 1, "{done:?}");
     assert!(done.err.contains("damaged zstd data: "), "{done:?}");
     assert!(done.err.contains(" bytes of the image"), "{done:?}");
+    // 1 would say that the two differ.
+    assert_eq!(run(["compare", arg(&cut), arg(&cut)]).code, 2);
+    let done = run(["batch", arg(&cut)]);
+    assert!(done.out.contains("\"verdict\":\"invalid\""), "{done:?}");
 }
 
 #[test]
@@ -149,7 +153,15 @@ fn a_reader_that_goes_away_changes_no_verdict_but_an_image_is_lost() {
     let bad = folder.file("bad.sav", &golden("real310-pv").bytes()[..100_000]);
     assert_eq!(unread(["check", arg(&bad)]).0, Some(1));
     let good = folder.file("good.sav", &golden("real310-pv").bytes());
+    let other = folder.file("other.sav", &golden("real340-pv-2vcpu").bytes());
     assert_eq!(unread(["check", arg(&good)]).0, Some(0));
+    let out = folder.path("out.sav");
+    assert_eq!(unread(["map", arg(&bad)]).0, Some(1));
+    assert_eq!(unread(["map", "--output", "json", arg(&bad)]).0, Some(1));
+    assert_eq!(unread(["dump", arg(&bad)]).0, Some(1));
+    assert_eq!(unread(["compare", arg(&good), arg(&other)]).0, Some(1));
+    let refused = ["repair", arg(&bad), "--output", "json", "-o", arg(&out)];
+    assert_eq!(unread(refused).0, Some(1));
     let (code, said) = unread(["convert", arg(&good), "-o", "-", "--compact"]);
     assert_eq!(code, Some(4), "{said}");
     assert!(said.contains("standard output: "), "{said}");
@@ -178,6 +190,12 @@ fn names_do_not_reach_the_terminal_as_they_are() {
     let done = run(["info", arg(&path)]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.out.contains("\\u{1b}[31mred\\u{7}.sav"), "{done:?}");
+    let done = run(["info", "--output", "json", arg(&path)]);
+    assert_eq!(
+        done.json()["file"],
+        arg(&path),
+        "for a script it is what it is"
+    );
     let done = run(["info", arg(&folder.path("\u{1b}[31mmissing"))]);
     assert!(done.err.contains("\\u{1b}[31mmissing: "), "{done:?}");
 }

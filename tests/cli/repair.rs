@@ -210,3 +210,36 @@ fn number(note: &Value) -> String {
         (was, is) => format!("{was} -> {is}, "),
     }
 }
+
+/// What the check complains of as an error, the repair knows how to take away.
+#[test]
+fn a_ring_that_would_be_given_back_is_taken_off_the_list() {
+    let bytes = golden("real340-pv-2vcpu").bytes();
+    let image = Image::parse(&bytes, &Options::default());
+    let first = image.first().expect("a checkpoint");
+    let list = first.unallocated.as_ref().expect("a list");
+    let (_, page) = image.start_info(0).expect("start_info");
+    let ring = &page[56..64]; // store_mfn
+    let mut bad = bytes.to_vec();
+    let at = list.offset as usize;
+    bad[at..at + 8].copy_from_slice(ring);
+    let folder = Folder::new();
+    let (path, out) = (folder.file("in.sav", &bad), folder.path("out.sav"));
+    let checked = run(["check", arg(&path)]);
+    assert!(checked.out.contains("unallocated-needed"), "{checked:?}");
+    let done = run(["repair", arg(&path), "-o", arg(&out)]);
+    assert_eq!(done.code, 0, "{done:?}");
+    let checked = run(["check", arg(&out)]);
+    assert!(!checked.out.contains("unallocated-needed"), "{checked:?}");
+}
+
+#[test]
+fn a_note_names_the_number_that_is_another() {
+    let mut bad = golden("real340-pv-2vcpu").bytes().to_vec();
+    bad[68] = 8; // efi_memdesc_size
+    let folder = Folder::new();
+    let (path, out) = (folder.file("in.sav", &bad), folder.path("out.sav"));
+    let done = run(["repair", arg(&path), "-o", arg(&out)]);
+    let note = "memmap.efi_memdesc_size at byte 68: 8 -> 40, ";
+    assert!(done.out.contains(note), "{done:?}");
+}

@@ -1,10 +1,9 @@
 //! What rules look at: the image, with every part a path and an offset.
 
 use alloc::borrow::Cow;
-use alloc::collections::BTreeMap;
 use alloc::format;
 use alloc::vec::Vec;
-use core::cell::RefCell;
+use core::cell::OnceCell;
 use core::fmt;
 use core::ops::Range;
 
@@ -25,8 +24,8 @@ pub(super) struct Context<'a> {
     pub(super) ram: Vec<Range<u64>>,
     /// The dialects that the image may be in.
     candidates: Vec<Dialect>,
-    /// The first round that sent a page, for the few that rules ask for round by round.
-    first_sent: RefCell<BTreeMap<u64, Option<usize>>>,
+    /// Made where a rule asks for a page that neither its round nor the stream proper sent.
+    sent_later: OnceCell<Vec<(u64, usize)>>,
 }
 
 impl<'a> Context<'a> {
@@ -42,7 +41,7 @@ impl<'a> Context<'a> {
             page_size: image.page_size as u64,
             ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
-            first_sent: RefCell::default(),
+            sent_later: OnceCell::new(),
         }
     }
 
@@ -106,15 +105,25 @@ impl<'a> Context<'a> {
 
     /// Whether the domain has this page in a round: that round sent it, or one before.
     pub(super) fn was_sent(&self, round: Round<'_>, pfn: u64) -> bool {
-        let mut first = self.first_sent.borrow_mut();
-        let first = first.entry(pfn).or_insert_with(|| {
-            let checkpoints = &self.image.checkpoints;
-            checkpoints
-                .iter()
-                .position(|one| one.pages.last(pfn).is_some())
-        });
-        first.is_some_and(|first| first <= round.index)
+        let has = |checkpoint: &Checkpoint| checkpoint.pages.last(pfn).is_some();
+        if has(round.checkpoint) || self.image.first().is_some_and(has) {
+            return true;
+        }
+        let later = self.sent_later.get_or_init(|| sent_later(self.image));
+        let found = later.binary_search_by_key(&pfn, |(pfn, _)| *pfn);
+        found.is_ok_and(|at| later[at].1 <= round.index)
     }
+}
+
+/// The pages that rounds behind the stream proper sent, ascending, each with the first round that did.
+fn sent_later(image: &Image) -> Vec<(u64, usize)> {
+    let rounds = image.checkpoints.iter().enumerate().skip(1);
+    let mut all: Vec<(u64, usize)> = rounds
+        .flat_map(|(index, one)| one.pages.last_copies().map(move |(pfn, _, _)| (pfn, index)))
+        .collect();
+    all.sort_unstable();
+    all.dedup_by_key(|(pfn, _)| *pfn);
+    all
 }
 
 /// A checkpoint with its number.

@@ -247,8 +247,13 @@ pub(crate) fn follows(
     if first == Some(PAGES_END) {
         // The count of a list that the domain has no room for is none: ones may be padding too.
         want(12)?;
-        let count = rest.get(8..).and_then(|rest| rest.first_chunk());
-        let count = count.map_or(0, |word| u64::from(u32::from_le_bytes(*word)));
+        let behind = &rest[8..rest.len().min(12)];
+        let count = match behind.first_chunk() {
+            Some(word) => u64::from(u32::from_le_bytes(*word)),
+            // The input ends inside it.
+            None if behind.iter().all(|byte| *byte == 0xff) && !behind.is_empty() => u64::MAX,
+            None => 0,
+        };
         let lengths = head
             .ram
             .ranges()

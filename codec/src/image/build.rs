@@ -87,6 +87,7 @@ impl Builder {
             checkpoints: Vec::new(),
             trailing: None,
             error: None,
+            retained_too_much: false,
             data,
         };
         Builder {
@@ -310,6 +311,7 @@ impl Builder {
         let limit = self.options.limits.retained_bytes;
         self.retained = self.retained.saturating_add(bytes.len());
         if self.retained > limit {
+            self.image.retained_too_much = true;
             let path = format!(
                 "checkpoint[{}]",
                 self.image.checkpoints.len().saturating_sub(1)

@@ -68,6 +68,9 @@ pub struct Image {
     pub trailing: Option<Trailing>,
     /// What ended the reading early.
     pub error: Option<Error>,
+    /// It ended because of how much there was to be kept of a stream
+    /// ([`Limits::retained_bytes`](crate::Limits::retained_bytes)), which a file in memory has no need of.
+    pub retained_too_much: bool,
     /// The whole file, where it is in memory or mapped.
     pub data: Option<Bytes>,
 }

@@ -132,15 +132,21 @@ fn memmap_size(patient: &Patient<'_>, image: &Image, out: &mut Vec<Repair>) {
             count * EfiMemoryDesc::SIZE as u64,
             EfiMemoryDesc::SIZE as u64,
         ];
-        let what = format!("the descriptors that are there: {count}");
         let bytes = header.map(u64::to_le_bytes);
-        let path = "memmap.efi_memmap_size";
-        out.push(Repair::put(
-            section.offset,
-            bytes.as_flattened(),
-            path,
-            what,
-        ));
+        if u64_at(&section.bytes, 0) == Some(header[0]) {
+            let what = "what Xen's descriptors take".into();
+            let at = section.offset + 8;
+            out.push(Repair::put(at, &bytes[1], "memmap.efi_memdesc_size", what));
+        } else {
+            let what = format!("the descriptors that are there: {count}");
+            let path = "memmap.efi_memmap_size";
+            out.push(Repair::put(
+                section.offset,
+                bytes.as_flattened(),
+                path,
+                what,
+            ));
+        }
     }
 }
 

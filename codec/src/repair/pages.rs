@@ -5,6 +5,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Note, Patient, Repair, Splice};
+use crate::check::Report;
 use crate::code::Code;
 use crate::image::{Checkpoint, Image};
 
@@ -22,7 +23,8 @@ pub(super) fn proposals(patient: &Patient<'_>, out: &mut Vec<Repair>) {
         Code::UnallocatedCount,
     ];
     if patient.has_any(&wrong) {
-        out.extend(image.checkpoints.iter().filter_map(|one| list(image, one)));
+        let lists = image.checkpoints.iter();
+        out.extend(lists.filter_map(|one| list(image, one, patient.report)));
     }
 }
 
@@ -63,12 +65,19 @@ fn strays(image: &Image) -> Option<Repair> {
 }
 
 /// The list without what is no RAM, is listed twice, or must not be given back.
-fn list(image: &Image, checkpoint: &Checkpoint) -> Option<Repair> {
+fn list(image: &Image, checkpoint: &Checkpoint, report: &Report) -> Option<Repair> {
     let (list, ram) = (checkpoint.unallocated.as_ref()?, image.ram()?);
-    let mut needed: BTreeSet<u64> = checkpoint.start_info_pfn().into_iter().collect();
-    if let Some(magic) = &checkpoint.magic_pfns {
-        needed = magic.iter().map(|(_, pfn, _)| pfn).collect();
-    }
+    // The check knows which pages the domain cannot do without: its findings lie at their entries.
+    let findings = report.findings.iter();
+    let blamed: BTreeSet<u64> = findings
+        .filter(|found| found.code == Code::UnallocatedNeeded)
+        .filter_map(|found| Some(found.offset.checked_sub(list.offset)? / 8))
+        .collect();
+    let needed: BTreeSet<u64> = (0..)
+        .zip(list.pfns())
+        .filter(|(index, _)| blamed.contains(index))
+        .map(|(_, pfn)| pfn)
+        .collect();
     let mut dropped: Vec<u64> = Vec::new();
     let mut kept: Vec<u64> = Vec::new();
     let mut seen = BTreeSet::new();

@@ -212,6 +212,7 @@ fn blank(page_size: usize) -> Image {
         checkpoints: Vec::new(),
         trailing: None,
         error: None,
+        retained_too_much: false,
         data: None,
     }
 }

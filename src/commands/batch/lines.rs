@@ -12,6 +12,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::output::style;
 
 /// How every line begins.
 const BEGIN: &str = "{\"schema\":\"ia64save/batch/1\",";
@@ -31,7 +32,7 @@ impl Lines {
         let name = path.display().to_string();
         if path.as_os_str() == "-" {
             return Ok(Lines {
-                out: Box::new(io::stdout()),
+                out: Box::new(style::plain_stdout().telling()),
                 file: None,
                 name: "standard output".into(),
                 had: HashSet::new(),
@@ -119,8 +120,17 @@ fn had(file: &mut File) -> io::Result<HashSet<String>> {
     loop {
         line.clear();
         let count = reader.read_until(b'\n', &mut line)?;
-        if count == 0 || line.last() != Some(&b'\n') {
+        if count == 0 {
             break;
+        }
+        if line.last() != Some(&b'\n') {
+            // Only a line of this command that was cut short is taken off.
+            let begun = &line[..line.len().min(BEGIN.len())];
+            if BEGIN.as_bytes().starts_with(begun) {
+                break;
+            }
+            let text = format!("byte {whole}: no line of this command");
+            return Err(io::Error::new(io::ErrorKind::InvalidData, text));
         }
         let row: Value = match serde_json::from_slice(&line) {
             Ok(row) => row,
@@ -181,7 +191,7 @@ mod tests {
     fn a_file_of_something_else_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        for other in ["precious\n", "{\"file\": \"a\"}\n"] {
+        for other in ["precious\n", "precious", "{\"file\": \"a\"}\n"] {
             fs::write(&path, other).unwrap();
             for resume in [false, true] {
                 assert!(Lines::open(&path, resume).is_err());

@@ -83,7 +83,8 @@ fn walk(folder: &Path, all: bool, files: &mut Vec<File>) {
     for (path, kind) in entries {
         match kind {
             Ok(kind) if kind.is_dir() => walk(&path, all, files),
-            Ok(kind) if !(kind.is_file() || path.is_file()) => {}
+            // A link that leads nowhere is no less missing than a file that is named.
+            Ok(kind) if !(kind.is_file() || path.is_file() || is_dangling(kind, &path)) => {}
             Ok(_) if all || looks_like_one(&path) => {
                 files.push(File::new(&path, fs::metadata(&path)));
             }
@@ -91,6 +92,10 @@ fn walk(folder: &Path, all: bool, files: &mut Vec<File>) {
             Err(error) => files.push(File::unreadable(&path, &error)),
         }
     }
+}
+
+fn is_dangling(kind: fs::FileType, path: &Path) -> bool {
+    kind.is_symlink() && fs::metadata(path).is_err()
 }
 
 /// Whether a file is called as images are: by extension, or without one, as xend called them.

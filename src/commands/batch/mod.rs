@@ -81,6 +81,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut files = list::files(&args.paths, args.all);
     keep_inputs(args, &mut files)?;
     let mut lines = Lines::open(&args.out, args.resume)?;
+    #[cfg(feature = "parquet")]
+    keep_lines(args)?;
     let had = lines.names().clone();
     let todo: Vec<_> = files
         .iter()
@@ -118,9 +120,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         Ok(())
     });
-    written?;
+    style::unless_gone(written)?;
     drop(progress);
-    lines.finish()?;
+    style::unless_gone(lines.finish())?;
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         table::write(&args.out, path)?;
@@ -130,6 +132,26 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         writeln!(style::stderr(), "{}", Painted(DIM, text))?;
     }
     Ok(tally.outcome)
+}
+
+/// Sees to it that the table takes no other file's place, that of the lines least of all.
+#[cfg(feature = "parquet")]
+fn keep_lines(args: &Args) -> Result<(), Failure> {
+    let Some(path) = &args.parquet else {
+        return Ok(());
+    };
+    let same = |a: &Path, b: &Path| {
+        let [a, b] = [a, b].map(std::fs::canonicalize);
+        matches!((a, b), (Ok(a), Ok(b)) if a == b)
+    };
+    let text = if same(path, &args.out) {
+        "it holds the lines, and would be lost"
+    } else if !table::is_replaceable(path) {
+        "it is no Parquet table, and would be lost"
+    } else {
+        return Ok(());
+    };
+    Err(Failure::Usage(format!("{}: {text}", path.display())))
 }
 
 /// What `--all` adds to.

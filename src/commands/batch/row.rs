@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::list::{self, File};
 use crate::args::Reading;
-use crate::exit::Failure;
+use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::report::{Verdicts, digits};
 
@@ -80,7 +80,7 @@ pub fn of(file: &File, reading: &Reading, digest: bool) -> Value {
     if let Err(failure) = opened {
         let verdict = match failure {
             Failure::Foreign(..) => "foreign",
-            Failure::Invalid(..) => "invalid",
+            _ if failure.outcome() == Outcome::Invalid => "invalid",
             _ => "unreadable",
         };
         unreadable(&mut map, verdict, &failure.to_string());

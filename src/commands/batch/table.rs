@@ -1,7 +1,7 @@
 //! The lines as a Parquet table.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -19,6 +19,19 @@ use crate::output::file::OutputFile;
 
 /// Rows of a group: what is held at a time.
 const GROUP: usize = 65536;
+
+/// Whether there is nothing at a path but a table, or an empty file, or none.
+pub fn is_replaceable(path: &Path) -> bool {
+    let Ok(mut file) = File::open(path) else {
+        return true;
+    };
+    let mut head = [0; 4];
+    match file.read(&mut head) {
+        Ok(0) => true,
+        Ok(4) => head == *b"PAR1",
+        _ => false,
+    }
+}
 
 /// Writes the lines in `lines` as a table called `path`.
 pub fn write(lines: &Path, path: &Path) -> Result<(), Failure> {

@@ -63,7 +63,9 @@ pub struct Compare {
 /// `qemu-img compare` 1 says that the two differ, and nothing else.
 pub fn run(args: &Compare) -> Result<Outcome, Failure> {
     match run_or_fail(args) {
-        Err(Failure::Invalid(name, error)) => Err(Failure::Usage(format!("{name}: {error}"))),
+        Err(failure) if failure.outcome() == Outcome::Invalid => {
+            Err(Failure::Usage(failure.to_string()))
+        }
         done => done,
     }
 }

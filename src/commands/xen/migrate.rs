@@ -78,14 +78,17 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
         SourceFate::InDoubt(_) => Ok(()),
     };
     // Whatever became of the domain here, a script is told where it runs.
-    if args.output != Format::Text {
-        let value = account(args, &address, &fate, sent.as_ref());
+    let told = if args.output == Format::Text {
+        Ok(())
+    } else {
+        let mut value = account(args, &address, &fate, sent.as_ref());
+        value["migration"] = token.to_string().into();
         if args.suspending.suspend_dialogue {
-            writeln!(io::stderr(), "{value}")?;
+            writeln!(io::stderr(), "{value}")
         } else {
-            print_json(vec![value], args.output)?;
+            print_json(vec![value], args.output)
         }
-    }
+    };
     done.map_err(failed)?;
     match fate {
         SourceFate::Gone => {
@@ -100,6 +103,8 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
                 );
                 writeln!(style::stderr(), "{text}")?;
             }
+            // Only now: what became of the domain matters more than who was told.
+            told?;
             Ok(Outcome::Fine)
         }
         SourceFate::Stays(why) => {

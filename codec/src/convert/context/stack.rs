@@ -42,6 +42,19 @@ impl Form {
 /// belongs to it are carried by name.
 pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
     let old = source.get("regs.ar.bsp");
+    if source.id == ContextLayout::B2 {
+        // Its saver left it to the heap, so nobody knows what was dirty.
+        let none = nothing(target, source.get("regs.ar.bspstore"));
+        if old != source.get("regs.ar.bspstore") {
+            let what = format!(
+                "{old:#x}: {} did not fill it; no register is taken for dirty",
+                source.dialect
+            );
+            names.name(source, "regs.ar.bsp", what);
+        }
+        target.set("regs.ar.bsp", none);
+        return;
+    }
     if Form::of(source.id) == Form::of(target.id) {
         target.set("regs.ar.bsp", old);
     } else {

@@ -43,7 +43,6 @@ pub(super) fn clear(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<
         let halves = halves.map(|(number, half)| format!("regs.f[{number}].u.bits[{half}]"));
         unfilled.push(("regs.f".into(), halves.collect()));
     }
-    unfilled.push(("flags".into(), alloc::vec!["flags".into()]));
     for (name, fields) in &unfilled {
         if fields.iter().any(|field| source.get(field) != 0) {
             tell(source, target, names, name);
@@ -52,6 +51,8 @@ pub(super) fn clear(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<
             target.set(field, 0);
         }
     }
+    // A restore makes its own, and nobody gave padding a meaning.
+    target.set("flags", 0);
     padding(target);
     if behind_the_stack(target) {
         tell(source, target, names, "regs.rbs");

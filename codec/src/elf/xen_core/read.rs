@@ -89,6 +89,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
         checkpoints: Vec::new(),
         trailing: None,
         error: None,
+        retained_too_much: false,
         data: Some(data.clone()),
     };
     if let Some((layout, dialect)) = sections.get(CONTEXTS).and_then(layout) {

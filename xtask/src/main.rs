@@ -75,8 +75,9 @@ cargo xtask STEP [OPTIONS]
   fuzz [--seconds N] [--jobs N] [--minimise | --coverage] [TARGET ...]
                   builds the fuzz targets with fuzz/oss-fuzz/build.sh and runs each, for 20 seconds
                   or N, one at a time or N, and says what it came to; --minimise leaves of
-                  fuzz/corpus what adds coverage, --coverage says how much of codec/src that reaches;
-                  SKIPPED without a nightly cargo, cargo-fuzz and zip
+                  fuzz/corpus what adds coverage; SKIPPED without a nightly cargo, cargo-fuzz and zip.
+                  --coverage says how much of codec/src all corpora, seeds and regressions reach, on
+                  stable; SKIPPED without cargo-llvm-cov
   mutants [--every N] [--list] FILE ...
                   mutation tests of files and folders of codec/src: prints what no test notices
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,

@@ -80,6 +80,9 @@ pub fn fuzz(args: &[&str]) -> Outcome {
         Ok(options) => options,
         Err(error) => return Outcome::Failed(error),
     };
+    if options.coverage && !options.targets.is_empty() {
+        return Outcome::Failed("--coverage is of all targets together".into());
+    }
     if options.coverage {
         return coverage::report();
     }

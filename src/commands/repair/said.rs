@@ -1,0 +1,163 @@
+//! What is said of a repair: lines for a person, a document for a script.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use ia64save_codec::repair::{self, Note};
+use ia64save_codec::{Finding, Severity};
+use serde_json::{Value, json};
+
+use super::{Args, State};
+use crate::args::Format;
+use crate::commands::print_json;
+use crate::exit::Failure;
+use crate::output::size::grouped;
+use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
+use crate::report::finding;
+
+fn note(note: &Note) -> Value {
+    let mut value = json!({
+        "lost": note.lost,
+        "path": note.path,
+        "offset": note.offset,
+        "what": note.what,
+    });
+    if let Some((was, is)) = note.number {
+        value["was"] = number(&note.path, was);
+        value["is"] = number(&note.path, is);
+    }
+    value
+}
+
+/// Says what was done, on standard error where the image goes to standard output.
+pub fn tell(args: &Args, name: &str, written: u64, notes: &[Note]) -> Result<(), Failure> {
+    let outcome = if notes.is_empty() {
+        "intact"
+    } else {
+        "repaired"
+    };
+    if args.output != Format::Text {
+        return document(args, name, outcome, Some(written), notes, &[]);
+    }
+    let mut text = String::new();
+    let said = if notes.is_empty() {
+        "nothing to repair, copied"
+    } else {
+        outcome
+    };
+    let _ = writeln!(
+        text,
+        "{}: {} {}",
+        Painted(HEADING, args.out.display()),
+        Painted(OK, said),
+        Painted(DIM, format!("{} bytes", grouped(written)))
+    );
+    text += &told(notes);
+    print(args, &text)
+}
+
+fn told(notes: &[Note]) -> String {
+    notes.iter().fold(String::new(), |mut text, note| {
+        let (what, style) = if note.lost {
+            ("lost", WARNING)
+        } else {
+            ("changed", OK)
+        };
+        let (what, path) = (Painted(style, what), Painted(LABEL, &note.path));
+        let place = Painted(ADDRESS, format!("byte {}", note.offset));
+        let number = note.number.map_or(String::new(), |(was, is)| {
+            format!("{} -> {}, ", shown(&note.path, was), shown(&note.path, is))
+        });
+        let _ = writeln!(text, "  {what} {path} at {place}: {number}{}", note.what);
+        text
+    })
+}
+
+/// Whether a field is shown in hexadecimal, as `dump` has it.
+fn is_address(path: &str) -> bool {
+    ["pfn", "maxmem"].iter().any(|own| path.contains(own))
+}
+
+/// A number as `dump` shows it: counts and sizes in decimal, unless they are absurd.
+fn shown(path: &str, number: u64) -> String {
+    if number > u32::MAX.into() || is_address(path) {
+        format!("{number:#x}")
+    } else {
+        number.to_string()
+    }
+}
+
+/// A number for JSON: addresses are strings.
+fn number(path: &str, number: u64) -> Value {
+    if is_address(path) {
+        json!(format!("{number:#x}"))
+    } else {
+        json!(number)
+    }
+}
+
+pub fn print(args: &Args, text: &str) -> Result<(), Failure> {
+    if args.out.as_os_str() == "-" {
+        write!(style::stderr(), "{text}")?;
+    } else {
+        write!(style::stdout(), "{text}")?;
+    }
+    Ok(())
+}
+
+pub fn document(
+    args: &Args,
+    name: &str,
+    outcome: &str,
+    written: Option<u64>,
+    notes: &[Note],
+    remaining: &[&Finding],
+) -> Result<(), Failure> {
+    let value = json!({
+        "schema": "ia64save/repair/1",
+        "file": name,
+        "outcome": outcome,
+        "written": written,
+        "notes": notes.iter().map(note).collect::<Vec<_>>(),
+        "remaining": remaining.iter().map(|found| finding(found)).collect::<Vec<_>>(),
+    });
+    if args.out.as_os_str() == "-" {
+        writeln!(io::stderr(), "{value}")?;
+    } else {
+        print_json(vec![value], args.output)?;
+    }
+    Ok(())
+}
+
+/// Says why nothing was written.
+pub fn refuse(args: &Args, name: &str, state: &State) -> Result<(), Failure> {
+    let errors = state.report.findings.iter();
+    let errors: Vec<&Finding> = errors.filter(|f| f.severity == Severity::Error).collect();
+    if args.output != Format::Text {
+        return document(args, name, "refused", None, &[], &errors);
+    }
+    let head = Painted(ERROR, "error");
+    let mut text = format!("ia64save: {head}: {name}: cannot be repaired, nothing was written\n");
+    for error in errors.iter().take(8) {
+        let _ = writeln!(text, "  {} {error}", Painted(ERROR, "error"));
+    }
+    for what in repair::missing(&state.loaded.file) {
+        let _ = writeln!(text, "  {} {what}", Painted(WARNING, "missing"));
+    }
+    let pages = state
+        .loaded
+        .image()
+        .checkpoints
+        .iter()
+        .map(|c| c.pages.len())
+        .sum::<usize>();
+    if pages > 0 {
+        let advice = format!(
+            "  what is missing is never made up; --pages-only writes the {} page records that are there",
+            grouped(pages as u64)
+        );
+        let _ = writeln!(text, "{}", Painted(DIM, advice));
+    }
+    write!(style::stderr(), "{text}")?;
+    Ok(())
+}

@@ -155,6 +155,9 @@ pub(super) const CASES: &[Case] = &[
     case(Code::PageBeyondP2m, "pages[2].gmfn", || {
         pv().ram(&[(0, 40), (1 << 20, 40)]).page(2, 64).image()
     }),
+    case(Code::PageBeyondP2m, "pages[2].gmfn", || {
+        pv().ram(&[(0, 44)]).page(2, 10).image()
+    }),
     case(Code::SetupFlags, "arch_setup.flags", || {
         let options = Options {
             guest: Some(Guest::Pv),

@@ -8,6 +8,9 @@ use core::ops::RangeInclusive;
 use super::look::{At, Problem, number};
 use super::node::Node;
 
+/// The highest pfn of a page record: the next is the terminator.
+pub(super) const RECORD: u64 = u64::MAX - 1;
+
 /// Pfns in their order; those that ascend one by one are told together.
 pub(super) fn node(pfns: impl Iterator<Item = u64>) -> Node {
     let mut ranges: Vec<RangeInclusive<u64>> = Vec::new();
@@ -28,8 +31,8 @@ fn told(range: &RangeInclusive<u64>) -> String {
     }
 }
 
-/// The way back.
-pub(super) fn ranges(at: &At<'_>) -> Result<Vec<RangeInclusive<u64>>, Problem> {
+/// The way back, for pfns up to `most`.
+pub(super) fn ranges(at: &At<'_>, most: u64) -> Result<Vec<RangeInclusive<u64>>, Problem> {
     at.list()?
         .map(|item| {
             let range = match item.node {
@@ -47,7 +50,7 @@ pub(super) fn ranges(at: &At<'_>) -> Result<Vec<RangeInclusive<u64>>, Problem> {
                 _ => None,
             };
             range
-                .filter(|range| !range.is_empty() && *range.end() < u64::MAX)
+                .filter(|range| !range.is_empty() && *range.end() <= most)
                 .ok_or_else(|| item.problem("a pfn or FIRST-LAST"))
         })
         .collect()
@@ -75,7 +78,7 @@ mod tests {
             node,
             Node::List(texts.iter().map(|text| Node::text(*text)).collect())
         );
-        let back = ranges(&At::root(&node)).unwrap();
+        let back = ranges(&At::root(&node), RECORD).unwrap();
         assert_eq!(count(&back), 7);
         assert!(back.into_iter().flatten().eq(pfns));
     }
@@ -84,9 +87,13 @@ mod tests {
     fn no_range_reaches_the_terminator() {
         for bad in ["0x5-0x3", "5-", "-", "x", "0xffffffffffffffff", "1-2-3"] {
             let list = Node::List(vec![Node::text(bad)]);
-            assert!(ranges(&At::root(&list)).is_err(), "{bad}");
+            assert!(ranges(&At::root(&list), RECORD).is_err(), "{bad}");
         }
         let decimal = Node::List(vec![Node::text("1 - 3"), Node::Number(7)]);
-        assert_eq!(ranges(&At::root(&decimal)), Ok(vec![1..=3, 7..=7]));
+        assert_eq!(ranges(&At::root(&decimal), RECORD), Ok(vec![1..=3, 7..=7]));
+        // A list has no terminator.
+        let list = node([u64::MAX].into_iter());
+        let back = ranges(&At::root(&list), u64::MAX);
+        assert_eq!(back, Ok(vec![u64::MAX..=u64::MAX]));
     }
 }

@@ -166,7 +166,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     }
     let mut pages = Vec::new();
     for at in at.need("checkpoints")?.list()? {
-        pages.push(pfns::ranges(&at.need("pages")?)?);
+        pages.push(pfns::ranges(&at.need("pages")?, pfns::RECORD)?);
         image
             .checkpoints
             .push(checkpoint(&at, dialect, guest, page_size)?);
@@ -350,7 +350,7 @@ fn checkpoint(
     let spec = dialect.spec();
     let mut made = Checkpoint::default();
     let list = at.need("unallocated")?;
-    let ranges = pfns::ranges(&list)?;
+    let ranges = pfns::ranges(&list, u64::MAX)?;
     made.unallocated = Some(Unallocated {
         count: u32::try_from(pfns::count(&ranges))
             .map_err(|_| list.problem("less than 4294967296 pfns"))?,

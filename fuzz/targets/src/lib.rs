@@ -13,6 +13,7 @@
 //! | `mutate` | [`mutate()`]: a good image with one thing changed |
 //! | `check` | [`check()`]: the rules, the fields and the map of anything |
 //! | `convert` | [`convert()`]: anything to any dialect |
+//! | `inspect` | [`inspect()`]: what tools do with an image; [`core()`]: cores of `xm dump-core` |
 //! | `restore` | [`restore()`]: a stream into a simulated host |
 //! | `agent_protocol` | [`agent_protocol()`], of `ia64save-xen`: what an agent on a real host may say |
 //! | `envelope` | [`envelope()`]: files around a stream |
@@ -34,6 +35,7 @@ mod decode_split;
 mod encode;
 mod envelope;
 pub mod input;
+mod inspect;
 mod mutate;
 pub mod mutator;
 mod restore;
@@ -51,6 +53,7 @@ pub use encode::encode;
 pub use envelope::envelope;
 pub use ia64save_xen::agent::fuzz::agent_protocol;
 pub use input::Input;
+pub use inspect::{core, inspect};
 pub use mutate::mutate;
 pub use restore::restore;
 pub use roundtrip::roundtrip;
@@ -73,6 +76,8 @@ pub enum Kind {
     Stream,
     /// A file behind the four bytes of an [`Input`].
     File,
+    /// A core of `xm dump-core` behind those four bytes.
+    Core,
     /// Bytes that an image is made up from.
     Recipe,
     /// A text.
@@ -117,6 +122,16 @@ pub const TARGETS: &[Target] = &[
         name: "convert",
         run: convert,
         kind: Kind::Stream,
+    },
+    Target {
+        name: "inspect",
+        run: inspect,
+        kind: Kind::Stream,
+    },
+    Target {
+        name: "core",
+        run: core,
+        kind: Kind::Core,
     },
     Target {
         name: "restore",

@@ -5,15 +5,19 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use ia64save_codec::decode::{Decoder, Event, Step};
+use ia64save_codec::elf::XenCore;
 use ia64save_codec::envelope::{
     ByteOrder, DeviceModelKind, device_model_header, xend_header, xl_header,
 };
+use ia64save_codec::image::{Image, Options};
+use ia64save_codec::memory::Memory;
 use ia64save_codec::{Dialect, Guest, PAGE_SIZE};
 use ia64save_corpus::{files, generate as images};
 use ia64save_generate::defect::defects;
 use ia64save_generate::{Params, Random, generate, kinds};
 
 use crate::input::header;
+use crate::inspect::assembled;
 use crate::{Kind, Target};
 
 /// Page records that are kept of an image of a real host: enough for a row that ascends.
@@ -30,8 +34,9 @@ const XL: &[u8] = b"# a domain\nname = \"guest\"\nbuilder='hvm' ; vcpus=0x2\nmem
 /// The seeds of a target by name. The same every time.
 pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
     match target.kind {
-        Kind::Stream => streams(["convert", "restore"].contains(&target.name)),
+        Kind::Stream => streams(["convert", "inspect", "restore"].contains(&target.name)),
         Kind::File => envelopes(),
+        Kind::Core => cores(),
         Kind::Recipe => recipes(),
         Kind::Text => texts(),
         Kind::Replies => replies(),
@@ -168,6 +173,33 @@ fn envelopes() -> BTreeMap<String, Vec<u8>> {
         ("xend-cut", &xend[..18]),
     ] {
         add(&format!("foreign-{name}"), &[magic]);
+    }
+    seeds
+}
+
+/// Cores of small images of every dialect.
+fn cores() -> BTreeMap<String, Vec<u8>> {
+    let mut seeds = BTreeMap::new();
+    for (dialect, guest) in kinds() {
+        for page_size in [4096, PAGE_SIZE] {
+            let made = generate(&Params {
+                page_size,
+                pages: 4,
+                ..Params::new(dialect, guest)
+            });
+            let options = Options {
+                page_size,
+                ..Options::default()
+            };
+            let image = Image::parse(&made.bytes, &options);
+            let memory = Memory::new(&image, 0);
+            let Ok(core) = XenCore::write(&memory, 0) else {
+                continue;
+            };
+            let bytes = assembled(&core, &memory);
+            let input = [&header(page_size, None, None, 0)[..], &bytes].concat();
+            seeds.insert(format!("{}-{guest}-{page_size}", dialect.id()), input);
+        }
     }
     seeds
 }

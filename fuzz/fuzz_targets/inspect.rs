@@ -1,0 +1,3 @@
+#![no_main]
+
+ia64save_fuzz::stream_target!(inspect);

@@ -228,7 +228,7 @@ impl<'s> Sides<'s> {
                 let used = list.last().map_or(MemmapInfo::SIZE as u64, |last| {
                     last.offset + 40 - section.offset
                 });
-                part(section, used as usize..section.bytes.len())
+                behind(section, used as usize)
             };
             let pair = [tail(map_a, &lists[0]), tail(map_b, &lists[1])];
             bytes(report, "memmap.tail", &pair[0], &pair[1]);
@@ -396,9 +396,7 @@ impl<'s> Sides<'s> {
         self.structures(report, path, pair, &|_| None);
         if let [Some(a), Some(b)] = sections {
             let used = layout_a.size.max(layout_b.size);
-            let rest = |section: &Section| {
-                part(section, used.min(section.bytes.len())..section.bytes.len())
-            };
+            let rest = |section: &Section| behind(section, used);
             bytes(report, &format!("{path}.rest"), &rest(a), &rest(b));
         }
     }
@@ -517,10 +515,12 @@ fn structure<'a>(layout: &'static Layout, section: &'a Section) -> Structure<'a>
     }
 }
 
-fn part(section: &Section, range: Range<usize>) -> Section {
+/// What is behind the first bytes of a section; nothing, where there are not as many.
+fn behind(section: &Section, used: usize) -> Section {
+    let used = used.min(section.bytes.len());
     Section {
-        offset: section.offset + range.start as u64,
-        bytes: section.bytes.slice(range),
+        offset: section.offset + used as u64,
+        bytes: section.bytes.slice(used..),
     }
 }
 

@@ -32,6 +32,8 @@ const VCPUS: usize = 2;
 const AGAIN: u64 = 1 << 20;
 /// Sizes of pages that a core may have, of those that inputs have.
 const REAL_PAGES: [u64; 2] = [4096, 16384];
+/// The smallest pages of which there are trees.
+const LEAST_PAGE: usize = 8;
 /// Repairs that are tried.
 const REPAIRS: usize = 8;
 
@@ -161,6 +163,9 @@ pub(crate) fn assembled(assembly: &Assembly, memory: &Memory<'_>) -> Vec<u8> {
 /// The tree of a stream, and the stream of that tree.
 fn apart_and_together(file: &SaveFile, bytes: &Bytes) {
     let image = &file.image;
+    if image.page_size < LEAST_PAGE {
+        return; // a tree says so, and is refused
+    }
     let end = image
         .trailing
         .as_ref()

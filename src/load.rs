@@ -8,10 +8,9 @@
 //!
 //! Both end in the same [`Builder`], so that every command sees one kind of image.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::ops::Range;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
@@ -30,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use crate::args::Reading;
 use crate::exit::Failure;
+use crate::input::identity::{self, Identity};
 use crate::input::{self, Compression, Input, Kind, Mapped};
 use crate::progress::Progress;
 use crate::scan::{self, Scanner, Span};
@@ -72,14 +72,8 @@ pub struct Loaded {
     /// The SHA-256 of the uncompressed file.
     pub digest: Option<[u8; 32]>,
     mapped: Option<Arc<Mapped>>,
-    /// Device and number of the file that was named.
-    identity: Option<(u64, u64)>,
-}
-
-/// What tells a regular file from all others; nothing of what is not there, or no file.
-fn identity(path: &Path) -> Option<(u64, u64)> {
-    let metadata = fs::metadata(path).ok()?;
-    metadata.is_file().then(|| (metadata.dev(), metadata.ino()))
+    /// That of the regular file that was named.
+    identity: Option<Identity>,
 }
 
 /// Keeps a mapping alive for as long as a section borrows from it.
@@ -99,7 +93,11 @@ impl Loaded {
             ..input::Options::default()
         };
         let mut input = Input::open(path, &options)?;
-        let identity = identity(path);
+        let metadata = fs::metadata(path).ok();
+        let identity = metadata
+            .filter(Metadata::is_file)
+            .as_ref()
+            .map(identity::of);
         let mut wanted = wanted;
         if wanted.cores && input.peek(CORE_HEAD, XenCore::looks_like_one)? {
             // Its sections are anywhere.
@@ -170,7 +168,7 @@ impl Loaded {
 
     /// Refuses to put something else in the place of the image itself.
     pub fn spare(&self, out: &Path) -> Result<(), Failure> {
-        match identity(out) {
+        match identity::at(out) {
             Some(own) if Some(own) == self.identity => Err(Failure::Usage(format!(
                 "{}: the image would be replaced by what is made of it: choose another OUT",
                 self.name

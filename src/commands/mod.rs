@@ -21,6 +21,7 @@ mod map;
 pub mod repair;
 pub mod report;
 pub mod simulate;
+mod vcpus;
 #[cfg(feature = "xen")]
 pub mod xen;
 

@@ -1,6 +1,7 @@
 //! Opens what the user named: a file, a device, a pipe or standard input, compressed or not.
 
 mod compression;
+pub mod identity;
 mod mapped;
 pub mod signals;
 

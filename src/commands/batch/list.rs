@@ -2,22 +2,14 @@
 
 use std::fs::{self, Metadata};
 use std::io;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use crate::input::identity::{self, Identity};
 
 /// What images are usually called, once .zst, .gz and .xz are taken off.
 pub const EXTENSIONS: [&str; 8] = ["sav", "save", "chk", "img", "image", "bin", "dump", "ia64"];
 /// What packed files are called.
 pub const PACKED: [&str; 3] = ["zst", "gz", "xz"];
-
-/// What tells a file from all others, whatever it is called: its device and inode.
-pub type Identity = (u64, u64);
-
-/// That of the file that `path` leads to, if there is one.
-pub fn identity(path: &Path) -> Option<Identity> {
-    let metadata = fs::metadata(path).ok()?;
-    Some((metadata.dev(), metadata.ino()))
-}
 
 /// A file to be looked at, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,7 +29,7 @@ impl File {
                 path: path.to_owned(),
                 size: metadata.len(),
                 error: None,
-                identity: Some((metadata.dev(), metadata.ino())),
+                identity: Some(identity::of(&metadata)),
             },
             Err(error) => File::unreadable(path, &error),
         }
@@ -182,9 +174,9 @@ mod tests {
         let file = &files(&[path("a.sav")], false)[0];
         assert!(file.identity.is_some());
         for name in ["a.sav", "hard", "soft"] {
-            assert_eq!(identity(&path(name)), file.identity, "{name}");
+            assert_eq!(identity::at(&path(name)), file.identity, "{name}");
         }
-        assert_ne!(identity(&path("b.sav")), file.identity);
-        assert_eq!(identity(&path("none")), None);
+        assert_ne!(identity::at(&path("b.sav")), file.identity);
+        assert_eq!(identity::at(&path("none")), None);
     }
 }

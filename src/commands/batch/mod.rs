@@ -26,6 +26,7 @@ use serde_json::Value;
 
 use crate::args::Reading;
 use crate::exit::{Failure, Outcome};
+use crate::input::identity::{self, Identity};
 use crate::output::style::{self, DIM, Painted};
 use crate::progress::Progress;
 use lines::Lines;
@@ -140,11 +141,9 @@ fn keep_lines(args: &Args) -> Result<(), Failure> {
     let Some(path) = &args.parquet else {
         return Ok(());
     };
-    let same = |a: &Path, b: &Path| {
-        let [a, b] = [a, b].map(std::fs::canonicalize);
-        matches!((a, b), (Ok(a), Ok(b)) if a == b)
-    };
-    let text = if same(path, &args.out) {
+    // By now the lines have their file, by whatever name.
+    let table = identity::at(path);
+    let text = if table.is_some() && table == identity::at(&args.out) {
         "it holds the lines, and would be lost"
     } else if !table::is_replaceable(path) {
         "it is no Parquet table, and would be lost"
@@ -170,13 +169,13 @@ fn keep_inputs(args: &Args, files: &mut Vec<list::File>) -> Result<(), Failure> 
         let text = format!("{}: it is read here, and would be lost", out.display());
         Err(Failure::Usage(text))
     };
-    let among = |files: &[list::File], there: list::Identity| {
+    let among = |files: &[list::File], there: Identity| {
         files.iter().any(|file| file.identity == Some(there))
     };
-    let out = list::identity(&args.out).filter(|_| args.out.as_os_str() != "-");
+    let out = identity::at(&args.out).filter(|_| args.out.as_os_str() != "-");
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
-        let table = list::identity(path);
+        let table = identity::at(path);
         let same = path == &args.out || table.is_some() && table == out;
         if same || table.is_some_and(|table| among(files, table)) {
             return over(path);

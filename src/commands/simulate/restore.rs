@@ -18,6 +18,7 @@ use super::left::left;
 use super::sink::Writing;
 use crate::commands::account::{self, joined};
 use crate::commands::count::counted;
+use crate::commands::vcpus;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
@@ -87,20 +88,7 @@ fn target(args: &Restore, loaded: &Loaded) -> Result<(Host, SimTarget), Failure>
         }
     };
     let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
-    let named = image.first().and_then(|checkpoint| {
-        let map = checkpoint.vcpumap.as_ref()?;
-        map.online().max()
-    });
-    let config = loaded
-        .file
-        .config
-        .as_ref()
-        .and_then(|config| config.as_ref().ok());
-    let config = config.and_then(|config| config.vcpus).unwrap_or(0);
-    let vcpus = args.vcpus.unwrap_or_else(|| {
-        let online = named.map_or(1, |highest| u64::from(highest) + 1);
-        online.max(config).clamp(1, 64) as u32
-    });
+    let vcpus = args.vcpus.unwrap_or_else(|| vcpus::wanted(loaded));
     let host = Host::new(Machine {
         page_size: args.reading.page_size,
         registers: Registers::Verbatim,

@@ -18,7 +18,7 @@ use super::args::Restore;
 use super::host::{self, Domain, Hyper};
 use crate::args::Format;
 use crate::commands::count::counted;
-use crate::commands::print_json;
+use crate::commands::{print_json, vcpus};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::style;
@@ -126,20 +126,7 @@ fn taken(xen: &mut Hyper, domain: DomainId) -> Result<DomainId, Failure> {
 fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Failure> {
     let image = loaded.image();
     let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
-    let named = image.first().and_then(|checkpoint| {
-        let map = checkpoint.vcpumap.as_ref()?;
-        map.online().max()
-    });
-    let config = loaded
-        .file
-        .config
-        .as_ref()
-        .and_then(|config| config.as_ref().ok());
-    let configured = config.and_then(|config| config.vcpus).unwrap_or(0);
-    let vcpus = args.vcpus.unwrap_or_else(|| {
-        let online = named.map_or(1, |highest| u64::from(highest) + 1);
-        online.max(configured).clamp(1, 64) as u32
-    });
+    let vcpus = args.vcpus.unwrap_or_else(|| vcpus::wanted(loaded));
     let pages: u64 = image.checkpoints.iter().map(|c| c.pages.len() as u64).sum();
     let p2m_size = image.prologue.map_or(0, |prologue| prologue.p2m_size);
     let most = p2m_size

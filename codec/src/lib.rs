@@ -80,6 +80,7 @@ pub mod edit;
 pub mod elf;
 pub mod encode;
 pub mod envelope;
+pub mod era;
 pub mod error;
 pub mod fields;
 pub mod file;
@@ -97,6 +98,7 @@ pub mod wire;
 
 pub use code::{Code, Severity};
 pub use dialect::{Dialect, Guest, Version};
+pub use era::Era;
 pub use error::{Error, Finding};
 pub use file::SaveFile;
 pub use limits::Limits;

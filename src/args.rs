@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use ia64save_codec::{Dialect, Guest, Limits};
+use ia64save_codec::{Dialect, Era, Guest, Limits};
 
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
 #[derive(Debug, Parser)]
@@ -85,6 +85,10 @@ pub struct Reading {
     #[arg(long, value_name = "DIALECT", value_parser = dialect)]
     pub dialect: Option<Dialect>,
 
+    /// Understand as this era instead of finding out: an id (D7c) or a release (xen-3.1); it implies the dialect
+    #[arg(long, value_name = "ERA", value_parser = era, conflicts_with = "dialect")]
+    pub era: Option<Era>,
+
     /// Read as this kind of guest instead of looking at arch_setup.flags: pv or hvm
     #[arg(long, value_name = "GUEST", value_parser = guest)]
     pub guest: Option<Guest>,
@@ -106,6 +110,7 @@ impl Reading {
             page_size: self.page_size,
             limits: Limits::default(),
             dialect: self.dialect,
+            era: self.era,
             guest: self.guest,
             zero,
         }
@@ -230,9 +235,9 @@ pub struct Convert {
     #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub out: PathBuf,
 
-    /// Write this dialect
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    pub to: Option<Dialect>,
+    /// Write this dialect: a release (xen-3.4), a tree (dev-20071021), an id (D11), or an era of one (D7c)
+    #[arg(long, value_name = "DIALECT", value_parser = target)]
+    pub to: Option<Era>,
 
     /// Keep the last copy of each page alone, in the order of their pfns
     #[arg(long)]
@@ -265,6 +270,22 @@ pub fn dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         format!("one of {}", names.join(", "))
+    })
+}
+
+/// An era by its id or a release, or by a dialect's name, which means the usual one.
+pub fn era(name: &str) -> Result<Era, String> {
+    name.parse().map_err(|_| {
+        let ids: Vec<_> = Era::ALL.iter().map(|era| era.id()).collect();
+        format!("one of {}, or a release (xen-3.4)", ids.join(", "))
+    })
+}
+
+/// What to convert to. A dialect's name means its usual era.
+fn target(name: &str) -> Result<Era, String> {
+    name.parse().map_err(|_| {
+        let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        format!("one of {}, or an era", names.join(", "))
     })
 }
 

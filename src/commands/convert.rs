@@ -37,7 +37,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
-    let Some(from) = loaded.image().read_as() else {
+    let (Some(from), Some(era)) = (loaded.image().read_as(), loaded.image().era()) else {
         return Err(Failure::Usage(format!(
             "{}: there is nothing to convert",
             loaded.name
@@ -47,7 +47,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
     let options = ConvertOptions {
-        to: args.to.unwrap_or(from),
+        to: args.to.unwrap_or(era),
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
@@ -70,7 +70,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     losses.extend(surroundings.losses.iter().cloned());
     let report = Report {
         from,
-        to: options.to,
+        to: options.to.dialect(),
         losses: &losses,
     };
     if !losses.is_empty() && !args.allow_loss {

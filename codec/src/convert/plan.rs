@@ -96,7 +96,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
 
 /// From where to where. An image that several dialects explain is of any of them.
 fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
-    let to = options.to;
+    let to = options.to.dialect();
     let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
         return Err(incomplete(image));
     };
@@ -118,7 +118,12 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
     } else {
         read_as
     };
-    Ok(Route { from, to, guest })
+    Ok(Route {
+        from,
+        to,
+        eras: [detection.best_era(), options.to],
+        guest,
+    })
 }
 
 /// Whether two dialects put every part of a tail in the same place. Bytes can be made up that fit

@@ -73,7 +73,11 @@ impl Era {
         let rest = REST.contains(&register);
         if hvm {
             let own = ["iipa", "ifs", "lid", "eoi", "lrr0", "lrr1"];
-            return register == "dcr" || register == "iva" || most || rest || own.contains(&register);
+            return register == "dcr"
+                || register == "iva"
+                || most
+                || rest
+                || own.contains(&register);
         }
         match self.spec().control {
             _ if register == "dcr" || register == "iva" => true,
@@ -181,10 +185,7 @@ impl NatsForm {
     /// The bitmap (bit n for rn) that a word of this form says.
     pub fn to_bitmap(self, word: u64) -> u32 {
         (1..32)
-            .filter(|register| {
-                self.bit(*register)
-                    .is_some_and(|bit| word >> bit & 1 != 0)
-            })
+            .filter(|register| self.bit(*register).is_some_and(|bit| word >> bit & 1 != 0))
             .fold(0, |bitmap, register| bitmap | 1 << register)
     }
 
@@ -206,7 +207,9 @@ fn name_and_index(path: &str) -> (&str, Option<usize>) {
     let Some((name, rest)) = path.split_once('[') else {
         return (path, None);
     };
-    let index = rest.split_once(']').and_then(|(digits, _)| digits.parse().ok());
+    let index = rest
+        .split_once(']')
+        .and_then(|(digits, _)| digits.parse().ok());
     (name, index)
 }
 

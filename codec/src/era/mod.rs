@@ -201,7 +201,11 @@ mod tests {
             for era in &eras {
                 let row = era.spec();
                 assert!(spec.mapped_regs.contains(&row.privregs), "{}", row.id);
-                assert_eq!(spec.privregs_is_machine_frame, row.machine_frame, "{}", row.id);
+                assert_eq!(
+                    spec.privregs_is_machine_frame, row.machine_frame,
+                    "{}",
+                    row.id
+                );
                 let magic = row.magic_pfns == spec.magic_pfns || *era == Era::D10A;
                 assert!(magic, "{}", row.id);
             }

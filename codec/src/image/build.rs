@@ -11,6 +11,7 @@ use super::{Image, Section};
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::limits::Limits;
@@ -30,6 +31,8 @@ pub struct Options {
     pub limits: Limits,
     /// Read as this dialect instead of finding out.
     pub dialect: Option<Dialect>,
+    /// Understand as this era instead of finding out; it overrules `dialect`.
+    pub era: Option<Era>,
     /// Read as this kind of guest instead of looking at `arch_setup.flags`.
     pub guest: Option<Guest>,
     /// Look at every page and note which are all zero.
@@ -42,6 +45,7 @@ impl Default for Options {
             page_size: crate::PAGE_SIZE,
             limits: Limits::default(),
             dialect: None,
+            era: None,
             guest: None,
             zero: false,
         }
@@ -55,6 +59,7 @@ impl Options {
             .page_size(self.page_size)
             .limits(self.limits)
             .dialect(self.dialect)
+            .era(self.era)
             .guest(self.guest)
             .starting_at(offset)
     }

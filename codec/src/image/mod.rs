@@ -36,6 +36,7 @@ pub use section::Section;
 
 use crate::detect::{Detection, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::Prologue;
 use crate::ram::RamMap;
@@ -104,6 +105,18 @@ impl Image {
     /// The dialect that the tail was read by: the one found, or the newest of several.
     pub fn read_as(&self) -> Option<Dialect> {
         self.detection.as_ref().map(Detection::best)
+    }
+
+    /// The era to understand the image by ([`Detection::best_era`]).
+    pub fn era(&self) -> Option<Era> {
+        self.detection.as_ref().map(Detection::best_era)
+    }
+
+    /// The eras that remain; empty before a dialect is settled.
+    pub fn eras(&self) -> &[Era] {
+        self.detection
+            .as_ref()
+            .map_or(&[], |detection| &detection.eras)
     }
 
     /// The layout of the setup record.

@@ -37,8 +37,15 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 /// Why writing stopped.
@@ -135,7 +142,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "written": size,
         })
     };
-    account::print(Some(&args.out), args.output, said, value)?;
+    account::print(Some(&args.out), args.format, said, value)?;
     Ok(Outcome::Fine)
 }
 

@@ -40,8 +40,15 @@ pub struct Find {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -86,12 +93,12 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
         });
     });
     loaded.verify()?;
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
     } else {
         print_json(
             vec![value(&loaded, &memory, needle, &hits, more)],
-            args.output,
+            args.format,
         )?;
     }
     Ok(Outcome::Fine)

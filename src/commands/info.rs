@@ -21,7 +21,7 @@ use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING}
 use crate::output::table::{Align, Block, Cell, Table};
 use crate::report;
 
-/// Lines of evidence that fit on the screen; `--output json` has them all.
+/// Lines of evidence that fit on the screen; `--format json` has them all.
 const EVIDENCE: usize = 4;
 /// What evidence against a dialect begins with.
 const ALTHOUGH: &str = "although ";
@@ -37,7 +37,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         cores: true,
     };
     let mut outcome = Outcome::Fine;
-    let mut documents = Documents::new(args.output, args.images.len());
+    let mut documents = Documents::new(args.format, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
         let loaded = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => loaded,
@@ -46,7 +46,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
                 continue;
             }
         };
-        let written = if args.output == Format::Text {
+        let written = if args.format == Format::Text {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&loaded))
         } else {
@@ -494,7 +494,7 @@ fn more(out: &mut String, count: usize, of: &str) {
         let _ = writeln!(
             out,
             "    {}",
-            Painted(DIM, format!("and {count} more {of} (--output json)"))
+            Painted(DIM, format!("and {count} more {of} (--format json)"))
         );
     }
 }

@@ -43,7 +43,7 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
         image.checkpoints.get(args.checkpoint).unwrap_or(&nothing.0),
         image.ram().unwrap_or(&nothing.1),
     );
-    match args.output {
+    match args.format {
         Format::Text => {
             let drawing = Drawing::new(checkpoint, ram);
             write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
@@ -270,7 +270,7 @@ impl Drawing {
             ]);
         }
         let _ = write!(out, "\n{table}");
-        more(&mut out, self.more_rows, "ranges (--output json)");
+        more(&mut out, self.more_rows, "ranges (--format json)");
         out
     }
 }

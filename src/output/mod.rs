@@ -3,7 +3,9 @@
 pub mod assemble;
 pub mod file;
 pub mod hexline;
+pub mod screen;
 pub mod size;
 pub mod style;
 pub mod table;
 pub mod tree;
+pub mod wrap;

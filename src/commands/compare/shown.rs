@@ -48,7 +48,7 @@ impl Logical {
 
 /// Prints the result of a comparison by meaning.
 pub fn logical(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> io::Result<()> {
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         let mut value = head(a, b, "logical", found.is_same());
         let rounds: Vec<_> = found.pages.iter().map(pages_value).collect();
         value["pages"] = rounds.first().cloned().unwrap_or(Value::Null);
@@ -70,7 +70,7 @@ pub fn logical(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> io::R
         value["incomparable"] = incomparable
             .map(|(path, why)| json!({"path": path, "why": why}))
             .collect();
-        return print_json(vec![value], args.output);
+        return print_json(vec![value], args.format);
     }
     write!(style::stdout(), "{}", text(args, a, b, found))
 }
@@ -253,14 +253,14 @@ fn more(out: &mut String, count: u64) {
 
 /// Prints the result of a comparison of bytes.
 pub fn strict(args: &Compare, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         let mut value = head(a, b, "strict", found.is_none());
         value["first"] = json!(found.map(|first| json!({
             "offset": first.offset,
             "path": first.path,
             "ends": first.ends,
         })));
-        return print_json(vec![value], args.output);
+        return print_json(vec![value], args.format);
     }
     let mut out = String::new();
     verdict(&mut out, a, b, found.is_none());

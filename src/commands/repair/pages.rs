@@ -83,7 +83,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     loaded.verify()?;
     pages.commit()?;
     index.commit()?;
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         let mut text = format!(
             "{}: {} {}\n",
             Painted(HEADING, args.out.join("pages.bin").display()),

@@ -174,7 +174,7 @@ fn map(path: &Path) -> Result<Mapped, Failure> {
         if file.metadata()?.len() == 0 {
             return Ok(Mapped::from(Vec::new()));
         }
-        Mapped::map(file)
+        Mapped::map(file, &path.display().to_string())
     };
     open().map_err(|error| Failure::Io(named(path, &error)))
 }

@@ -113,7 +113,7 @@ impl Input {
         } else if whole && ahead > SMALL && head.len() as u64 <= SMALL {
             (Some(head.len() as u64), Kind::Mapped(Mapped::from(head)))
         } else if whole && options.mmap && metadata.len() > SMALL {
-            (Some(metadata.len()), Kind::Mapped(Mapped::map(file)?))
+            (Some(metadata.len()), Kind::Mapped(Mapped::map(file, name)?))
         } else {
             let size = (whole && metadata.len() > SMALL).then_some(metadata.len());
             (
@@ -156,7 +156,7 @@ impl Input {
                 };
                 let mut file = tempfile::tempfile().map_err(spool)?;
                 copy(&mut stream, &mut file, spool)?;
-                Mapped::map(file).map_err(spool)
+                Mapped::map(file, &self.name).map_err(spool)
             }
         }
     }

@@ -223,7 +223,7 @@ fn zeros(out: &mut OutputFile, mut count: u64) -> io::Result<()> {
 fn write_all_at(file: &File, slices: &[&[u8]], at: u64) -> io::Result<()> {
     let whole: usize = slices.iter().map(|slice| slice.len()).sum();
     let list: Vec<_> = slices.iter().map(|slice| io::IoSlice::new(slice)).collect();
-    let done = rustix::io::pwritev(file, &list, at)?;
+    let done = rustix::io::retry_on_intr(|| rustix::io::pwritev(file, &list, at))?;
     if done == whole {
         return Ok(());
     }

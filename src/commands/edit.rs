@@ -20,7 +20,7 @@ use crate::args::{Format, Reading};
 use crate::commands::account;
 use crate::exit::{Failure, Outcome};
 use crate::input::identity;
-use crate::load::{Loaded, Wanted};
+use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
@@ -71,6 +71,7 @@ struct Patched {
     at: usize,
     /// By offset.
     patches: Vec<Patch>,
+    passing: Passing,
 }
 
 impl Read for Patched {
@@ -89,6 +90,7 @@ impl Read for Patched {
             }
         }
         self.at += count;
+        self.passing.over(count);
         Ok(count)
     }
 }
@@ -131,6 +133,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         data: loaded.data(),
         at: 0,
         patches: patches.clone(),
+        passing: loaded.passing(),
     };
     if !args.force {
         let again = Loaded::from_reader(
@@ -217,6 +220,7 @@ mod tests {
                 data: Bytes::from_static(b"0123456789"),
                 at: 0,
                 patches: vec![patch(2, b"abc"), patch(9, b"z")],
+                passing: Passing::default(),
             };
             let mut all = Vec::new();
             let mut space = vec![0; size];

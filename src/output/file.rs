@@ -102,7 +102,7 @@ impl OutputFile {
 
     /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
     /// went away is no more silent than a disk that is full.
-    fn named(&self, error: &io::Error) -> io::Error {
+    pub(super) fn named(&self, error: &io::Error) -> io::Error {
         match error.kind() {
             io::ErrorKind::BrokenPipe if !self.listing => {
                 io::Error::other(format!("{}: {error}", self.name))

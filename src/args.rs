@@ -101,6 +101,11 @@ pub struct Reading {
     #[arg(long, value_name = "BYTES", default_value_t = ia64save_codec::PAGE_SIZE, hide_short_help = true,
           value_parser = page_size)]
     pub page_size: usize,
+
+    /// Bytes that a packed image, or one from a pipe, may take in the temporary folder (10G), where
+    /// random access is needed [default: half of what is free there]
+    #[arg(long, value_name = "BYTES", hide_short_help = true, value_parser = bytes)]
+    pub unpack_limit: Option<u64>,
 }
 
 impl Reading {
@@ -333,6 +338,19 @@ fn target(name: &str) -> Result<Era, String> {
 
 pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || String::from("a number of bytes, or of K, M, G or T");
+    let (digits, shift) = match text.char_indices().next_back().ok_or_else(wrong)? {
+        (at, 'K' | 'k') => (&text[..at], 10),
+        (at, 'M' | 'm') => (&text[..at], 20),
+        (at, 'G' | 'g') => (&text[..at], 30),
+        (at, 'T' | 't') => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
 fn page_size(text: &str) -> Result<usize, String> {

@@ -1,6 +1,7 @@
 //! `edit`: other values for single fields.
 
 mod change;
+mod held;
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -13,11 +14,13 @@ use ia64save_codec::edit::{Patch, patch};
 use serde_json::json;
 
 use change::Change;
+use held::Held;
 
 use crate::args::{Format, Reading};
 use crate::commands::account;
 use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
+use crate::input::identity;
+use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
@@ -75,6 +78,7 @@ struct Patched {
     at: usize,
     /// By offset.
     patches: Vec<Patch>,
+    passing: Passing,
 }
 
 impl Read for Patched {
@@ -93,6 +97,7 @@ impl Read for Patched {
             }
         }
         self.at += count;
+        self.passing.over(count);
         Ok(count)
     }
 }
@@ -103,9 +108,17 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    let same = |out: &PathBuf| {
+        let there = identity::at(out);
+        there.is_some() && there == identity::at(&args.image)
+    };
+    let piped = args.image.as_os_str() == "-";
+    let own = !piped && args.out.as_ref().is_none_or(same) && args.image.is_file();
+    // Before it is read.
+    let held = own.then(|| Held::new(&args.image)).transpose()?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
-    if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
+    if args.in_place && (piped || loaded.compression.is_some()) {
         let text = "what is packed or comes through a pipe has no place to be edited in: give -o";
         return Err(Failure::Usage(format!("{}: {text}", loaded.name)));
     }
@@ -127,6 +140,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         data: loaded.data(),
         at: 0,
         patches: patches.clone(),
+        passing: loaded.passing(),
     };
     if !args.force {
         let again = Loaded::from_reader(
@@ -140,6 +154,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut out = OutputFile::create(target, !args.no_clobber)?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
+    if let Some(held) = &held {
+        held.unchanged()?;
+    }
     out.commit()?;
     let changes: Vec<_> = patches
         .iter()
@@ -210,6 +227,7 @@ mod tests {
                 data: Bytes::from_static(b"0123456789"),
                 at: 0,
                 patches: vec![patch(2, b"abc"), patch(9, b"z")],
+                passing: Passing::default(),
             };
             let mut all = Vec::new();
             let mut space = vec![0; size];

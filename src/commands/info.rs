@@ -33,8 +33,8 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         zero: args.digest,
         digest: args.digest,
-        random_access: false,
         cores: true,
+        ..Wanted::default()
     };
     let mut outcome = Outcome::Fine;
     let mut documents = Documents::new(args.format, args.images.len());
@@ -108,9 +108,14 @@ fn heading(out: &mut String, loaded: &Loaded) {
         Painted(HEADING, &loaded.name),
         Painted(DIM, what)
     );
-    if let Some(digest) = loaded.digest {
+    if let Some(digest) = loaded.file_digest() {
         let hex = report::digits(&digest);
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
+    }
+    if let Some(digest) = loaded.unpacked_digest() {
+        let hex = report::digits(&digest);
+        let text = format!("sha256 {hex} unpacked");
+        let _ = writeln!(out, "{}", Painted(DIM, text));
     }
     let _ = writeln!(out);
 }

@@ -24,13 +24,19 @@ pub fn info(loaded: &Loaded) -> Value {
     put("schema", json!("ia64save/info/1"));
     put("tool_version", json!(env!("CARGO_PKG_VERSION")));
     put("file", json!(loaded.name));
-    put("file_size", json!(loaded.file.size));
+    put("file_size", json!(loaded.file_size()));
     put(
         "compression",
         json!(loaded.compression.map(|c| c.to_string())),
     );
-    if let Some(digest) = loaded.digest {
+    if let Some(digest) = loaded.file_digest() {
         put("sha256", json!(digits(&digest)));
+    }
+    if let Some(size) = loaded.unpacked_size() {
+        put("unpacked_size", json!(size));
+    }
+    if let Some(digest) = loaded.unpacked_digest() {
+        put("unpacked_sha256", json!(digits(&digest)));
     }
     put("envelope", envelope(loaded));
     put("core", loaded.file.core.as_ref().map_or(Value::Null, core));

@@ -81,7 +81,11 @@ impl Conversion<'_> {
             sink(Event::PagesEnd)?;
             sink(Event::UnallocatedCount(round.unallocated_count))?;
             let mut bytes = Vec::with_capacity(8 * PFNS);
-            let mut pfns = round.unallocated.iter().flat_map(|run| run.iter()).peekable();
+            let mut pfns = round
+                .unallocated
+                .iter()
+                .flat_map(|run| run.iter())
+                .peekable();
             while pfns.peek().is_some() {
                 bytes.clear();
                 bytes.extend(pfns.by_ref().take(PFNS).flat_map(u64::to_le_bytes));

@@ -7,16 +7,19 @@ use alloc::vec::Vec;
 
 use super::look::{At, Problem};
 use super::node::Node;
-use super::{SCHEMA, pfns, structure};
+use super::seal::{Seal, seal};
+use super::{SCHEMA, limits, pfns, structure};
+use crate::code::Code;
 use crate::decode::Event;
 use crate::dialect::{Dialect, Guest};
 use crate::encode::{Encoder, Piece};
-use crate::envelope::{ByteOrder, DeviceModelKind, Kind, xend_header, xl_header};
+use crate::envelope::{ByteOrder, DeviceModelKind, Kind, probe, xend_header, xl_header};
 use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
 use crate::limits::Limits;
 use crate::pfns::Pfns;
+use crate::ram::RamMap;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Layout, hvm};
 
@@ -29,6 +32,8 @@ pub struct Parts {
     pub stream: Stream,
     /// The file that holds the pages.
     pub pages_file: String,
+    /// What that file is, where the tree says so.
+    pub pages_seal: Option<Seal>,
     /// What stands behind the stream.
     pub behind: Option<Behind>,
 }
@@ -40,6 +45,8 @@ pub struct Behind {
     pub device_model: Option<DeviceModelKind>,
     /// The file.
     pub file: String,
+    /// What that file is, where the tree says so.
+    pub seal: Option<Seal>,
 }
 
 /// A stream without the contents of its pages.
@@ -58,6 +65,46 @@ pub struct Stream {
 }
 
 impl Stream {
+    /// Pfns of all unallocated lists together, of 8 bytes each in the stream.
+    pub fn unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).sum()
+    }
+
+    /// Bytes of the stream, but for words between its parts.
+    pub fn size(&self) -> u64 {
+        let record = 8 + self.page_size as u64;
+        let image = &self.image;
+        let whole = |section: Option<&Section>| section.map_or(0, |own| own.bytes.len() as u64);
+        let rounds = image.checkpoints.iter().map(|round| {
+            let vcpus = round.vcpus.iter();
+            let vcpus =
+                vcpus.map(|vcpu| whole(Some(&vcpu.context)) + whole(vcpu.privregs.as_ref()));
+            let context = round.hvm_context.as_ref().map(|context| &context.blob);
+            vcpus.sum::<u64>() + whole(round.shared_info.as_ref()) + whole(context)
+        });
+        let rounds = rounds.sum::<u64>();
+        let head = whole(image.arch_setup.as_ref()) + whole(image.memmap.as_ref());
+        self.records()
+            .saturating_mul(record)
+            .saturating_add(self.unallocated().saturating_mul(8))
+            .saturating_add(head + rounds)
+    }
+
+    /// The longest unallocated list of one checkpoint, in pfns.
+    pub fn longest_unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).max().unwrap_or(0)
+    }
+
+    /// Pages of RAM by the image's own memory map; `None` where it has no map.
+    pub fn ram_pages(&self) -> Option<u64> {
+        let memmap = self.image.memmap.as_ref()?;
+        Some(RamMap::from_memmap(&memmap.bytes, self.page_size).pages())
+    }
+
     /// Page records of all checkpoints.
     pub fn records(&self) -> u64 {
         Pfns::sum(self.pages.iter().flatten().copied())
@@ -122,6 +169,8 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
         "guest",
         "page_size",
         "pages_file",
+        "pages_bytes",
+        "pages_sha256",
         "envelope",
         "p2m_size",
         "version",
@@ -170,7 +219,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
             .push(checkpoint(&at, dialect, guest, page_size)?);
     }
     let behind = at.get("behind")?.map(|at| -> Result<Behind, Problem> {
-        at.only(["device_model", "file"].into_iter())?;
+        at.only(["device_model", "file", "bytes", "sha256"].into_iter())?;
         let kind = at.get("device_model")?.map(|at| {
             let name = at.text()?;
             let mut kinds = DeviceModelKind::ALL.into_iter();
@@ -181,8 +230,10 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
         Ok(Behind {
             device_model: kind.transpose()?,
             file: at.need("file")?.text()?.into(),
+            seal: seal(&at, "bytes", "sha256")?,
         })
     });
+    limits::check(&image, &pages)?;
     Ok(Parts {
         front: envelope(&at.need("envelope")?)?,
         stream: Stream {
@@ -193,6 +244,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
             pages,
         },
         pages_file: at.need("pages_file")?.text()?.into(),
+        pages_seal: seal(&at, "pages_bytes", "pages_sha256")?,
         behind: behind.transpose()?,
     })
 }
@@ -237,7 +289,11 @@ pub(super) fn envelope(at: &At<'_>) -> Result<Vec<u8>, Problem> {
     };
     if let Some(header) = at.get("header")? {
         at.only(["kind", "header"].into_iter())?;
-        return header.bytes();
+        let bytes = header.bytes()?;
+        return match probe(&bytes, true, &Limits::default()) {
+            Err(error) if error.code == Code::LimitExceeded => Err(header.problem(error.expected)),
+            _ => Ok(bytes),
+        };
     }
     let config = at.get("config")?;
     let config = config.as_ref().map(structure::text_bytes).transpose()?;

@@ -64,6 +64,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let source = source.ok_or_else(|| nothing(loaded, "no memory"))?;
     let progress = Progress::new(&loaded.name, Some(memory.pages() * memory.page_size()));
     let page_size = loaded.image().page_size;
+    let source = (&loaded.name[..], source);
     assemble(&assembly, source, page_size, &mut file, progress.counter())?;
     drop(progress);
     loaded.verify()?;

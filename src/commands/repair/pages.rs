@@ -14,6 +14,7 @@ use super::said::{document, print};
 use crate::args::Format;
 use crate::exit::{Failure, Outcome};
 use crate::load::Loaded;
+use crate::output::beside::Beside;
 use crate::output::file::OutputFile;
 use crate::output::size::grouped;
 use crate::output::style::{DIM, HEADING, OK, Painted, WARNING};
@@ -37,7 +38,11 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
         loaded.spare(&path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
+    let beside = Beside::new(&args.out, "pages", "bin");
+    let replaced = beside.named_by(&args.out.join("pages.json"), "pages_file");
+    let mut index = create("pages.json")?;
     let mut pages = create("pages.bin")?;
+    let mut passing = loaded.passing();
     let last = image.checkpoints.len() - 1;
     let mut there: Vec<u64> = Vec::new();
     let mut zeros = 0;
@@ -46,6 +51,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
             continue;
         };
         there.push(*pfn);
+        passing.over(page.len());
         if is_zero(page) {
             zeros += page.len() as u64;
         } else {
@@ -60,12 +66,16 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
         offset += run.pages() * image.page_size as u64;
         json!({ "first_pfn": run.first(), "num_pages": run.pages(), "offset": at })
     });
+    loaded.verify()?;
+    // The index last: what it names is there, and is its own.
+    let pages = beside.place(pages)?;
+    let name = pages.name().to_owned();
     let missing = repair::missing(&loaded.file);
     let value = json!({
         "schema": "ia64save/pages-only/1",
         "what": "pages of guest memory out of a damaged image. This is no image: it has no vcpus and no devices",
         "file": loaded.name,
-        "pages_file": "pages.bin",
+        "pages_file": name,
         "page_size": image.page_size,
         "num_pages": there.len(),
         "records_without_a_place": strange,
@@ -73,16 +83,15 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
         "error": image.error.as_ref().map(finding),
         "ranges": list.collect::<Vec<_>>(),
     });
-    let mut index = create("pages.json")?;
     serde_json::to_writer_pretty(&mut index, &value).map_err(io::Error::from)?;
     index.write_all(b"\n")?;
-    loaded.verify()?;
-    pages.commit()?;
     index.commit()?;
+    pages.keep()?;
+    beside.remove(replaced.into_iter().filter(|old| *old != name));
     if args.format == Format::Text {
         let mut text = format!(
             "{}: {} {}\n",
-            Painted(HEADING, args.out.join("pages.bin").display()),
+            Painted(HEADING, args.out.join(&name).display()),
             Painted(OK, "pages only"),
             Painted(
                 DIM,

@@ -86,7 +86,7 @@ pub fn of(loaded: &Loaded, with_config: bool) -> (Value, Outcome) {
         "schema": "ia64save/report/1",
         "tool_version": env!("CARGO_PKG_VERSION"),
         "file": loaded.name,
-        "sha256": loaded.digest.map(|digest| digits(&digest)),
+        "sha256": loaded.file_digest().map(|digest| digits(&digest)),
         "info": info,
         "more_descriptors": more_descriptors,
         "ram_pages": image.ram().map(ia64save_codec::ram::RamMap::pages),

@@ -61,8 +61,12 @@ impl Era {
     /// further releases of those that span several.
     pub fn all() -> impl Iterator<Item = Era> {
         Meaning::ALL.into_iter().flat_map(|meaning| {
-            let further = RELEASES.into_iter().filter(move |(_, of, _)| *of == meaning);
-            let further = further.skip(1).map(move |(_, _, release)| Era { meaning, release });
+            let further = RELEASES
+                .into_iter()
+                .filter(move |(_, of, _)| *of == meaning);
+            let further = further
+                .skip(1)
+                .map(move |(_, _, release)| Era { meaning, release });
             core::iter::once(Era::from(meaning)).chain(further)
         })
     }
@@ -246,7 +250,10 @@ mod tests {
             let era: Era = dialect.name().parse().unwrap();
             assert_eq!(era.dialect(), dialect);
         }
-        assert_eq!("xen-3.1.0".parse::<Era>().unwrap().release(), Release::Xen31);
+        assert_eq!(
+            "xen-3.1.0".parse::<Era>().unwrap().release(),
+            Release::Xen31
+        );
         assert_eq!("D10c".parse::<Era>().unwrap().release(), Release::Xen32);
         assert_eq!("D6b".parse::<Era>().unwrap().to_string(), "D6b");
     }

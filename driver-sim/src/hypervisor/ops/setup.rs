@@ -1,8 +1,8 @@
 //! The setup of a domain.
 
+use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Errno, Setup};
 use ia64save_codec::wire::arch_setup;
-use ia64save_codec::Guest;
 
 use crate::hypervisor::count::Op;
 use crate::hypervisor::host::{DomId, Host};

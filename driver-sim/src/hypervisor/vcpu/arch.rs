@@ -179,7 +179,11 @@ impl Vcpu {
         }
         out.put("cr.iva", kept.iva & !0x7fff);
         out.put("cr.dcr", self.dcr(spec, Some(&pages)));
-        for name in ["precover_ifs", "pending_interruption", "interrupt_mask_addr"] {
+        for name in [
+            "precover_ifs",
+            "pending_interruption",
+            "interrupt_mask_addr",
+        ] {
             out.put(name, page.word(name));
         }
         for index in 0..8 {
@@ -190,7 +194,11 @@ impl Vcpu {
             };
             out.put(format!("rr{index}"), rr);
         }
-        let bank = if page.word("banknum") == 0 { "vgr" } else { "vbgr" };
+        let bank = if page.word("banknum") == 0 {
+            "vgr"
+        } else {
+            "vbgr"
+        };
         for index in 0..16 {
             let value = page.word(&format!("{bank}[{index}]"));
             out.put(format!("bank.r{}", 16 + index), value);
@@ -220,7 +228,11 @@ impl Vcpu {
             out.put(format!("kr{index}"), kept.kr[index]);
             out.put(format!("rr{index}"), kept.rr[index]);
         }
-        let bank = if vpd.get("vpsr") & psr::BN == 0 { "vgr" } else { "vbgr" };
+        let bank = if vpd.get("vpsr") & psr::BN == 0 {
+            "vgr"
+        } else {
+            "vbgr"
+        };
         for index in 0..16 {
             let value = vpd.get(&format!("{bank}[{index}]"));
             out.put(format!("bank.r{}", 16 + index), value);

@@ -46,13 +46,13 @@ impl Vcpu {
             out.set("privregs_pfn", frame.privregs_pfn);
             return buffer;
         }
-        let zeros = Shared {
+        let elsewhere = Shared {
             privregs: vec![0; 4096],
-            shared_info: vec![0; 4096],
+            shared_info: vec![0xff; 4096],
         };
         // Where its own memory was overwritten, the hypervisor finds zeros for the page.
         let shared = if self.kept.trampled {
-            Some(&zeros)
+            Some(&elsewhere)
         } else {
             shared
         };
@@ -293,7 +293,10 @@ impl<'a> Pages<'a> {
         let era = frame.machine.era;
         Pages {
             privregs: Fields::new(layout_of_mapped_regs(era.mapped_regs()), &shared.privregs),
-            info: Fields::new(layout_of_shared_info(era.shared_info()), &shared.shared_info),
+            info: Fields::new(
+                layout_of_shared_info(era.shared_info()),
+                &shared.shared_info,
+            ),
             vcpu: frame.vcpu,
         }
     }

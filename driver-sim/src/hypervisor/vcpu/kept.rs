@@ -129,7 +129,11 @@ impl Kept {
     }
 
     pub(super) fn translations(&self, kind: &str) -> &[Translation; 12] {
-        if kind == "itrs" { &self.itrs } else { &self.dtrs }
+        if kind == "itrs" {
+            &self.itrs
+        } else {
+            &self.dtrs
+        }
     }
 
     pub(super) fn translations_mut(&mut self, kind: &str) -> &mut [Translation; 12] {

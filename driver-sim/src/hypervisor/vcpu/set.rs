@@ -259,7 +259,9 @@ impl Vcpu {
         }
         let bitmap = guest == Guest::Hvm || spec.nats_set == NatsSet::Bitmap;
         kept.eml_unat = if bitmap {
-            NatsForm::Spilled.from_bitmap(given.reg("nats") as u32 & !1).0
+            NatsForm::Spilled
+                .from_bitmap(given.reg("nats") as u32 & !1)
+                .0
         } else {
             0
         };
@@ -269,8 +271,18 @@ impl Vcpu {
         }
         if spec.breakpoints {
             for index in 0..8 {
-                breakpoint(&mut kept.dbr[index], given.reg(&format!("dbr[{index}]")), index, guest);
-                breakpoint(&mut kept.ibr[index], given.reg(&format!("ibr[{index}]")), index, guest);
+                breakpoint(
+                    &mut kept.dbr[index],
+                    given.reg(&format!("dbr[{index}]")),
+                    index,
+                    guest,
+                );
+                breakpoint(
+                    &mut kept.ibr[index],
+                    given.reg(&format!("ibr[{index}]")),
+                    index,
+                    guest,
+                );
             }
         }
         match guest {
@@ -438,7 +450,7 @@ impl Vcpu {
         if voff * 8 + size >= most {
             return Err(INVALID);
         }
-        let count = stack::registers_in(voff % 64, size / 8);
+        let (count, _) = stack::counted(voff % 64, size / 8);
         if count > machine.stacked_registers {
             return Err(Refusal::Fails(Errno::ENOSYS));
         }

@@ -28,7 +28,8 @@ impl Stack {
     ///
     /// How many words are taken the hypervisor computed for its own layout: where the given one has
     /// another number of collections between the same registers, one register too few is taken or one
-    /// too many, and nobody is told (spec 15.3).
+    /// too many, and nobody is told (spec 15.3). Where the words end right before the place of a
+    /// collection, that is counted too, and the oldest register is left out.
     pub(super) fn laid_out(
         words: &[u64],
         rnat: u64,
@@ -37,7 +38,7 @@ impl Stack {
         voff_of_host: u64,
     ) -> Stack {
         let taken = taken.min(words.len() as u64);
-        let count = registers_in(voff, taken);
+        let (count, skipped) = counted(voff, taken);
         // The collection that holds the NaT bit of a slot: the next one, or `rnat` behind the last.
         let collection = |slot: u64| {
             let at = slot + 63 - (voff + slot) % 64;
@@ -53,10 +54,15 @@ impl Stack {
         let (mut row, mut covered) = (None, 0_u64);
         let mut top = 0;
         for register in 0..count {
-            let from = slot_of(register, voff);
+            let from = slot_of(register + skipped, voff);
             let to = slot_of(register, voff_of_host);
             out[to as usize] = words.get(from as usize).copied().unwrap_or(0);
-            let bits = row.get_or_insert_with(|| collection(from));
+            // Bits of no register are those of the collection before in the lowest row, else 0.
+            let bits = row.get_or_insert_with(|| match register {
+                0 if voff == 63 => words.first().copied().unwrap_or(0),
+                0 => collection(from),
+                _ => 0,
+            });
             let place = (voff_of_host + to) % 64;
             let nat = collection(from) >> ((voff + from) % 64) & 1;
             *bits = *bits & !(1 << place) | nat << place;
@@ -73,6 +79,12 @@ impl Stack {
             rnat: row.unwrap_or(0) & covered & ((1 << top) - 1),
         }
     }
+}
+
+/// Registers that are counted in so many words, and how many of the oldest are left out for it.
+pub(super) fn counted(voff: u64, taken: u64) -> (u64, u64) {
+    let count = taken - (voff + taken + 1) / 64;
+    (count, registers_in(voff, taken) - count)
 }
 
 /// The registers in words whose first has the place `voff` within its 64, with their NaT bits, oldest

@@ -58,6 +58,7 @@
 //! }
 //! ```
 
+mod alike;
 mod blob;
 pub(crate) mod context;
 mod conversion;
@@ -74,10 +75,10 @@ mod tail;
 mod unallocated;
 
 use crate::dialect::{Dialect, Guest};
-use crate::era::Era;
+use crate::era::{Era, Spec};
 
 pub use conversion::Conversion;
-pub use loss::Loss;
+pub use loss::{Loss, Note};
 pub use plan::plan;
 
 /// What to make of an image.
@@ -100,8 +101,23 @@ struct Route {
 }
 
 impl Route {
-    /// Nothing but pages may change.
+    /// Nothing but pages may change: the eras are one, or mean the same.
     fn is_same(self) -> bool {
+        self.eras[0] == self.eras[1]
+    }
+
+    /// The parts that a dialect fixes stay as they are.
+    fn is_one_dialect(self) -> bool {
         self.from == self.to
+    }
+
+    /// The row of the source.
+    fn old(self) -> &'static Spec {
+        self.eras[0].spec()
+    }
+
+    /// The row of the result.
+    fn new(self) -> &'static Spec {
+        self.eras[1].spec()
     }
 }

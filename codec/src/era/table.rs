@@ -79,6 +79,8 @@ pub struct Spec {
     pub xsi_va: u64,
     /// Magic pfns in their order (HVM).
     pub magic_pfns: &'static [MagicPfn],
+    /// The HVM context has record 8, the identity mappings (from 69a6f6d074, thirteen days into D10b).
+    pub identity_mappings: bool,
 
     /// A restore sets each context with the flags of the image first, then with `context_flags`.
     pub set_twice: bool,
@@ -141,6 +143,7 @@ const D0: Spec = Spec {
     mask_is_ff: false,
     xsi_va: 0xf100_0000_0000_0000,
     magic_pfns: &[],
+    identity_mappings: false,
     set_twice: true,
     context_flags: VGCF_EXTRA_REGS,
     stack_set: StackSet::Loadrs,
@@ -454,6 +457,7 @@ const D10B: Spec = Spec {
     dates: ("2007-11-07", "2007-11-28"),
     news: "four magic pfns, the store first",
     magic_pfns: NEW_MAGIC,
+    identity_mappings: true,
     ..D10A
 };
 

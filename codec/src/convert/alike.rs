@@ -4,8 +4,8 @@ use crate::dialect::Guest;
 use crate::era::{DcrSet, Era, HvmRegionSet};
 
 /// Whether an image of the one is an image of the other: every part has its place and its meaning.
-/// What a hypervisor refuses does not count.
-pub(super) fn mean_the_same(one: Era, other: Era, guest: Guest) -> bool {
+/// What a hypervisor refuses does not count. A conversion between such eras changes nothing.
+pub fn mean_the_same(one: Era, other: Era, guest: Guest) -> bool {
     one == other || (shape(one) == shape(other) && meaning(one, guest) == meaning(other, guest))
 }
 
@@ -15,7 +15,7 @@ fn shape(era: Era) -> impl PartialEq {
     (
         (spec.version, spec.arch_setup, spec.p2m_size, spec.context),
         (spec.pv_vcpumap, spec.vcpumap, spec.checkpoints),
-        (era.spec().magic_pfns, era.spec().identity_mappings),
+        (era.spec().magic_pfns, era.spec().hvm_fixed_bytes.first()),
     )
 }
 

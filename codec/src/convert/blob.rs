@@ -13,6 +13,9 @@ use crate::wire::hvm::{END, HvmHwIa64IdentityMappings, HvmSaveDescriptor};
 
 /// Record 8, which came within the life of D10b (69a6f6d074): a restore of D8 or D9 refuses it.
 const IDENTITY_MAPPINGS: u16 = 8;
+/// The blob's bytes that are there once per domain, where record 8 is one of them.
+const WITH_IDENTITY_MAPPINGS: u64 = 608;
+
 /// The blob. Everything but record 8 stays; a blob that does not reach its END stays altogether.
 pub(super) fn convert<'a>(
     source: &'a HvmContext,
@@ -20,7 +23,7 @@ pub(super) fn convert<'a>(
     losses: &mut Losses,
 ) -> Cow<'a, [u8]> {
     let blob = &source.blob.bytes[..];
-    let wanted = route.new().identity_mappings;
+    let wanted = route.new().hvm_fixed_bytes.contains(&WITH_IDENTITY_MAPPINGS);
     let Some((end, _)) = source.records().find(|(_, record)| record.typecode == END) else {
         return blob.into();
     };

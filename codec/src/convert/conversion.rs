@@ -80,15 +80,7 @@ impl Conversion<'_> {
     }
 
     fn events<E>(&self, mut sink: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
-        sink(Event::Prologue(self.prologue))?;
-        sink(Event::ArchSetup {
-            layout: self.route.to.spec().arch_setup,
-            bytes: &self.arch_setup,
-        })?;
-        if let Some(bytes) = &self.memmap {
-            let num_pages = (bytes.len() / self.page_size) as u32;
-            sink(Event::Memmap(Memmap { num_pages, bytes }))?;
-        }
+        self.head(&mut sink)?;
         for round in &self.rounds {
             round.pages.write(&mut sink)?;
             sink(Event::PagesEnd)?;
@@ -104,6 +96,23 @@ impl Conversion<'_> {
         }
         if !self.trailing.is_empty() {
             sink(Event::Trailing(self.trailing))?;
+        }
+        Ok(())
+    }
+
+    /// What stands before the pages.
+    pub(super) fn head<E>(
+        &self,
+        sink: &mut impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        sink(Event::Prologue(self.prologue))?;
+        sink(Event::ArchSetup {
+            layout: self.route.to.spec().arch_setup,
+            bytes: &self.arch_setup,
+        })?;
+        if let Some(bytes) = &self.memmap {
+            let num_pages = (bytes.len() / self.page_size) as u32;
+            sink(Event::Memmap(Memmap { num_pages, bytes }))?;
         }
         Ok(())
     }

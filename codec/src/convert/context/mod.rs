@@ -219,7 +219,7 @@ fn privregs_pfn(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>)
     let [old, new] = [source.spec(), target.spec()];
     let gpfn = PRIVREGS_GPFN + u64::from(names.vcpu);
     match target.guest {
-        Guest::Hvm if old.hvm_privregs_pfn != new.hvm_privregs_pfn => {
+        Guest::Hvm => {
             let pfn = match new.hvm_privregs_pfn {
                 HvmPrivregsPfn::Gpfn => gpfn,
                 HvmPrivregsPfn::One => PRIVREGS_HVM,

@@ -49,10 +49,10 @@ fn of_page(
     names: &mut Names<'_>,
 ) {
     let path = format!("regs.rr[{index}]");
-    if !target.era.assigns(target.guest, &path)
-        || target.spec().region_defaults != RegionDefaults::Valid
-        || is_region(value)
-    {
+    // Before D9b a value that means "none" is what was given.
+    let valid = target.spec().region_defaults == RegionDefaults::Valid;
+    let loads = target.era.loads(target.guest, &path);
+    if !loads || is_region(value) || (!valid && is_no_region(value)) {
         return;
     }
     let usual = target.spec().region_defaults.value(index);
@@ -64,7 +64,7 @@ fn of_page(
     let what = if is_no_region(value) {
         format!("{value:#x} says that it was never set; {new:#x} says so in {}", target.era)
     } else {
-        format!("{value:#x}: a restore of {} refuses it; {new:#x} is taken", target.era)
+        format!("{value:#x} is no region register; {new:#x} is taken")
     };
     if is_no_region(value) || known == Some(new) {
         names.note(target, &path, what);

@@ -79,6 +79,9 @@ pub struct Spec {
     pub xsi_va: u64,
     /// Magic pfns in their order (HVM).
     pub magic_pfns: &'static [MagicPfn],
+    /// What the records of an HVM context take without those of vcpus: 80 bytes more since the record
+    /// of the identity mappings (69a6f6d074, on 2007-11-20).
+    pub hvm_fixed_bytes: &'static [u64],
 
     /// A restore sets each context with the flags of the image first, then with `context_flags`.
     pub set_twice: bool,
@@ -141,6 +144,7 @@ const D0: Spec = Spec {
     mask_is_ff: false,
     xsi_va: 0xf100_0000_0000_0000,
     magic_pfns: &[],
+    hvm_fixed_bytes: &[],
     set_twice: true,
     context_flags: VGCF_EXTRA_REGS,
     stack_set: StackSet::Loadrs,
@@ -400,6 +404,7 @@ const D8A: Spec = Spec {
     dialect: Dialect::D8,
     news: "HVM images",
     magic_pfns: OLD_MAGIC,
+    hvm_fixed_bytes: &[528],
     ..D7D
 };
 
@@ -454,6 +459,8 @@ const D10B: Spec = Spec {
     dates: ("2007-11-07", "2007-11-28"),
     news: "four magic pfns, the store first",
     magic_pfns: NEW_MAGIC,
+    // The record came within the era.
+    hvm_fixed_bytes: &[608, 528],
     ..D10A
 };
 
@@ -464,6 +471,7 @@ const D10C: Spec = Spec {
     dates: ("2007-11-28", "2008-02-19"),
     releases: "3.2",
     news: "cr.irr of an HVM vcpu is loaded by a flag",
+    hvm_fixed_bytes: &[608],
     context_flags: VGCF_EXTRA_REGS | VGCF_SET_CR_IRR,
     // From 5ba35dee5b on (2007-12-17), in 3.2.0-rc2.
     pp_forced: false,

@@ -97,7 +97,9 @@ impl<'a> Tail<'a> {
     /// Gives the parts in their order.
     pub(super) fn write<E>(
         &self,
-        Route { to, guest, .. }: Route,
+        Route {
+            to, guest, eras, ..
+        }: Route,
         mut sink: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if guest == Guest::Hvm {
@@ -126,7 +128,7 @@ impl<'a> Tail<'a> {
             sink(Event::SharedInfo(&self.shared_info))?;
         }
         if let Some(bytes) = &self.magic_pfns {
-            let order = to.spec().magic_pfns;
+            let order = eras[1].magic_pfns();
             sink(Event::MagicPfns { order, bytes })?;
         }
         if let Some(blob) = &self.hvm_context {

@@ -37,7 +37,7 @@ use crate::dialect::{Dialect, Guest, MagicPfn};
 
 pub use meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
-    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset,
+    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
 pub use table::Spec;
 

@@ -42,7 +42,7 @@ use crate::dialect::{Dialect, Guest, MagicPfn};
 pub use explain::explain;
 pub use meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
-    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset,
+    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
 pub use stack::{Dirty, registers_in, slot, words_of};
 pub use table::Spec;

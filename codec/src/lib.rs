@@ -87,6 +87,7 @@ pub mod grammar;
 pub mod image;
 pub mod limits;
 pub mod memory;
+pub mod pfns;
 pub mod ram;
 pub mod registers;
 pub mod repair;

@@ -255,8 +255,9 @@ fn memory_map(out: &mut String, image: &Image) {
         let name = descriptor
             .type_name()
             .map_or_else(|| descriptor.r#type.to_string(), short_type);
-        let (first, end) = match descriptor.pfn_range(page_size) {
-            Some(pfns) => (format!("{:#x}", pfns.start), format!(".. {:#x}", pfns.end)),
+        let pfn = |byte: u64| format!("{:#x}", byte / page_size);
+        let (first, end) = match descriptor.end() {
+            Some(end) => (pfn(descriptor.phys_addr), format!(".. {}", pfn(end))),
             None => ("beyond 64 bits".into(), String::new()),
         };
         let bytes = descriptor
@@ -331,13 +332,10 @@ fn pages(out: &mut String, image: &Image, checkpoint: &Checkpoint) {
     }
     if let Some(list) = &checkpoint.unallocated {
         let mut text = grouped(list.count.into());
-        for range in list.ranges.iter().take(4) {
-            let _ = match range.end() - range.start() {
-                0 => write!(text, "  {:#x}", range.start()),
-                _ => write!(text, "  {:#x}-{:#x}", range.start(), range.end()),
-            };
+        for run in list.runs.iter().take(4) {
+            let _ = write!(text, "  {run}");
         }
-        if list.ranges.len() > 4 {
+        if list.runs.len() > 4 {
             text.push_str("  …");
         }
         block.row("unallocated", text);

@@ -63,7 +63,7 @@ impl From<Error> for Stopped {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
-    let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    let text = fs::read(&path).map_err(|error| named(&path, &error))?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(wrong)?;

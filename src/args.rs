@@ -108,6 +108,7 @@ impl Reading {
             dialect: self.dialect,
             guest: self.guest,
             zero,
+            ..ia64save_codec::image::Options::default()
         }
     }
 }

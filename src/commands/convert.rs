@@ -51,7 +51,8 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
-        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?;
+        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?
+        .byte_order(surroundings.order);
     let most = loaded
         .file
         .size
@@ -130,6 +131,8 @@ struct Surroundings {
     front: Bytes,
     back_own: Vec<u8>,
     back: Bytes,
+    /// Of the words that its writer puts around the stream.
+    order: ByteOrder,
     losses: Vec<Loss>,
 }
 
@@ -154,6 +157,7 @@ impl Surroundings {
                 front,
                 back_own: Vec::new(),
                 back: behind,
+                order: envelope.byte_order(),
                 losses,
             });
         }
@@ -198,7 +202,9 @@ impl Surroundings {
                     DeviceModelKind::Qemu
                 };
                 let data = slice(model.data.start, model.data.end);
-                let own = device_model_header(kind, data.len() as u64).map_err(broken)?;
+                // Made here, as the header in front is.
+                let order = ByteOrder::Little;
+                let own = device_model_header(kind, data.len() as u64, order).map_err(broken)?;
                 if let Some((_, size)) = loaded.file.trailing() {
                     let what = format!("{size} bytes behind the device model's state");
                     losses.push(Loss {
@@ -214,6 +220,7 @@ impl Surroundings {
             front: front.into(),
             back_own,
             back,
+            order: ByteOrder::Little,
             losses,
         })
     }

@@ -108,7 +108,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let path = beside(folder, &behind.file).map_err(wrong)?;
         let data = map(&path)?;
         if let Some(kind) = behind.device_model {
-            let header = device_model_header(kind, data.len() as u64)
+            let header = device_model_header(kind, data.len() as u64, stream.byte_order)
                 .map_err(|error| Failure::Invalid(name.clone(), error))?;
             out.write_all(&header)?;
             size += header.len() as u64;

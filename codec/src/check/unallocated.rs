@@ -60,10 +60,7 @@ impl List<'_> {
     fn entries(&self) -> impl Iterator<Item = Entries> {
         let mut index = 0;
         self.list.runs.iter().map(move |pfns| {
-            let entries = Entries {
-                pfns: *pfns,
-                index,
-            };
+            let entries = Entries { pfns: *pfns, index };
             index += pfns.pages();
             entries
         })

@@ -146,7 +146,9 @@ impl<'a> Pages<'a> {
 
 /// What the lists of all checkpoints but the last give back.
 fn given_back(checkpoints: &[Checkpoint]) -> GivenBack {
-    let before = checkpoints.split_last().map_or(&[][..], |(_, before)| before);
+    let before = checkpoints
+        .split_last()
+        .map_or(&[][..], |(_, before)| before);
     GivenBack::of(before)
 }
 

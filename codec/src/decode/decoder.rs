@@ -7,6 +7,7 @@ use super::Event;
 use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::envelope::ByteOrder;
 use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
 use crate::limits::Limits;
@@ -42,6 +43,7 @@ pub struct Decoder {
     pub(super) limits: Limits,
     pub(super) dialect: Option<Dialect>,
     pub(super) guest: Option<Guest>,
+    pub(super) byte_order: ByteOrder,
     /// Offset of the next byte.
     pub(super) offset: u64,
     pub(super) part: Part,
@@ -70,6 +72,7 @@ impl Default for Decoder {
             limits: Limits::default(),
             dialect: None,
             guest: None,
+            byte_order: ByteOrder::Little,
             offset: 0,
             part: Part::Prologue,
             prologue: Prologue {
@@ -127,6 +130,14 @@ impl Decoder {
     #[must_use]
     pub fn guest(mut self, guest: Option<Guest>) -> Self {
         self.guest = guest;
+        self
+    }
+
+    /// The order of the lengths of device-model records, which is that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)); little-endian otherwise.
+    #[must_use]
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.byte_order = order;
         self
     }
 
@@ -203,7 +214,7 @@ impl Decoder {
             | Part::SharedInfo
             | Part::MagicPfns
             | Part::HvmContext => self.tail(input, end),
-            Part::Boundary => self.boundary(input, end),
+            Part::Boundary | Part::DeviceModel => self.boundary(input, end),
             Part::Trailing if input.is_empty() => {
                 Ok(if end { Step::Done } else { Step::NeedMore(1) })
             }
@@ -494,23 +505,44 @@ impl Decoder {
         let (Some(head), Some(detection)) = (&self.head, &self.detection) else {
             return Err(self.impossible());
         };
-        match detect::follows(head, detection.best(), input, end) {
+        let (dialect, order) = (detection.best(), self.byte_order);
+        match detect::follows(head, dialect, &self.limits, order, input, end) {
             Err(wanted) => return Ok(Step::NeedMore(wanted)),
             Ok(Follow::End) => self.part = Part::End,
             Ok(Follow::Trailing) => self.part = Part::Trailing,
-            Ok(Follow::Checkpoint) => {
-                self.checkpoint += 1;
-                self.reported = false;
-                self.records_here = 0;
-                self.part = Part::Pages;
-                let limit = self.limits.checkpoints;
-                if self.checkpoint as usize >= limit {
-                    return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
-                        .expected(format!("at most {limit} checkpoints"))
-                        .found("one more"));
-                }
+            Ok(Follow::Checkpoint) => self.next_checkpoint()?,
+            Ok(Follow::DeviceModel(record)) => {
+                let header = record.kind.header_size();
+                let consumed = header + record.length.unwrap_or(0) as usize;
+                let Some(data) = input.get(header..consumed) else {
+                    return Err(self.impossible());
+                };
+                self.next_checkpoint()?;
+                return Ok(Step::Event {
+                    offset: self.offset,
+                    consumed,
+                    event: Event::DeviceModel {
+                        kind: record.kind,
+                        order,
+                        data,
+                    },
+                });
             }
         }
         self.step(input, end)
+    }
+
+    fn next_checkpoint(&mut self) -> Result<(), Error> {
+        self.checkpoint += 1;
+        self.reported = false;
+        self.records_here = 0;
+        self.part = Part::Pages;
+        let limit = self.limits.checkpoints;
+        if self.checkpoint as usize >= limit {
+            return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
+                .expected(format!("at most {limit} checkpoints"))
+                .found("one more"));
+        }
+        Ok(())
     }
 }

@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+use super::checkpoint::{
+    Checkpoint, DeviceModelRecord, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap,
+};
 use super::index::PageIndex;
 use super::{Image, Section};
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest};
+use crate::envelope::ByteOrder;
 use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::limits::Limits;
@@ -34,6 +37,9 @@ pub struct Options {
     pub guest: Option<Guest>,
     /// Look at every page and note which are all zero.
     pub zero: bool,
+    /// The order of the length of a device-model record: that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)).
+    pub byte_order: ByteOrder,
 }
 
 impl Default for Options {
@@ -44,6 +50,7 @@ impl Default for Options {
             dialect: None,
             guest: None,
             zero: false,
+            byte_order: ByteOrder::Little,
         }
     }
 }
@@ -56,6 +63,7 @@ impl Options {
             .limits(self.limits)
             .dialect(self.dialect)
             .guest(self.guest)
+            .byte_order(self.byte_order)
             .starting_at(offset)
     }
 }
@@ -86,6 +94,7 @@ impl Builder {
             detection: None,
             checkpoints: Vec::new(),
             trailing: None,
+            byte_order: options.byte_order,
             error: None,
             retained_too_much: false,
             data,
@@ -191,6 +200,27 @@ impl Builder {
                 });
             }
             Event::CheckpointEnd { .. } => self.here().complete = true,
+            Event::DeviceModel { kind, order, data } => {
+                let header = kind.header_size() as u64;
+                let data_offset = offset + header;
+                let bytes = match &self.image.data {
+                    Some(all) => all.slice_ref(data),
+                    // As of what trails: as much as says what it is.
+                    None => Bytes::copy_from_slice(&data[..data.len().min(TRAILING_KEPT)]),
+                };
+                if let Some(last) = self.image.checkpoints.last_mut() {
+                    last.device_model = Some(DeviceModelRecord {
+                        kind: *kind,
+                        order: *order,
+                        signature_offset: offset,
+                        size: data.len() as u64,
+                        data: Section {
+                            offset: data_offset,
+                            bytes,
+                        },
+                    });
+                }
+            }
             Event::Trailing(bytes) => self.trailing(offset, bytes),
         }
         if self.image.head.is_none() || matches!(event, Event::Memmap(_)) {

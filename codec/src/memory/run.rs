@@ -280,7 +280,11 @@ mod tests {
         }
         let has = |checkpoint| -> Vec<u64> {
             let memory = Memory::new(&image, checkpoint);
-            memory.runs().iter().flat_map(|run| run.pfns.iter()).collect()
+            memory
+                .runs()
+                .iter()
+                .flat_map(|run| run.pfns.iter())
+                .collect()
         };
         assert_eq!(has(0), [0, 1, 2, 3]);
         assert_eq!(has(1), [0, 3]);

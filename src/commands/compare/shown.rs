@@ -32,8 +32,7 @@ pub struct Round {
 
 impl Round {
     fn only(&self) -> [u64; 2] {
-        [&self.pairs.only_a, &self.pairs.only_b]
-            .map(|runs| Pfns::sum(runs.iter().copied()))
+        [&self.pairs.only_a, &self.pairs.only_b].map(|runs| Pfns::sum(runs.iter().copied()))
     }
 
     fn is_same(&self) -> bool {

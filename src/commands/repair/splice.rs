@@ -108,6 +108,7 @@ mod tests {
 
     fn read(splices: Vec<Splice>) -> Vec<u8> {
         let repair = Repair {
+            choice: None,
             splices,
             notes: Vec::new(),
         };
@@ -140,6 +141,7 @@ mod tests {
     #[test]
     fn repairs_build_on_each_other() {
         let put = |offset, insert: &[u8]| Repair {
+            choice: None,
             splices: vec![Splice {
                 offset,
                 remove: 0,

@@ -118,6 +118,7 @@ impl Reading {
             era: self.era,
             guest: self.guest,
             zero,
+            ..ia64save_codec::image::Options::default()
         }
     }
 }

@@ -466,6 +466,10 @@ fn from_mapping(
     }
     let envelope = probe_slice(&data, &options.limits)
         .map_err(|reason| Failure::not_an_image(name, reason))?;
+    let options = &Options {
+        byte_order: envelope.byte_order(),
+        ..*options
+    };
     let end = data.len() as u64;
     let progress = Progress::new(name, Some(end));
     let scanner = Scanner::new(mapped.source()).counting(progress.counter());
@@ -598,6 +602,10 @@ fn from_stream(
         Reason::Io(error) => Failure::Io(error),
         Reason::Not(reason) => Failure::not_an_image(name, reason),
     })?;
+    let options = &Options {
+        byte_order: envelope.byte_order(),
+        ..*options
+    };
     let begin = envelope.stream_offset;
     let mut buffer = Buffer::new(options.decoder(begin), STEP);
     let mut builder = Builder::new(options, begin, None);

@@ -219,6 +219,7 @@ const CASES: [Case; 18] = [
         code(device_model_header(
             DeviceModelKind::DeviceModel0002,
             1 << 32,
+            ByteOrder::Little,
         ))
     }),
     (Code::ConfigGuest, || {

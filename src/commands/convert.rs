@@ -52,7 +52,8 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
-        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?;
+        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?
+        .byte_order(surroundings.order);
     let most = loaded
         .file
         .size
@@ -133,6 +134,8 @@ struct Surroundings {
     front: Bytes,
     back_own: Vec<u8>,
     back: Bytes,
+    /// Of the words that its writer puts around the stream.
+    order: ByteOrder,
     losses: Vec<Loss>,
 }
 
@@ -157,6 +160,7 @@ impl Surroundings {
                 front,
                 back_own: Vec::new(),
                 back: behind,
+                order: envelope.byte_order(),
                 losses,
             });
         }
@@ -201,7 +205,9 @@ impl Surroundings {
                     DeviceModelKind::Qemu
                 };
                 let data = slice(model.data.start, model.data.end);
-                let own = device_model_header(kind, data.len() as u64).map_err(broken)?;
+                // Made here, as the header in front is.
+                let order = ByteOrder::Little;
+                let own = device_model_header(kind, data.len() as u64, order).map_err(broken)?;
                 if let Some((_, size)) = loaded.file.trailing() {
                     let what = format!("{size} bytes behind the device model's state");
                     losses.push(Loss {
@@ -217,6 +223,7 @@ impl Surroundings {
             front: front.into(),
             back_own,
             back,
+            order: ByteOrder::Little,
             losses,
         })
     }
@@ -292,7 +299,10 @@ impl Report<'_> {
         } else {
             let _ = writeln!(out, "  {from} -> {to}");
         }
-        let losses = self.losses.iter().map(|loss| (&loss.path[..], &loss.what[..]));
+        let losses = self
+            .losses
+            .iter()
+            .map(|loss| (&loss.path[..], &loss.what[..]));
         for (path, what) in joined(&losses.collect::<Vec<_>>()) {
             let _ = writeln!(
                 out,
@@ -301,7 +311,10 @@ impl Report<'_> {
                 Painted(LABEL, path)
             );
         }
-        let notes = self.notes.iter().map(|note| (&note.path[..], &note.what[..]));
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| (&note.path[..], &note.what[..]));
         for (path, what) in joined(&notes.collect::<Vec<_>>()) {
             let note = Painted(DIM, "note");
             let _ = writeln!(out, "  {note} {}: {what}", Painted(LABEL, path));
@@ -320,7 +333,11 @@ impl Report<'_> {
             return Some(format!("{option}: nothing in it says what it is"));
         };
         if found.dialect != Some(to.dialect()) {
-            let names: Vec<_> = found.candidates.iter().map(|dialect| dialect.name()).collect();
+            let names: Vec<_> = found
+                .candidates
+                .iter()
+                .map(|dialect| dialect.name())
+                .collect();
             let what = match found.dialect {
                 Some(_) => "it looks like",
                 None => "nothing in it tells apart",
@@ -333,7 +350,9 @@ impl Report<'_> {
             return Some(format!("{option}: {what} {}", names.join(", ")));
         }
         let best = found.best_era();
-        let alike = self.guest.is_some_and(|guest| convert::mean_the_same(best, to, guest));
+        let alike = self
+            .guest
+            .is_some_and(|guest| convert::mean_the_same(best, to, guest));
         (!alike).then(|| format!("--era {to}: it may as well be of {best}"))
     }
 }

@@ -86,7 +86,7 @@ impl From<Error> for Stopped {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
-    let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    let text = fs::read(&path).map_err(|error| named(&path, &error))?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(wrong)?;
@@ -161,7 +161,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     })?;
     if let (Some(behind), Some(path), Some(data)) = (&parts.behind, &behind_path, behind) {
         if let Some(kind) = behind.device_model {
-            let header = device_model_header(kind, data.len() as u64)
+            let header = device_model_header(kind, data.len() as u64, stream.byte_order)
                 .map_err(|error| Failure::Invalid(name.clone(), error))?;
             out.write_all(&header)?;
             size += header.len() as u64;

@@ -461,6 +461,16 @@ fn rounds(out: &mut String, image: &Image) {
         (image.checkpoints.len() - 1).saturating_sub(ROWS),
         "rounds",
     );
+    let mut records = image.checkpoints.iter().flat_map(|c| &c.device_model);
+    if let Some(first) = records.next() {
+        let _ = writeln!(
+            out,
+            "    device model between them: {}, {} in all, the first {}",
+            first.kind,
+            grouped(1 + records.count() as u64),
+            at(first.signature_offset)
+        );
+    }
 }
 
 fn behind(out: &mut String, loaded: &Loaded) {

@@ -325,3 +325,39 @@ fn more(out: &mut String, count: usize, of: &str) {
         );
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ia64save_codec::image::Unallocated;
+
+    #[test]
+    fn the_last_number_of_all_has_a_bar_and_a_cell() {
+        let max = u64::MAX;
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.complete = true;
+        checkpoint.unallocated = Some(Unallocated {
+            count: 3,
+            runs: vec![
+                Pfns::one(3),
+                Pfns::of(max - 1..max).unwrap(),
+                Pfns::one(max),
+            ],
+            ..Unallocated::default()
+        });
+        let drawing = Drawing::new(&checkpoint, &RamMap::default());
+        let bars: Vec<_> = drawing.bars.iter().map(|bar| bar.pfns).collect();
+        assert_eq!(bars, [Pfns::one(3), Pfns::new(max - 1, max).unwrap()]);
+        let unallocated = 5;
+        assert!(
+            drawing.bars[1]
+                .cells
+                .iter()
+                .all(|cell| *cell == unallocated)
+        );
+        assert_eq!(drawing.totals[unallocated], 3);
+        let mut out = String::new();
+        drawing.bars[1].draw(&mut out, 3);
+        assert!(out.contains("0x10000000000000000"), "{out}");
+    }
+}

@@ -245,6 +245,15 @@ fn checkpoint(image: &Image, checkpoint: &Checkpoint) -> Map<String, Value> {
     put("shared_info", shared_info(image, checkpoint));
     put("magic_pfns", checkpoint.magic_pfns.as_ref().map(magic_pfns));
     put("hvm_context", hvm_context(checkpoint));
+    if let Some(record) = &checkpoint.device_model {
+        let value = json!({
+            "kind": record.kind.name(),
+            "signature_offset": record.signature_offset,
+            "offset": record.data.offset,
+            "size": record.size,
+        });
+        put("device_model", Some(value));
+    }
     out
 }
 

@@ -201,11 +201,11 @@ pub(super) fn end(context: &Context<'_>, out: &mut Findings) {
     if let Some((end, described)) = last
         && end / page > limit
     {
-        let beyond = (u128::from(limit) + 1) * u128::from(page);
+        let most = u128::from(limit) * u128::from(page);
         out.add(
             described
                 .finding(Code::MemmapEnd, "num_pages")
-                .expected(format!("an end below {beyond:#x}"))
+                .expected(format!("an end of at most {most:#x}"))
                 .found(format!(
                     "{:#x}, which ends at {end:#x}",
                     described.desc.num_pages

@@ -46,9 +46,8 @@ mod tests {
 
     #[test]
     fn eras_that_differ_in_a_field_are_not_alike() {
-        let alike = |a: &str, b: &str, guest| {
-            mean_the_same(a.parse().unwrap(), b.parse().unwrap(), guest)
-        };
+        let alike =
+            |a: &str, b: &str, guest| mean_the_same(a.parse().unwrap(), b.parse().unwrap(), guest);
         for (a, b, pv, hvm) in [
             ("D8a", "D8b", true, Some(false)),
             ("D10c", "D10d", true, Some(false)),

@@ -10,9 +10,11 @@ use super::tail::Tail;
 use super::unallocated::Runs;
 use crate::decode::Event;
 use crate::encode::{Encoder, Piece};
+use crate::envelope::{ByteOrder, device_model_header};
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PfnRun, Prologue};
+use crate::image::DeviceModelRecord;
 
 /// Entries of the unallocated list in one piece, as many as a saver wrote at once.
 const PFNS: usize = 1024;
@@ -27,6 +29,7 @@ pub struct Conversion<'a> {
     pub(super) memmap: Option<Cow<'a, [u8]>>,
     pub(super) rounds: Vec<Round<'a>>,
     pub(super) trailing: &'a [u8],
+    pub(super) byte_order: ByteOrder,
     pub(super) losses: Vec<Loss>,
     pub(super) notes: Vec<Note>,
 }
@@ -38,9 +41,19 @@ pub(super) struct Round<'a> {
     pub(super) unallocated: Runs<'a>,
     pub(super) unallocated_count: u32,
     pub(super) tail: Tail<'a>,
+    /// What stands behind it, where the source has another checkpoint there.
+    pub(super) device_model: Option<&'a DeviceModelRecord>,
 }
 
 impl Conversion<'_> {
+    /// The order of the lengths of device-model records: that of the envelope that the result is put into.
+    /// As in the source, unless said otherwise.
+    #[must_use]
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.byte_order = order;
+        self
+    }
+
     /// What the result does not carry and what was made up for it, part by part.
     pub fn losses(&self) -> &[Loss] {
         &self.losses
@@ -81,7 +94,7 @@ impl Conversion<'_> {
 
     fn events<E>(&self, mut sink: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
         self.head(&mut sink)?;
-        for round in &self.rounds {
+        for (number, round) in self.rounds.iter().enumerate() {
             round.pages.write(&mut sink)?;
             sink(Event::PagesEnd)?;
             sink(Event::UnallocatedCount(round.unallocated_count))?;
@@ -97,6 +110,17 @@ impl Conversion<'_> {
                 sink(Event::Unallocated(PfnRun::new(&bytes)))?;
             }
             round.tail.write(self.route, &mut sink)?;
+            let Some(record) = round.device_model else {
+                continue;
+            };
+            let (kind, order, data) = (record.kind, self.byte_order, &record.data.bytes[..]);
+            if number + 1 < self.rounds.len() {
+                sink(Event::DeviceModel { kind, order, data })?;
+            } else if let Ok(header) = device_model_header(kind, record.size, order) {
+                // Its length came out of a word of the same size.
+                sink(Event::Trailing(&header))?;
+                sink(Event::Trailing(data))?;
+            }
         }
         if !self.trailing.is_empty() {
             sink(Event::Trailing(self.trailing))?;
@@ -126,6 +150,8 @@ impl Round<'_> {
     /// Bytes on the wire.
     fn size(&self, page_size: usize) -> u64 {
         let pages = self.pages.records() * (8 + page_size as u64);
-        pages + 8 + 4 + 8 * u64::from(self.unallocated_count) + self.tail.size()
+        let record = self.device_model;
+        let record = record.map_or(0, |r| r.kind.header_size() as u64 + r.size);
+        pages + 8 + 4 + 8 * u64::from(self.unallocated_count) + self.tail.size() + record
     }
 }

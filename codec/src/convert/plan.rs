@@ -11,10 +11,10 @@ use super::tail::Tail;
 use super::{ConvertOptions, Route, alike, head, memmap, unallocated};
 use crate::code::Code;
 use crate::detect;
-use crate::envelope;
 use crate::era::Era;
 use crate::error::Error;
-use crate::image::Image;
+use crate::image::{Checkpoint, DeviceModelRecord, Image};
+use crate::limits::Limits;
 use crate::pfns::Pfns;
 use crate::ram::RamMap;
 
@@ -93,6 +93,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         memmap,
         rounds,
         trailing,
+        byte_order: image.byte_order,
         losses,
         notes,
     })
@@ -173,7 +174,23 @@ fn round<'a>(
         unallocated,
         unallocated_count,
         tail: Tail::convert(last, ram[0], route, losses)?.ok_or_else(|| incomplete(image))?,
+        device_model: device_model(last, losses),
     })
+}
+
+/// The device-model record behind a checkpoint that another follows (spec 11.3). Behind what is the last
+/// checkpoint of the result, it is what trails.
+fn device_model<'a>(
+    checkpoint: &'a Checkpoint,
+    losses: &mut Losses,
+) -> Option<&'a DeviceModelRecord> {
+    let record = checkpoint.device_model.as_ref()?;
+    if record.data.bytes.len() as u64 != record.size {
+        let what = format!("{} bytes of the device model are not at hand", record.size);
+        losses.name("device_model", what);
+        return None;
+    }
+    Some(record)
 }
 
 /// The bytes behind the last checkpoint (spec 11.2).
@@ -194,10 +211,14 @@ fn trailing<'a>(image: &'a Image, route: Route, losses: &mut Losses) -> &'a [u8]
         return &[];
     }
     // A dialect without checkpoints has nothing to mistake them for; one with them may.
+    let (limits, order) = (Limits::default(), image.byte_order);
     let mistaken = !route.is_one_dialect()
-        && envelope::DeviceModelKind::of(kept).is_none()
         && image.head.as_ref().is_some_and(|head| {
-            detect::follows(head, route.to, kept, true) == Ok(detect::Follow::Checkpoint)
+            let follows = detect::follows(head, route.to, &limits, order, kept, true);
+            matches!(
+                follows,
+                Ok(detect::Follow::Checkpoint | detect::Follow::DeviceModel(_))
+            )
         });
     if mistaken {
         let what = format!(

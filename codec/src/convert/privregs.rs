@@ -98,7 +98,10 @@ pub(super) fn convert<'a>(
         let stale = get(layout, &target, "dcr").unwrap_or(0);
         if stale != context.dcr {
             set(layout, target.to_mut(), "dcr", context.dcr);
-            let what = format!("{stale:#x} was not used; {:#x} is that of the context", context.dcr);
+            let what = format!(
+                "{stale:#x} was not used; {:#x} is that of the context",
+                context.dcr
+            );
             losses.note(format!("privregs[{vcpu}].dcr"), what);
         }
     }
@@ -133,7 +136,11 @@ fn flags(
     let [old, new] = [route.old().privregs, route.new().privregs];
     let page = Page::new(source, old);
     let place = |layout: MappedRegsLayout| {
-        let found = |name| layout_of_mapped_regs(layout).find(name).map(|found| found.offset);
+        let found = |name| {
+            layout_of_mapped_regs(layout)
+                .find(name)
+                .map(|found| found.offset)
+        };
         [found("vpsr_pp"), found("vpsr_dfh")]
     };
     if place(old) == place(new) {
@@ -173,7 +180,9 @@ fn regions(target: &mut Cow<'_, [u8]>, vcpu: u32, route: Route, losses: &mut Los
 }
 
 fn clear(page: &mut Cow<'_, [u8]>, range: core::ops::Range<usize>) {
-    if page.get(range.clone()).is_some_and(|old| old.iter().any(|byte| *byte != 0))
+    if page
+        .get(range.clone())
+        .is_some_and(|old| old.iter().any(|byte| *byte != 0))
         && let Some(bytes) = page.to_mut().get_mut(range)
     {
         bytes.fill(0);

@@ -7,6 +7,7 @@ use super::Event;
 use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, MagicPfn, Version};
+use crate::envelope::ByteOrder;
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
@@ -44,6 +45,7 @@ pub struct Decoder {
     pub(super) dialect: Option<Dialect>,
     pub(super) era: Option<Era>,
     pub(super) guest: Option<Guest>,
+    pub(super) byte_order: ByteOrder,
     /// Offset of the next byte.
     pub(super) offset: u64,
     pub(super) part: Part,
@@ -73,6 +75,7 @@ impl Default for Decoder {
             dialect: None,
             era: None,
             guest: None,
+            byte_order: ByteOrder::Little,
             offset: 0,
             part: Part::Prologue,
             prologue: Prologue {
@@ -138,6 +141,14 @@ impl Decoder {
     #[must_use]
     pub fn guest(mut self, guest: Option<Guest>) -> Self {
         self.guest = guest;
+        self
+    }
+
+    /// The order of the lengths of device-model records, which is that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)); little-endian otherwise.
+    #[must_use]
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.byte_order = order;
         self
     }
 
@@ -214,7 +225,7 @@ impl Decoder {
             | Part::SharedInfo
             | Part::MagicPfns
             | Part::HvmContext => self.tail(input, end),
-            Part::Boundary => self.boundary(input, end),
+            Part::Boundary | Part::DeviceModel => self.boundary(input, end),
             Part::Trailing if input.is_empty() => {
                 Ok(if end { Step::Done } else { Step::NeedMore(1) })
             }
@@ -512,8 +523,8 @@ impl Decoder {
             return Err(wanted);
         }
         let vcpus = self.online.len() as u64;
-        let is_size = u64_at(input, 8 * other.len())
-            .is_some_and(|size| detect::is_hvm_size(vcpus, size));
+        let is_size =
+            u64_at(input, 8 * other.len()).is_some_and(|size| detect::is_hvm_size(vcpus, size));
         Ok(if is_size && other.len() < usual.len() {
             other
         } else {
@@ -537,23 +548,44 @@ impl Decoder {
         let (Some(head), Some(detection)) = (&self.head, &self.detection) else {
             return Err(self.impossible());
         };
-        match detect::follows(head, detection.best(), input, end) {
+        let (dialect, order) = (detection.best(), self.byte_order);
+        match detect::follows(head, dialect, &self.limits, order, input, end) {
             Err(wanted) => return Ok(Step::NeedMore(wanted)),
             Ok(Follow::End) => self.part = Part::End,
             Ok(Follow::Trailing) => self.part = Part::Trailing,
-            Ok(Follow::Checkpoint) => {
-                self.checkpoint += 1;
-                self.reported = false;
-                self.records_here = 0;
-                self.part = Part::Pages;
-                let limit = self.limits.checkpoints;
-                if self.checkpoint as usize >= limit {
-                    return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
-                        .expected(format!("at most {limit} checkpoints"))
-                        .found("one more"));
-                }
+            Ok(Follow::Checkpoint) => self.next_checkpoint()?,
+            Ok(Follow::DeviceModel(record)) => {
+                let header = record.kind.header_size();
+                let consumed = header + record.length.unwrap_or(0) as usize;
+                let Some(data) = input.get(header..consumed) else {
+                    return Err(self.impossible());
+                };
+                self.next_checkpoint()?;
+                return Ok(Step::Event {
+                    offset: self.offset,
+                    consumed,
+                    event: Event::DeviceModel {
+                        kind: record.kind,
+                        order,
+                        data,
+                    },
+                });
             }
         }
         self.step(input, end)
+    }
+
+    fn next_checkpoint(&mut self) -> Result<(), Error> {
+        self.checkpoint += 1;
+        self.reported = false;
+        self.records_here = 0;
+        self.part = Part::Pages;
+        let limit = self.limits.checkpoints;
+        if self.checkpoint as usize >= limit {
+            return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
+                .expected(format!("at most {limit} checkpoints"))
+                .found("one more"));
+        }
+        Ok(())
     }
 }

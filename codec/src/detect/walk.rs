@@ -138,19 +138,11 @@ fn extent(
     Ok(match head.guest {
         Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
         // As far as the magic number of the blob's HEADER.
-        Guest::Hvm => {
-            before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24
-        }
+        Guest::Hvm => before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24,
     })
 }
 
-fn score(
-    head: &Head,
-    limits: &Limits,
-    candidate: Candidate,
-    tail: &[u8],
-    ends: bool,
-) -> Score {
+fn score(head: &Head, limits: &Limits, candidate: Candidate, tail: &[u8], ends: bool) -> Score {
     let dialect = candidate.dialect;
     let mut signs = Signs::default();
     signs::head(&mut signs, head, dialect);
@@ -282,22 +274,63 @@ pub(crate) enum Follow {
     End,
     /// Pages of a further checkpoint (Remus).
     Checkpoint,
+    /// A device-model record, and pages of a further checkpoint behind it.
+    DeviceModel(envelope::Record),
     /// A device-model record, or bytes that belong to nobody.
     Trailing,
 }
 
-/// Looks past a whole checkpoint (spec 11.1, 11.2). `Err` holds the bytes that have to be there
-/// first.
-///
-/// A Remus round has no mark. It is told by its first two page records: their pfns are RAM and
-/// ascend, as the pages of one pass do; or by a terminator that comes at once, with a list that the
-/// domain has room for. Zeros and ones, such as the padding of a block device, are neither.
+/// Looks past a whole checkpoint (spec 11.1 to 11.3). `Err` holds the bytes that have to be there
+/// first. `order` is that of a record's length.
 pub(crate) fn follows(
     head: &Head,
     dialect: Dialect,
+    limits: &Limits,
+    order: envelope::ByteOrder,
     rest: &[u8],
     end: bool,
 ) -> Result<Follow, usize> {
+    if rest.is_empty() {
+        return if end { Ok(Follow::End) } else { Err(1) };
+    }
+    if rest.len() < envelope::SIGNATURE_SIZE && !end {
+        return Err(envelope::SIGNATURE_SIZE);
+    }
+    if !dialect.spec().checkpoints {
+        return Ok(Follow::Trailing);
+    }
+    if envelope::DeviceModelKind::of(rest).is_none() {
+        return Ok(if is_round(head, rest, end)? {
+            Follow::Checkpoint
+        } else {
+            Follow::Trailing
+        });
+    }
+    // One that is not whole, or too large to look behind, is the business of whoever reads what trails.
+    let record = match envelope::parse_tail(rest, end, 0, order) {
+        Ok(envelope::Tail::NeedMore(wanted)) => return Err(wanted),
+        Ok(envelope::Tail::Record(record)) => record,
+        _ => return Ok(Follow::Trailing),
+    };
+    let Some(length) = record.length.filter(|n| *n <= limits.device_model_bytes) else {
+        return Ok(Follow::Trailing);
+    };
+    let size = record.kind.header_size() + length as usize;
+    let behind = rest.get(size..).unwrap_or(&[]);
+    match is_round(head, behind, end) {
+        Ok(true) => Ok(Follow::DeviceModel(record)),
+        Ok(false) => Ok(Follow::Trailing),
+        Err(wanted) => Err(size + wanted),
+    }
+}
+
+/// Whether a Remus round begins here. `Err` holds the bytes that have to be there first.
+///
+/// It has no mark. It is told by its first two page records: their pfns are RAM and ascend, as the
+/// pages of one pass do; or by a terminator that comes at once, with a list that the domain has room
+/// for. Zeros and ones, such as the padding of a block device, are neither; nor is what ends before it
+/// has two words to tell it by.
+fn is_round(head: &Head, rest: &[u8], end: bool) -> Result<bool, usize> {
     let want = |n: usize| {
         if rest.len() < n && !end {
             Err(n)
@@ -305,16 +338,11 @@ pub(crate) fn follows(
             Ok(())
         }
     };
-    want(1)?;
-    if rest.is_empty() {
-        return Ok(Follow::End);
-    }
-    want(envelope::SIGNATURE_SIZE)?;
-    if envelope::DeviceModelKind::of(rest).is_some() || !dialect.spec().checkpoints {
-        return Ok(Follow::Trailing);
-    }
-    let first = u64_at(rest, 0);
-    if first == Some(PAGES_END) {
+    want(8)?;
+    let Some(first) = u64_at(rest, 0) else {
+        return Ok(false);
+    };
+    if first == PAGES_END {
         // The count of a list that the domain has no room for is none: ones may be padding too.
         want(12)?;
         let behind = &rest[8..rest.len().min(12)];
@@ -324,29 +352,16 @@ pub(crate) fn follows(
             None if behind.iter().all(|byte| *byte == 0xff) && !behind.is_empty() => u64::MAX,
             None => 0,
         };
-        return Ok(
-            if count <= head.ram.visited().saturating_add(head.p2m_size) {
-                Follow::Checkpoint
-            } else {
-                Follow::Trailing
-            },
-        );
+        return Ok(count <= head.ram.visited().saturating_add(head.p2m_size));
     }
-    if !first.is_some_and(|pfn| head.ram.contains(pfn)) {
-        return Ok(Follow::Trailing);
+    if !head.ram.contains(first) {
+        return Ok(false);
     }
     want(16 + head.page_size)?;
-    let second = u64_at(rest, 8 + head.page_size);
-    let ascends = match (first, second) {
-        (_, Some(PAGES_END)) => true,
-        (Some(first), Some(second)) => head.ram.rank(first) < head.ram.rank(second),
-        // The input ends inside the first record of what may have been a round.
-        _ => first != Some(0),
-    };
-    Ok(if ascends {
-        Follow::Checkpoint
-    } else {
-        Follow::Trailing
+    Ok(match u64_at(rest, 8 + head.page_size) {
+        Some(PAGES_END) => true,
+        Some(second) => head.ram.rank(first) < head.ram.rank(second),
+        None => false,
     })
 }
 

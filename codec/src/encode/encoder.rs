@@ -8,6 +8,7 @@ use super::piece::Piece;
 use crate::code::Code;
 use crate::decode::Event;
 use crate::dialect::{Dialect, Guest};
+use crate::envelope::device_model_header;
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{PAGES_END, Part, Shape};
@@ -189,6 +190,10 @@ impl Encoder {
                 Piece::new(&(blob.len() as u64).to_le_bytes(), blob),
                 Part::Boundary,
             )),
+            (Event::DeviceModel { kind, order, data }, Part::Boundary) if spec.checkpoints => {
+                let own = device_model_header(*kind, data.len() as u64, *order)?;
+                Ok((Piece::new(&own, data), Part::Boundary))
+            }
             (Event::Trailing(bytes), Part::Boundary | Part::Trailing) => {
                 Ok((Piece::new(&[], bytes), Part::Trailing))
             }

@@ -93,8 +93,12 @@ impl XlHeader {
     }
 }
 
-/// What stands before `data_size` bytes of device-model data.
-pub fn device_model_header(kind: DeviceModelKind, data_size: u64) -> Result<Vec<u8>, Error> {
+/// What stands before `data_size` bytes of device-model data; a length is in the order of the writer.
+pub fn device_model_header(
+    kind: DeviceModelKind,
+    data_size: u64,
+    order: ByteOrder,
+) -> Result<Vec<u8>, Error> {
     let mut out = Vec::from(*kind.signature());
     if kind.has_length() {
         let size = u32::try_from(data_size).map_err(|_| {
@@ -102,7 +106,7 @@ pub fn device_model_header(kind: DeviceModelKind, data_size: u64) -> Result<Vec<
                 .expected(format!("at most {}", u32::MAX))
                 .found(format!("{data_size}"))
         })?;
-        out.extend_from_slice(&size.to_le_bytes());
+        out.extend_from_slice(&order.bytes(size));
     }
     Ok(out)
 }
@@ -124,9 +128,10 @@ mod tests {
 
     #[test]
     fn a_length_needs_its_word() {
-        let error = device_model_header(DeviceModelKind::Remus, 1 << 32).unwrap_err();
+        let error =
+            device_model_header(DeviceModelKind::Remus, 1 << 32, ByteOrder::Little).unwrap_err();
         assert_eq!(error.code, Code::DeviceModelLength);
-        assert!(device_model_header(DeviceModelKind::Qemu, 1 << 32).is_ok());
+        assert!(device_model_header(DeviceModelKind::Qemu, 1 << 32, ByteOrder::Little).is_ok());
     }
 
     proptest! {

@@ -5,12 +5,15 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+use super::checkpoint::{
+    Checkpoint, DeviceModelRecord, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap,
+};
 use super::index::PageIndex;
 use super::{Image, Section};
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest};
+use crate::envelope::ByteOrder;
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::PageRun;
@@ -37,6 +40,9 @@ pub struct Options {
     pub guest: Option<Guest>,
     /// Look at every page and note which are all zero.
     pub zero: bool,
+    /// The order of the length of a device-model record: that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)).
+    pub byte_order: ByteOrder,
 }
 
 impl Default for Options {
@@ -48,6 +54,7 @@ impl Default for Options {
             era: None,
             guest: None,
             zero: false,
+            byte_order: ByteOrder::Little,
         }
     }
 }
@@ -61,6 +68,7 @@ impl Options {
             .dialect(self.dialect)
             .era(self.era)
             .guest(self.guest)
+            .byte_order(self.byte_order)
             .starting_at(offset)
     }
 }
@@ -91,6 +99,7 @@ impl Builder {
             detection: None,
             checkpoints: Vec::new(),
             trailing: None,
+            byte_order: options.byte_order,
             error: None,
             retained_too_much: false,
             data,
@@ -196,6 +205,27 @@ impl Builder {
                 });
             }
             Event::CheckpointEnd { .. } => self.here().complete = true,
+            Event::DeviceModel { kind, order, data } => {
+                let header = kind.header_size() as u64;
+                let data_offset = offset + header;
+                let bytes = match &self.image.data {
+                    Some(all) => all.slice_ref(data),
+                    // As of what trails: as much as says what it is.
+                    None => Bytes::copy_from_slice(&data[..data.len().min(TRAILING_KEPT)]),
+                };
+                if let Some(last) = self.image.checkpoints.last_mut() {
+                    last.device_model = Some(DeviceModelRecord {
+                        kind: *kind,
+                        order: *order,
+                        signature_offset: offset,
+                        size: data.len() as u64,
+                        data: Section {
+                            offset: data_offset,
+                            bytes,
+                        },
+                    });
+                }
+            }
             Event::Trailing(bytes) => self.trailing(offset, bytes),
         }
         if self.image.head.is_none() || matches!(event, Event::Memmap(_)) {

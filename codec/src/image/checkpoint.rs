@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::index::PageIndex;
 use super::section::Section;
 use crate::dialect::{ContextLayout, MagicPfn};
+use crate::envelope::{ByteOrder, DeviceModelKind};
 use crate::grammar::{self, u64_at};
 use crate::pfns::{PfnSet, Pfns};
 
@@ -32,6 +33,9 @@ pub struct Checkpoint {
     pub hvm_context: Option<HvmContext>,
     /// Nothing of it is missing.
     pub complete: bool,
+    /// The device-model record behind it, where a further checkpoint follows (spec 11.3). What stands
+    /// behind the last checkpoint is [`Image::trailing`](super::Image::trailing).
+    pub device_model: Option<DeviceModelRecord>,
     /// Pages that stand in for those of the stream, by record number: an edit.
     pub replaced: BTreeMap<usize, Bytes>,
     /// Pages kept while streaming: those that look like start_info.
@@ -180,6 +184,21 @@ impl HvmContext {
             Some((offset, record))
         })
     }
+}
+
+/// The device model's state between two checkpoints (spec 11.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceModelRecord {
+    /// Which record.
+    pub kind: DeviceModelKind,
+    /// The order of its length.
+    pub order: ByteOrder,
+    /// Where its signature is.
+    pub signature_offset: u64,
+    /// Bytes of the state.
+    pub size: u64,
+    /// The state: all of it in an image that is in memory or mapped, the first of it otherwise.
+    pub data: Section,
 }
 
 /// Bytes behind the last checkpoint.

@@ -31,7 +31,9 @@ use bytes::Bytes;
 
 pub use build::is_zero;
 pub use build::{Builder, Options};
-pub use checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+pub use checkpoint::{
+    Checkpoint, DeviceModelRecord, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap,
+};
 pub use given_back::GivenBack;
 pub use index::{PageIndex, Pass};
 pub use map::{Extent, State};
@@ -39,6 +41,7 @@ pub use section::Section;
 
 use crate::detect::{Detection, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::envelope::ByteOrder;
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::Prologue;
@@ -70,6 +73,8 @@ pub struct Image {
     pub checkpoints: Vec<Checkpoint>,
     /// Bytes behind the last checkpoint.
     pub trailing: Option<Trailing>,
+    /// The order of the length of a device-model record.
+    pub byte_order: ByteOrder,
     /// What ended the reading early.
     pub error: Option<Error>,
     /// It ended because of how much there was to be kept of a stream

@@ -112,6 +112,7 @@ impl Pfns {
     }
 
     /// The smallest run that holds both.
+    #[must_use]
     pub fn spanned(self, other: Pfns) -> Pfns {
         Pfns {
             first: self.first.min(other.first),

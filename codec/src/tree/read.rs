@@ -13,11 +13,14 @@ use crate::code::Code;
 use crate::decode::Event;
 use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::encode::{Encoder, Piece};
-use crate::envelope::{ByteOrder, DeviceModelKind, Kind, probe, xend_header, xl_header};
+use crate::envelope::{ByteOrder, DeviceModelKind, Kind, Probe, probe, xend_header, xl_header};
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
-use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
+use crate::image::{
+    Checkpoint, DeviceModelRecord, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu,
+    Vcpumap,
+};
 use crate::limits::Limits;
 use crate::pfns::Pfns;
 use crate::ram::RamMap;
@@ -59,6 +62,8 @@ pub struct Stream {
     pub guest: Guest,
     /// Bytes of a page.
     pub page_size: usize,
+    /// The order of the length of a device-model record.
+    pub byte_order: ByteOrder,
     /// Everything but the pages.
     image: Image,
     /// The pfns of the page records of each checkpoint.
@@ -153,6 +158,7 @@ impl Stream {
             put(Event::CheckpointEnd {
                 index: index as u32,
             })?;
+            checkpoint.device_model_event().map_or(Ok(()), &mut put)?;
         }
         Ok(encoder.finish()?)
     }
@@ -212,22 +218,24 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     if let Some(at) = at.get("memmap")? {
         image.memmap = Some(section(memmap(&at, page_size)?));
     }
+    let envelope_at = at.need("envelope")?;
+    let front = envelope(&envelope_at)?;
+    image.byte_order = byte_order(&front);
     let mut pages = Vec::new();
     for at in at.need("checkpoints")?.list()? {
         pages.push(pfns::runs(&at.need("pages")?, pfns::RECORD)?);
-        image
-            .checkpoints
-            .push(checkpoint(&at, dialect, guest, page_size)?);
+        image.checkpoints.push(checkpoint(
+            &at,
+            dialect,
+            guest,
+            page_size,
+            image.byte_order,
+        )?);
     }
     let behind = at.get("behind")?.map(|at| -> Result<Behind, Problem> {
         at.only(["device_model", "file", "bytes", "sha256"].into_iter())?;
-        let kind = at.get("device_model")?.map(|at| {
-            let name = at.text()?;
-            let mut kinds = DeviceModelKind::ALL.into_iter();
-            kinds
-                .find(|kind| kind.name() == name)
-                .ok_or_else(|| at.problem("the signature of a device-model record"))
-        });
+        let kind = at.get("device_model")?;
+        let kind = kind.map(|at| device_model_kind(&at));
         Ok(Behind {
             device_model: kind.transpose()?,
             file: at.need("file")?.text()?.into(),
@@ -236,11 +244,12 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     });
     limits::check(&image, &pages)?;
     Ok(Parts {
-        front: envelope(&at.need("envelope")?)?,
+        front,
         stream: Stream {
             dialect,
             guest,
             page_size,
+            byte_order: image.byte_order,
             image,
             pages,
         },
@@ -262,6 +271,7 @@ fn blank(page_size: usize) -> Image {
         detection: None,
         checkpoints: Vec::new(),
         trailing: None,
+        byte_order: ByteOrder::Little,
         error: None,
         retained_too_much: false,
         data: None,
@@ -278,6 +288,36 @@ fn section(bytes: Vec<u8>) -> Section {
 
 fn named<T: core::str::FromStr>(at: &At<'_>, what: &str) -> Result<T, Problem> {
     at.text()?.parse().map_err(|_| at.problem(what))
+}
+
+/// The order of the words around the stream, by what stands in front of it.
+fn byte_order(front: &[u8]) -> ByteOrder {
+    match crate::envelope::probe(front, true, &Limits::default()) {
+        Ok(Probe::Found(envelope)) => envelope.byte_order(),
+        _ => ByteOrder::Little,
+    }
+}
+
+/// A device-model record between two checkpoints.
+fn device_model(at: &At<'_>, order: ByteOrder) -> Result<DeviceModelRecord, Problem> {
+    at.only(["kind", "data"].into_iter())?;
+    let kind = device_model_kind(&at.need("kind")?)?;
+    let data = at.need("data")?.bytes()?;
+    Ok(DeviceModelRecord {
+        kind,
+        order,
+        signature_offset: 0,
+        size: data.len() as u64,
+        data: section(data),
+    })
+}
+
+fn device_model_kind(at: &At<'_>) -> Result<DeviceModelKind, Problem> {
+    let name = at.text()?;
+    let mut kinds = DeviceModelKind::ALL.into_iter();
+    kinds
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| at.problem("the signature of a device-model record"))
 }
 
 /// What stands in front of the stream.
@@ -391,6 +431,7 @@ fn checkpoint(
     dialect: Dialect,
     guest: Guest,
     page_size: usize,
+    order: ByteOrder,
 ) -> Result<Checkpoint, Problem> {
     let known = [
         "pages",
@@ -400,6 +441,7 @@ fn checkpoint(
         "shared_info",
         "magic_pfns",
         "hvm_context",
+        "device_model",
     ];
     at.only(known.into_iter())?;
     let spec = dialect.spec();
@@ -459,6 +501,9 @@ fn checkpoint(
             section: section(bytes),
         });
     }
+    let record = at.get("device_model")?;
+    let record = record.map(|at| device_model(&at, order));
+    made.device_model = record.transpose()?;
     if guest == Guest::Hvm {
         let blob = hvm_context(&at.need("hvm_context")?, dialect)?;
         made.hvm_context = Some(HvmContext {

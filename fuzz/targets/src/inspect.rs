@@ -204,7 +204,9 @@ fn repairs(input: &Input<'_>, file: &SaveFile, bytes: &Bytes) {
         let from = (offset as usize).min(bytes.len());
         bytes[from..from.saturating_add(length).min(bytes.len())].to_vec()
     };
-    let all = LOOK.spend(bytes.len(), || repair::candidates(file, &report, &mut read));
+    let all = LOOK.spend(bytes.len(), || {
+        repair::candidates(file, &report, repair::Answers::default(), &mut read)
+    });
     for one in all.iter().take(REPAIRS) {
         let mut out = Vec::new();
         let mut at = 0;

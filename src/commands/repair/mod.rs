@@ -14,8 +14,9 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use ia64save_codec::Version;
 use ia64save_codec::check::{self, CheckOptions, Report};
-use ia64save_codec::repair::{self, Note, Repair};
+use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
 use self::said::{refuse, tell};
 use self::splice::{Data, reader};
@@ -42,6 +43,10 @@ pub struct Args {
     #[arg(long)]
     pub pages_only: bool,
 
+    /// The version of the stream (1, 2 or 3), where its word is damaged and more than one would fit
+    #[arg(long, value_name = "N", value_parser = version)]
+    pub format_version: Option<Version>,
+
     /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
     pub no_clobber: bool,
@@ -58,6 +63,11 @@ pub struct Args {
 
     #[command(flatten)]
     pub reading: Reading,
+}
+
+fn version(text: &str) -> Result<Version, String> {
+    let number = text.parse().ok().and_then(Version::from_word);
+    number.ok_or_else(|| "1, 2 or 3".into())
 }
 
 /// A file as repairs have left it.
@@ -100,17 +110,24 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let mut applied: Vec<Repair> = Vec::new();
     let mut state = State::of(&loaded.name, &data, &[], args)?;
+    let mut question = Vec::new();
     while repair::is_wanted(&state.report) && applied.len() < ROUNDS {
-        let Some((best, after)) = next(&loaded.name, &data, &applied, &state, args) else {
-            break;
-        };
-        applied.push(best);
-        state = after;
+        match next(&loaded.name, &data, &applied, &state, args) {
+            Next::Nothing => break,
+            Next::Ask(choices) => {
+                question = choices;
+                break;
+            }
+            Next::Best(best, after) => {
+                applied.push(best);
+                state = *after;
+            }
+        }
     }
     if repair::is_wanted(&state.report) {
         // What was tried came to nothing: what is wrong is what was wrong at first.
         let first = State::of(&loaded.name, &data, &[], args)?;
-        refuse(args, &loaded.name, &first)?;
+        refuse(args, &loaded.name, &first, &question)?;
         return Ok(Outcome::Invalid);
     }
     let notes = notes(&applied);
@@ -142,14 +159,18 @@ fn notes(applied: &[Repair]) -> Vec<Note> {
     all
 }
 
+/// What comes next.
+enum Next {
+    /// Nothing helps.
+    Nothing,
+    /// The proposal that leaves the fewest errors, and what it leaves.
+    Best(Repair, Box<State>),
+    /// Several values of a word leave as few, and nothing tells which was there.
+    Ask(Vec<Choice>),
+}
+
 /// The proposal that leaves the fewest errors, if it leaves fewer than there are.
-fn next(
-    name: &str,
-    data: &Data,
-    applied: &[Repair],
-    state: &State,
-    args: &Args,
-) -> Option<(Repair, State)> {
+fn next(name: &str, data: &Data, applied: &[Repair], state: &State, args: &Args) -> Next {
     let mut read = |offset: u64, length: usize| {
         let mut stream = reader(data, applied);
         let skipped = io::copy(&mut stream.by_ref().take(offset), &mut io::sink());
@@ -162,8 +183,18 @@ fn next(
             Vec::new()
         }
     };
+    let answers = Answers {
+        version: args.format_version,
+    };
     let mut best: Option<(u64, Repair, State)> = None;
-    for repair in repair::candidates(&state.loaded.file, &state.report, &mut read) {
+    // Other values of the word that the best one chooses, which leave as few errors.
+    let mut rivals: Vec<Choice> = Vec::new();
+    for repair in repair::candidates(&state.loaded.file, &state.report, answers, &mut read) {
+        // Nothing beats no errors but another value of the same word.
+        let done = best.as_ref().filter(|(left, ..)| *left == 0);
+        if done.is_some_and(|(_, best, _)| !best.is_rival(&repair)) {
+            continue;
+        }
         let all: Vec<&Repair> = applied.iter().chain([&repair]).collect();
         // A proposal may make the file something else altogether: then it was a bad one.
         let Ok(after) = State::of(name, data, &all, args) else {
@@ -172,12 +203,23 @@ fn next(
         let left = after.badness();
         let least = best.as_ref().map_or(state.badness(), |(left, _, _)| *left);
         if left < least {
-            let done = left == 0;
+            rivals.clear();
             best = Some((left, repair, after));
-            if done {
-                break;
-            }
+        } else if let (true, Some((_, best, _))) = (left == least, &best)
+            && best.is_rival(&repair)
+        {
+            rivals.extend(repair.choice);
         }
     }
-    best.map(|(_, repair, after)| (repair, after))
+    let Some((_, best, after)) = best else {
+        return Next::Nothing;
+    };
+    // The nearest comes first.
+    if let Some(choice) = &best.choice
+        && rivals.iter().any(|other| !choice.is_likelier(other))
+    {
+        rivals.insert(0, choice.clone());
+        return Next::Ask(rivals);
+    }
+    Next::Best(best, Box::new(after))
 }

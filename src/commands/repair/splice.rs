@@ -127,6 +127,7 @@ mod tests {
 
     fn read(splices: Vec<Splice>) -> Vec<u8> {
         let repair = Repair {
+            choice: None,
             splices,
             notes: Vec::new(),
         };
@@ -159,6 +160,7 @@ mod tests {
     #[test]
     fn repairs_build_on_each_other() {
         let put = |offset, insert: &[u8]| Repair {
+            choice: None,
             splices: vec![Splice {
                 offset,
                 remove: 0,

@@ -63,7 +63,10 @@ pub(super) fn clear(
             None if garbage && !is_zero(target, &path) => {
                 zero(target, &path);
                 let what = if target.era.loads(target.guest, &path) {
-                    format!("{} did not fill it, and {} would load it", source.era, target.era)
+                    format!(
+                        "{} did not fill it, and {} would load it",
+                        source.era, target.era
+                    )
                 } else {
                     format!("{} did not fill it", source.era)
                 };

@@ -89,6 +89,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
         detection: None,
         checkpoints: Vec::new(),
         trailing: None,
+        byte_order: crate::envelope::ByteOrder::Little,
         error: None,
         retained_too_much: false,
         data: Some(data.clone()),

@@ -5,8 +5,8 @@ use ia64save_codec::transfer::ports::{
     Domain, Errno, HvmParam, P2mEntry, Setup, ShutdownReason, SourceDomain, TargetDomain,
 };
 use ia64save_codec::{Dialect, Guest};
-use ia64save_sim::{Era, GuestSpec, Host, Machine, SimSource, SimTarget};
 use ia64save_sim::hypervisor::Down;
+use ia64save_sim::{Era, GuestSpec, Host, Machine, SimSource, SimTarget};
 
 /// A small domain of that era, with small pages.
 fn spec(guest: Guest) -> GuestSpec {

@@ -4,7 +4,8 @@
 //!
 //! What the source's guest is held to have is what its own restore gave it, but for what that restore
 //! dropped although the image has it (spec 15.3): NaT bits before the rewrite of 2007-10-21, and those
-//! of an HVM vcpu that wander. There a conversion may do better than the original did, and does.
+//! of an HVM vcpu that wander. There a conversion may do better than the original did, and does; where
+//! the target drops them likewise, nothing is lost that was there.
 
 use bytes::Bytes;
 use ia64save_codec::convert::{self, ConvertOptions};
@@ -103,11 +104,19 @@ fn prove(golden: &Golden, found: &mut Found) {
     let image = parse(&bytes, from, guest);
     let mut before = states(&bytes, Era::from(from), guest, pages)
         .unwrap_or_else(|error| panic!("{}: {error}", golden.name));
+    let restored: Vec<ArchState> = before
+        .iter()
+        .map(|(_, _, state, _)| state.clone())
+        .collect();
     for (_, context, state, _) in &mut before {
         as_the_image_says(state, from, guest, context);
     }
     for to in Meaning::ALL {
         if !to.dialect().supports(guest) {
+            continue;
+        }
+        if (to, guest) == (Meaning::D10A, Guest::Hvm) {
+            // A restore reads by the dialect, which had three magic pfns for fifteen minutes.
             continue;
         }
         let what = format!("{} ({from}) to {to}", golden.name);
@@ -127,7 +136,7 @@ fn prove(golden: &Golden, found: &mut Found) {
                 continue;
             }
         };
-        for (vcpu, _, state, _) in &before {
+        for ((vcpu, _, state, _), own) in before.iter().zip(&restored) {
             let Some((_, _, other, started)) = after.iter().find(|(id, ..)| id == vcpu) else {
                 let named = losses
                     .iter()
@@ -141,7 +150,8 @@ fn prove(golden: &Golden, found: &mut Found) {
             found.registers += state.iter().count();
             for difference in state.differences(other) {
                 let register = &difference.register;
-                let named = losses.iter().any(|path| covers(path, *vcpu, register));
+                let named = losses.iter().any(|path| covers(path, *vcpu, register))
+                    || own.get(register) == difference.other;
                 if !named && !CLOCKS.contains(&register.as_str()) {
                     let hex = |value: Option<u128>| {
                         value.map_or("-".to_owned(), |value| format!("{value:x}"))

@@ -21,7 +21,10 @@ fn names(register: &str) -> Vec<String> {
     if register == "stacked" || register.starts_with("stacked.") {
         return own(&["rbs", "ar.bsp", "loadrs"]);
     }
-    if register.ends_with(".nat") {
+    if register
+        .split_once('.')
+        .is_some_and(|(_, part)| part == "nat")
+    {
         return own(&["nats", "unat"]);
     }
     if register.starts_with("bank.") {

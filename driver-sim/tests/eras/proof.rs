@@ -32,6 +32,10 @@ struct Found {
     unnamed: Vec<String>,
 }
 
+/// A vcpu of a restored domain: its id, its context in the image, its registers as they were set, and
+/// what became of it.
+type Restored = (u32, Vec<u8>, ArchState, Started);
+
 fn parse(bytes: &[u8], era: Meaning, guest: Guest) -> Image {
     let options = Options {
         era: Some(era),
@@ -55,12 +59,7 @@ fn converted(image: &Image, to: Meaning) -> Result<(Vec<u8>, Vec<String>), Strin
 }
 
 /// The registers of every vcpu of an image, on a hypervisor of its era, as set and when it runs.
-fn states(
-    bytes: &[u8],
-    era: Era,
-    guest: Guest,
-    pages: u64,
-) -> Result<Vec<(u32, Vec<u8>, ArchState, Started)>, String> {
+fn states(bytes: &[u8], era: Era, guest: Guest, pages: u64) -> Result<Vec<Restored>, String> {
     let image = parse(bytes, era.meaning(), guest);
     let contexts: Vec<(u32, Vec<u8>)> = last(&image)
         .vcpus

@@ -6,6 +6,7 @@ use ia64save_codec::Guest;
 use ia64save_codec::era::{NatsForm, RegionDefaults, StackSet};
 
 use super::get::{Pages, virtual_psr};
+use super::kept::Kept;
 use super::load::{has_region_id, is_region};
 use super::{CONTROL, Frame, Shared, Vcpu, Vpd, psr, stack};
 use crate::fields::Fields;
@@ -24,10 +25,10 @@ use ia64save_codec::wire::layout_of_mapped_regs;
 /// | `f2` to `f127` | floating-point registers, 128 bits |
 /// | `b0`, `b6`, `b7`, `ip`, `cfm`, `pr` | as they are; b1 to b5 no hypervisor restored |
 /// | `psr` | as the guest sees it: di is always on for a PV guest, and left out |
-/// | `ar.*` | application registers; the privilege level in `ar.rsc` is 0 where it is that of the kernel |
+/// | `ar.*` | application registers; the privilege level in `ar.rsc` and `ar.pfs` is 0 where it is that of the kernel |
 /// | `cr.*` | control registers |
 /// | `kr0`, `rr0`, `dbr0`, `ibr0` to 7 | as they are; a region register that means "none" is its default |
-/// | `itr0.pte` and so on, `dtr0.pte` and so on, to 11 | translation registers; the level as in `ar.rsc` |
+/// | `itr0.pte` and so on, `dtr0.pte` and so on, to 11 | translation registers; the level as in `ar.rsc`; one that holds nothing is 0 |
 /// | `callback` | where events enter the guest |
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ArchState {
@@ -116,7 +117,6 @@ impl Vcpu {
             ("cfm", "cfm"),
             ("pr", "pr"),
             ("ar.unat", "ar.unat"),
-            ("ar.pfs", "ar.pfs"),
             ("ar.rnat", "ar.rnat"),
             ("ar.bspstore", "ar.bspstore"),
             ("ar.csd", "ar.csd"),
@@ -167,6 +167,10 @@ impl Vcpu {
         let pages = Pages::new(frame, shared);
         out.put("psr", virtual_psr(spec, kept, &pages));
         out.put("ar.rsc", unraised(kept.get("ar.rsc"), 2, spec.kernel_level));
+        out.put(
+            "ar.pfs",
+            unraised(kept.get("ar.pfs"), 62, spec.kernel_level),
+        );
         for (kind, name) in [("itrs", "itr"), ("dtrs", "dtr")] {
             for (index, [pte, itir, vadr, rid]) in kept.translations(kind).iter().enumerate() {
                 let pte = unraised(*pte, 7, spec.kernel_level);
@@ -212,6 +216,7 @@ impl Vcpu {
         let kept = &self.kept;
         out.put("psr", self.hvm_psr_seen(vpd));
         out.put("ar.rsc", kept.get("ar.rsc"));
+        out.put("ar.pfs", kept.get("ar.pfs"));
         for (kind, name) in [("itrs", "itr"), ("dtrs", "dtr")] {
             for (index, entry) in kept.translations(kind).iter().enumerate() {
                 translation(out, &format!("{name}{index}"), *entry);
@@ -226,7 +231,11 @@ impl Vcpu {
         }
         for index in 0..8 {
             out.put(format!("kr{index}"), kept.kr[index]);
-            out.put(format!("rr{index}"), kept.rr[index]);
+            let rr = match kept.rr[index] {
+                0 => Kept::new().rr[index],
+                rr => rr,
+            };
+            out.put(format!("rr{index}"), rr);
         }
         let bank = if vpd.get("vpsr") & psr::BN == 0 {
             "vgr"
@@ -320,6 +329,7 @@ fn unraised(word: u64, shift: u32, level: u64) -> u64 {
 }
 
 fn translation(out: &mut ArchState, name: &str, entry: [u64; 4]) {
+    let entry = if entry[0] == 0 { [0; 4] } else { entry };
     for (part, value) in ["pte", "itir", "vadr", "rid"].into_iter().zip(entry) {
         out.put(format!("{name}.{part}"), value);
     }

@@ -377,12 +377,15 @@ impl Vcpu {
         self.kept.callback = given.fields.word("event_callback_ip");
         for (index, rr) in given.row::<8>("rr").into_iter().enumerate() {
             let good = has_region_id(frame, rr);
-            match given.spec.hvm_regions_set {
+            let stored = match given.spec.hvm_regions_set {
                 HvmRegionSet::Panics if !good => return Err(Refusal::KillsCaller),
-                HvmRegionSet::Refused if rr == 0 => continue,
                 HvmRegionSet::Refused if !good => return Err(INVALID),
-                HvmRegionSet::Skipped if !good => continue,
-                _ => self.kept.rr[index] = rr,
+                HvmRegionSet::Panics => true,
+                HvmRegionSet::Skipped => good,
+                HvmRegionSet::Refused => rr != 0,
+            };
+            if stored {
+                self.kept.rr[index] = rr;
             }
         }
         let rr = self.kept.rr;

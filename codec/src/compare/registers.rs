@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::difference::{Found, Report};
 use crate::dialect::Guest;
-use crate::era::{Era, NatsForm, PsrForm, RbsImage};
+use crate::era::{Era, NatsForm, RbsImage};
 use crate::image::Vcpu;
 use crate::wire::vcpu_context::Context;
 

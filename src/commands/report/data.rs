@@ -6,7 +6,7 @@ use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::wire::{bits, hvm};
-use ia64save_codec::{Dialect, Finding, tree};
+use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde_json::{Map, Value, json};
 
 use super::picture::picture;

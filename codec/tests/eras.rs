@@ -175,7 +175,7 @@ fn fields_of(row: &str) -> Vec<String> {
         "cfm (cr.ifs)" => named(&["regs.cfm"]),
         "ar.rsc unat pfs rnat bspstore fpsr" => ar("rsc unat pfs rnat bspstore fpsr"),
         "ar.ccv csd ssd" => ar("ccv csd ssd"),
-        "ar.bsp" => ar("bsp"),
+        "ar.bsp" | "ar.bsp / loadrs" => ar("bsp"),
         "ar.lc, ar.ec" => ar("lc ec"),
         "ar.itc" | "ar.itc, flags.SET_AR_ITC" => ar("itc"),
         "ar.kr0-7, ar.fcr..fdr, reserved ar" => {
@@ -186,7 +186,7 @@ fn fields_of(row: &str) -> Vec<String> {
         "cr.iva" | "cr.iva (EXTRA_REGS)" => cr("iva"),
         "cr.itm" => cr("itm"),
         "cr.pta ipsr isr iip ifa tpr itv pmv cmcv" => cr("pta ipsr isr iip ifa tpr itv pmv cmcv"),
-        "cr.irr0-3" => each("cr.irr", 0..4),
+        "cr.irr0-3" | "cr.irr" => each("cr.irr", 0..4),
         "cr.ivr" => cr("ivr"),
         "cr.itir iha iim" => cr("itir iha iim"),
         "cr.iipa ifs lid eoi lrr0 lrr1, reserved cr" => cr("iipa ifs lid eoi lrr0 lrr1 rsv1"),
@@ -282,9 +282,7 @@ fn fields_of(row: &str) -> Vec<String> {
         .concat(),
         "nats, r4-r7" => [each("r", 4..8), named(&["regs.nats"])].concat(),
         "ar.rsc" => ar("rsc"),
-        "ar.bsp / loadrs" => ar("bsp"),
         "nats 15:0" | "nats 31:16" => named(&["regs.nats"]),
-        "cr.irr" => each("cr.irr", 0..4),
         _ => Vec::new(),
     }
 }

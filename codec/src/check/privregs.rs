@@ -55,9 +55,10 @@ pub(super) fn pfn(context: &Context<'_>, out: &mut Findings) {
             let finding = vcpu.finding(Code::PrivregsPfn, path).expected(hex(*last));
             // Simulated hypervisors gave ~0 for HVM, before a real one showed what it gave.
             let simulated = hvm && pfn == u64::MAX && values.contains(&gpfn);
-            out.add(match simulated {
-                true => finding.severity(Severity::Note),
-                false => finding,
+            out.add(if simulated {
+                finding.severity(Severity::Note)
+            } else {
+                finding
             });
         }
     }

@@ -120,9 +120,10 @@ fn nats(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<'_>
 fn names(bitmap: u32) -> String {
     let registers = (1..32).filter(|register| bitmap >> register & 1 != 0);
     let names: Vec<String> = registers.map(|register| format!("r{register}")).collect();
-    match names.is_empty() {
-        true => String::from("none"),
-        false => names.join(", "),
+    if names.is_empty() {
+        String::from("none")
+    } else {
+        names.join(", ")
     }
 }
 

@@ -132,7 +132,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     case(Code::VcpuStacked, "vcpu[0].user_regs.loadrs", || {
         let old = Sample::new(Dialect::D1, Guest::Pv);
-        old.register("user_regs.loadrs", 99 * 8 << 16).image()
+        old.register("user_regs.loadrs", (99 * 8) << 16).image()
     }),
     case(Code::VcpuBspUnaligned, "vcpu[0].user_regs.loadrs", || {
         let old = Sample::new(Dialect::D1b, Guest::Pv);

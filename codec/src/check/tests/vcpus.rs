@@ -292,6 +292,14 @@ fn a_bad_region_register_of_an_hvm_guest_is_only_a_warning() {
 }
 
 #[test]
+fn translation_half_on_is_a_warning_for_an_hvm_guest() {
+    let half = hvm().register("regs.psr", 0x1010_0002_6010);
+    let report = check(&half.image());
+    let found = report.findings.iter().find(|f| f.code == Code::VcpuPsrHvm);
+    assert_eq!(found.map(|f| f.severity), Some(Severity::Warning));
+}
+
+#[test]
 fn a_frame_that_only_simulated_hypervisors_gave_is_noted() {
     let early = Sample::new(Dialect::D8, Guest::Hvm).register("privregs_pfn", u64::MAX);
     let report = check(&early.image());

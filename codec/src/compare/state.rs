@@ -35,12 +35,11 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
         ..Report::default()
     };
     let dialect = |file: &SaveFile| file.image.read_as().unwrap_or(Dialect::D11);
-    let era = |file: &SaveFile| file.image.era().unwrap_or(Era::D11B);
     let sides = Sides {
         a,
         b,
         dialects: [dialect(a), dialect(b)],
-        eras: [era(a), era(b)],
+        eras: eras(a, b),
         garbage: options.garbage,
         core: a.core.is_some() || b.core.is_some(),
     };
@@ -59,6 +58,17 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
         report.differ("checkpoints", count(rounds[0]), count(rounds[1]));
     }
     report
+}
+
+/// The eras to understand two files by. A core does not say which hypervisor gave its contexts: next to
+/// an image it is understood as that is.
+fn eras(a: &SaveFile, b: &SaveFile) -> [Era; 2] {
+    let era = |file: &SaveFile| file.image.era().unwrap_or(Era::D11B);
+    match (&a.core, &b.core) {
+        (Some(_), None) => [era(b); 2],
+        (None, Some(_)) => [era(a); 2],
+        _ => [era(a), era(b)],
+    }
 }
 
 struct Sides<'a> {

@@ -2,7 +2,7 @@
 
 use ia64save_codec::dialect::ContextLayout;
 use ia64save_codec::wire::layout_of_context;
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Dialect, Era, Guest};
 
 use crate::canvas::Canvas;
 use crate::params::Params;
@@ -185,6 +185,10 @@ fn psr(params: &Params, random: &mut Random) -> u64 {
     match params.guest {
         Guest::Hvm => PSR_HVM,
         Guest::Pv if params.dialect < Dialect::D5 => random.pick(&PSR_MACHINE),
+        // Kernels ran at level 2, which the guest saw as 0.
+        Guest::Pv if Era::usual(params.dialect).spec().kernel_level == 2 => {
+            random.pick(&PSR_PV) & !(3 << 32)
+        }
         Guest::Pv => random.pick(&PSR_PV),
     }
 }

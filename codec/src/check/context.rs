@@ -334,12 +334,16 @@ impl<'a> VcpuView<'a> {
             let array = entry.count > 1 && !matches!(entry.kind, wire::Kind::Struct(_));
             let width = if array { entry.kind.size() } else { entry.size };
             for (index, bytes) in entry.bytes.chunks(width.max(1)).enumerate() {
-                let path = match array {
-                    true => format!("{}[{index}]", entry.path),
-                    false => entry.path.into(),
+                if bytes.iter().all(|byte| *byte == 0) {
+                    continue;
+                }
+                let path = if array {
+                    format!("{}[{index}]", entry.path)
+                } else {
+                    entry.path.into()
                 };
                 let assigned = |era: &Era| era.assigns(self.guest, &path);
-                if bytes.iter().any(|byte| *byte != 0) && !self.eras.iter().any(assigned) {
+                if !self.eras.iter().any(assigned) {
                     found.push(path);
                 }
             }

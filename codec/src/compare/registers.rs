@@ -17,9 +17,10 @@ const CPL: u64 = 3 << 32;
 
 /// A vcpu as a hypervisor of an era gave it.
 pub(super) struct Side<'a> {
-    pub(super) era: Era,
-    pub(super) guest: Guest,
-    pub(super) vcpu: &'a Vcpu,
+    era: Era,
+    guest: Guest,
+    vcpu: &'a Vcpu,
+    context: Option<Context>,
 }
 
 /// A register of those that are compared by meaning. By its name from layout B on.
@@ -68,20 +69,20 @@ pub(super) fn takes(name: &str, a: &Side<'_>, b: &Side<'_>) -> bool {
 pub(super) fn compare(report: &mut Report, prefix: &str, a: &Side<'_>, b: &Side<'_>) {
     for register in ALL.into_iter().filter(|register| register.differs(a, b)) {
         let path = format!("{prefix}.{}", register.path());
-        let (Some(one), Some(other)) = (a.context(), b.context()) else {
+        let (Some(one), Some(other)) = (&a.context, &b.context) else {
             continue;
         };
         match register {
-            Register::Psr => psr(report, &path, &one, &other),
-            Register::Nats => nats(report, &path, (a, &one), (b, &other)),
+            Register::Psr => psr(report, &path, one, other),
+            Register::Nats => nats(report, &path, (a, one), (b, other)),
             Register::Bsp => {
                 let count = |side: &Side<'_>, context: &Context| match side.registers(context) {
                     Some(count) => side.found(register, &format!("{count} registers")),
                     None => side.found(register, "no stack"),
                 };
-                report.compare(&path, Some(count(a, &one)), Some(count(b, &other)));
+                report.compare(&path, Some(count(a, one)), Some(count(b, other)));
             }
-            Register::Rbs => stacked(report, &path, (a, &one), (b, &other)),
+            Register::Rbs => stacked(report, &path, (a, one), (b, other)),
         }
     }
 }
@@ -120,17 +121,22 @@ fn nats(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<'_>
 fn names(bitmap: u32) -> String {
     let registers = (1..32).filter(|register| bitmap >> register & 1 != 0);
     let names: Vec<String> = registers.map(|register| format!("r{register}")).collect();
-    match names.is_empty() {
-        true => String::from("none"),
-        false => names.join(", "),
+    if names.is_empty() {
+        String::from("none")
+    } else {
+        names.join(", ")
     }
 }
 
 /// The dirty registers by value, wherever the hypervisor's own NaT collections lie among them.
 fn stacked(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<'_>, &Context)) {
-    let (Some(one), Some(other)) = (a.0.stacked(a.1), b.0.stacked(b.1)) else {
-        report.incomparable(path, "one of the two has no stacked registers");
-        return;
+    let (one, other) = match (a.0.stacked(a.1), b.0.stacked(b.1)) {
+        (Some(one), Some(other)) => (one, other),
+        (None, None) => return,
+        _ => {
+            report.incomparable(path, "one of the two has no stacked registers");
+            return;
+        }
     };
     let first = one.iter().zip(&other).position(|(x, y)| x != y);
     if let Some(first) = first {
@@ -140,14 +146,19 @@ fn stacked(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<
     }
 }
 
-impl Side<'_> {
-    fn context(&self) -> Option<Context> {
-        Context::parse(self.vcpu.layout, &self.vcpu.context.bytes)
+impl<'a> Side<'a> {
+    pub(super) fn new(era: Era, guest: Guest, vcpu: &'a Vcpu) -> Self {
+        Side {
+            era,
+            guest,
+            vcpu,
+            context: Context::parse(vcpu.layout, &vcpu.context.bytes),
+        }
     }
 
     /// The slot of the first word of the hypervisor's stack.
     fn slot(&self) -> u64 {
-        let voff = self.context().and_then(|context| context.rbs_voff());
+        let voff = self.context.as_ref().and_then(Context::rbs_voff);
         self.era.host_slot(voff.map(u64::from))
     }
 
@@ -229,11 +240,7 @@ mod tests {
             limit: 10,
             ..Report::default()
         };
-        let side = |(era, vcpu)| Side {
-            era,
-            guest: Guest::Pv,
-            vcpu,
-        };
+        let side = |(era, vcpu)| Side::new(era, Guest::Pv, vcpu);
         compare(&mut report, "vcpu[0]", &side(a), &side(b));
         report
     }
@@ -276,19 +283,22 @@ mod tests {
         let report = compared((Era::D8B, &d7c), (Era::D10C, &late));
         let paths: Vec<_> = report.differences.iter().map(|d| &d.path[..]).collect();
         assert_eq!(paths, [""; 0], "same forms are compared as they are");
-        assert!(!takes(
-            "regs.nats",
-            &Side {
-                era: Era::D8B,
-                guest: Guest::Pv,
-                vcpu: &d7c
-            },
-            &Side {
-                era: Era::D10C,
-                guest: Guest::Pv,
-                vcpu: &late
-            }
-        ));
+        let d8b = Side::new(Era::D8B, Guest::Pv, &d7c);
+        let d10c = Side::new(Era::D10C, Guest::Pv, &late);
+        assert!(!takes("regs.nats", &d8b, &d10c));
+    }
+
+    #[test]
+    fn what_has_no_stacked_registers_is_compared_in_silence() {
+        for era in [Era::D1, Era::D3, Era::D4A] {
+            let own = vcpu(era, &[], 0);
+            let report = compared((era, &own), (era, &own));
+            assert_eq!(
+                (report.count, report.incomparable),
+                (0, Vec::new()),
+                "{era}"
+            );
+        }
     }
 
     #[test]

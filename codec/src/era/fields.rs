@@ -36,7 +36,7 @@ impl Era {
             "r" => index.is_none_or(|r| r != 0),
             "b" => matches!(index, None | Some(0 | 6 | 7)),
             "bank" | "bnats" => hvm,
-            "ip" | "psr" | "cfm" | "pr" | "nats" => true,
+            "ip" | "psr" | "cfm" | "pr" | "nats" | "rbs_voff" | "num_phys_stacked" => true,
             "f" => match index {
                 Some(0 | 1) => false,
                 Some(6..=11) => true,
@@ -48,7 +48,6 @@ impl Era {
                 (RegionFill::Seven | RegionFill::All, _) => true,
             },
             "rbs" => spec.rbs == RbsImage::Dirty,
-            "rbs_voff" | "num_phys_stacked" => true,
             "rbs_rnat" => spec.whole,
             _ => {
                 if let Some(register) = name.strip_prefix("ar.") {

@@ -5,7 +5,7 @@ use alloc::string::String;
 use crate::check::context::Context;
 use crate::check::findings::Findings;
 use crate::check::text::bits;
-use crate::code::Code;
+use crate::code::{Code, Severity};
 use crate::dialect::Guest;
 use crate::era::PsrForm;
 use crate::wire::vcpu_context::{
@@ -144,13 +144,19 @@ pub(in crate::check) fn hvm(context: &Context<'_>, out: &mut Findings) {
         return;
     }
     for vcpu in context.vcpus() {
-        if vcpu
-            .get("regs.psr")
-            .is_some_and(|psr| psr & (PK | IS | VM) != 0)
-        {
+        let psr = vcpu.get("regs.psr").unwrap_or(0);
+        let translation = psr & (DT | RT | IT);
+        if psr & (PK | IS | VM) != 0 {
             out.add(
                 vcpu.finding(Code::VcpuPsrHvm, "regs.psr")
                     .expected("pk, is and vm (bits 15, 34, 46) clear"),
+            );
+        } else if translation != 0 && translation != DT | RT | IT {
+            // A guest may be stopped on its way from one to the other.
+            out.add(
+                vcpu.finding(Code::VcpuPsrHvm, "regs.psr")
+                    .expected("dt, rt and it (bits 17, 27, 36) alike")
+                    .severity(Severity::Warning),
             );
         }
     }

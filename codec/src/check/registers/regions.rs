@@ -17,9 +17,10 @@ const RIDS: u64 = 1 << 18;
 /// looks at nothing but the id of an HVM guest. 0 is none, and so is ~0 in rr0 where it was the default.
 pub(in crate::check) fn region(context: &Context<'_>, out: &mut Findings) {
     let refused = |era: Era| era.spec().regions_set == RegionSet::Refused;
-    let severity = match context.is(Guest::Pv) && context.every_era(refused) {
-        true => Severity::Error,
-        false => Severity::Warning,
+    let severity = if context.is(Guest::Pv) && context.every_era(refused) {
+        Severity::Error
+    } else {
+        Severity::Warning
     };
     for vcpu in context.vcpus() {
         for index in 0..8 {

@@ -181,9 +181,10 @@ fn open_bits(bottom: u64, words: u64) -> u64 {
         0 => COLLECTION,
         top => (1 << top) - 1,
     };
-    let above = match bottom + words < 64 {
-        true => u64::MAX << bottom,
-        false => u64::MAX,
+    let above = if bottom + words < 64 {
+        u64::MAX << bottom
+    } else {
+        u64::MAX
     };
     below & above
 }

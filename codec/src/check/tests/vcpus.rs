@@ -132,7 +132,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     case(Code::VcpuStacked, "vcpu[0].user_regs.loadrs", || {
         let old = Sample::new(Dialect::D1, Guest::Pv);
-        old.register("user_regs.loadrs", 99 * 8 << 16).image()
+        old.register("user_regs.loadrs", (99 * 8) << 16).image()
     }),
     case(Code::VcpuBspUnaligned, "vcpu[0].user_regs.loadrs", || {
         let old = Sample::new(Dialect::D1b, Guest::Pv);
@@ -237,11 +237,6 @@ pub(super) const CASES: &[Case] = &[
         hvm().register("privregs_pfn", u64::MAX).image()
     }),
     case(Code::PrivregsPfn, "vcpu[0].privregs_pfn", || {
-        Sample::new(Dialect::D8, Guest::Hvm)
-            .register("privregs_pfn", u64::MAX)
-            .image()
-    }),
-    case(Code::PrivregsPfn, "vcpu[0].privregs_pfn", || {
         hvm().register("privregs_pfn", 0x400_0001).image()
     }),
     case(
@@ -294,6 +289,22 @@ fn a_bad_region_register_of_an_hvm_guest_is_only_a_warning() {
     let report = check(&hvm().register("regs.rr[3]", 17 << 2).image());
     let found = report.findings.iter().find(|f| f.code == Code::VcpuRr);
     assert_eq!(found.map(|f| f.severity), Some(Severity::Warning));
+}
+
+#[test]
+fn translation_half_on_is_a_warning_for_an_hvm_guest() {
+    let half = hvm().register("regs.psr", 0x1010_0002_6010);
+    let report = check(&half.image());
+    let found = report.findings.iter().find(|f| f.code == Code::VcpuPsrHvm);
+    assert_eq!(found.map(|f| f.severity), Some(Severity::Warning));
+}
+
+#[test]
+fn a_frame_that_only_simulated_hypervisors_gave_is_noted() {
+    let early = Sample::new(Dialect::D8, Guest::Hvm).register("privregs_pfn", u64::MAX);
+    let report = check(&early.image());
+    let found = report.findings.iter().find(|f| f.code == Code::PrivregsPfn);
+    assert_eq!(found.map(|f| f.severity), Some(Severity::Note));
 }
 
 #[test]

@@ -23,7 +23,10 @@ pub(super) fn convert<'a>(
     losses: &mut Losses,
 ) -> Cow<'a, [u8]> {
     let blob = &source.blob.bytes[..];
-    let wanted = route.new().hvm_fixed_bytes.contains(&WITH_IDENTITY_MAPPINGS);
+    let wanted = route
+        .new()
+        .hvm_fixed_bytes
+        .contains(&WITH_IDENTITY_MAPPINGS);
     let Some((end, _)) = source.records().find(|(_, record)| record.typecode == END) else {
         return blob.into();
     };

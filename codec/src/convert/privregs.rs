@@ -68,9 +68,13 @@ impl<'a> Page<'a> {
         self.get(&format!("rrs[{index}]"))
     }
 
-    /// Whether the page, or what every vcpu has that nothing waits for, says the same.
-    pub(super) fn says(self, path: &str, value: u64) -> bool {
-        self.known(path) == Some(value) || (path == "regs.cr.ivr" && value == 0xf)
+    /// What the page says of such a register, or every vcpu that no interrupt waits for.
+    pub(super) fn says(self, path: &str) -> Option<u64> {
+        const SPURIOUS: u64 = 0xf;
+        match path {
+            "regs.cr.ivr" => Some(SPURIOUS),
+            _ => self.known(path),
+        }
     }
 }
 
@@ -98,7 +102,10 @@ pub(super) fn convert<'a>(
         let stale = get(layout, &target, "dcr").unwrap_or(0);
         if stale != context.dcr {
             set(layout, target.to_mut(), "dcr", context.dcr);
-            let what = format!("{stale:#x} was not used; {:#x} is that of the context", context.dcr);
+            let what = format!(
+                "{stale:#x} was not used; {:#x} is that of the context",
+                context.dcr
+            );
             losses.note(format!("privregs[{vcpu}].dcr"), what);
         }
     }
@@ -133,7 +140,11 @@ fn flags(
     let [old, new] = [route.old().privregs, route.new().privregs];
     let page = Page::new(source, old);
     let place = |layout: MappedRegsLayout| {
-        let found = |name| layout_of_mapped_regs(layout).find(name).map(|found| found.offset);
+        let found = |name| {
+            layout_of_mapped_regs(layout)
+                .find(name)
+                .map(|found| found.offset)
+        };
         [found("vpsr_pp"), found("vpsr_dfh")]
     };
     if place(old) == place(new) {
@@ -144,6 +155,10 @@ fn flags(
     if let Some(frame @ 1..) = page.get("incomplete_regframe") {
         let what = format!("{frame:#x}: {} has no place for it", route.eras[1]);
         losses.name(format!("privregs[{vcpu}].incomplete_regframe"), what);
+    }
+    if place(new)[1].is_none() && dfh > 1 {
+        let what = format!("{dfh:#x} is a bit of psr in {}", route.eras[1]);
+        losses.note(format!("privregs[{vcpu}].vpsr_dfh"), what);
     }
     clear(target, FLAGS);
     let layout = layout_of_mapped_regs(new);
@@ -173,7 +188,9 @@ fn regions(target: &mut Cow<'_, [u8]>, vcpu: u32, route: Route, losses: &mut Los
 }
 
 fn clear(page: &mut Cow<'_, [u8]>, range: core::ops::Range<usize>) {
-    if page.get(range.clone()).is_some_and(|old| old.iter().any(|byte| *byte != 0))
+    if page
+        .get(range.clone())
+        .is_some_and(|old| old.iter().any(|byte| *byte != 0))
         && let Some(bytes) = page.to_mut().get_mut(range)
     {
         bytes.fill(0);

@@ -59,7 +59,9 @@ impl<'a> Tail<'a> {
             let privregs = own.map(|page| privregs::convert(page, vcpu.id, known, route, losses));
             let pages = [
                 own.map(|page| Page::new(page, route.old().privregs)),
-                privregs.as_deref().map(|page| Page::new(page, route.new().privregs)),
+                privregs
+                    .as_deref()
+                    .map(|page| Page::new(page, route.new().privregs)),
             ];
             let context = context::convert(vcpu, pages, &page.bytes, route, losses);
             vcpus.push(Vcpu {

@@ -69,7 +69,9 @@ fn translations(target: &mut Side<'_>, levels: [u64; 2], names: &mut Names<'_>) 
             }
             if !EMPTY_TR.contains(&old) && clashes(old, PTE, levels) {
                 let what = format!("{old:#x}: level 2 is that of the kernel in {}", target.era);
-                names.losses.name(format!("vcpu[{}].{path}", names.vcpu), what);
+                names
+                    .losses
+                    .name(format!("vcpu[{}].{path}", names.vcpu), what);
             }
         }
     }

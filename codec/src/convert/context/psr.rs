@@ -61,7 +61,11 @@ pub(super) fn convert(
         (PsrForm::Virtual, PsrForm::Machine) => {
             let new = of_machine(old, target, old_page);
             let differs = of_guest(new, new_page, masked) ^ old;
-            (new, differs & (OWN | CPL | !FORCED), differs & FORCED & !CPL)
+            (
+                new,
+                differs & (OWN | CPL | !FORCED),
+                differs & FORCED & !CPL,
+            )
         }
         (PsrForm::Virtual, PsrForm::Virtual) => {
             let new = shown(old, target);
@@ -74,7 +78,9 @@ pub(super) fn convert(
         names.name(source, NAME, what);
     }
     if noted != 0 {
-        let what = format!("bits {noted:#x} of {old:#x} are not those of privregs and shared_info, which win");
+        let what = format!(
+            "bits {noted:#x} of {old:#x} are not those of privregs and shared_info, which win"
+        );
         names.note(target, NAME, what);
     }
 }
@@ -112,17 +118,16 @@ fn of_machine(guest: u64, target: &Side<'_>, page: Option<Page<'_>>) -> u64 {
     let told = page.and_then(|page| page.get("vpsr_dfh"));
     let dfh = told.map_or(dfh(guest), |dfh| dfh != 0);
     // Where it is the hypervisor's own, it waits for the guest to use f32 to f127.
-    let dfh = if dfh || !target.spec().dfh_in_psr { DFH } else { 0 };
+    let dfh = if dfh || !target.spec().dfh_in_psr {
+        DFH
+    } else {
+        0
+    };
     guest & OWN | IC | I | TRANSLATION | PP | BN | dfh | cpl
 }
 
 /// The machine's psr where another hypervisor has the guest's psr.dfh elsewhere.
-fn on_another(
-    machine: u64,
-    source: &Side<'_>,
-    target: &Side<'_>,
-    page: Option<Page<'_>>,
-) -> u64 {
+fn on_another(machine: u64, source: &Side<'_>, target: &Side<'_>, page: Option<Page<'_>>) -> u64 {
     let told = page.and_then(|page| page.get("vpsr_dfh")).unwrap_or(0);
     match [source, target].map(|side| side.spec().dfh_in_psr) {
         [true, false] => machine | DFH,

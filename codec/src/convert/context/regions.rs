@@ -57,18 +57,16 @@ fn of_page(
     }
     let usual = target.spec().region_defaults.value(index);
     let known = page.and_then(|page| page.known(&path));
-    let new = known
-        .filter(|known| is_region(*known))
-        .unwrap_or(usual);
+    let new = known.filter(|known| is_region(*known)).unwrap_or(usual);
     target.set(&path, new);
     let what = if is_no_region(value) {
-        format!("{value:#x} says that it was never set; {new:#x} says so in {}", target.era)
+        format!(
+            "{value:#x} says that it was never set; {new:#x} says so in {}",
+            target.era
+        )
     } else {
         format!("{value:#x} is no region register; {new:#x} is taken")
     };
-    if is_no_region(value) || known == Some(new) {
-        names.note(target, &path, what);
-    } else {
-        names.name(target, &path, what);
-    }
+    // The page is loaded last, and decides.
+    names.note(target, &path, what);
 }

@@ -58,6 +58,11 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
     };
     target.set("regs.ar.bsp", new.unwrap_or(nothing(form[1], bspstore)));
     image(source, target, dirty, start);
+    let relaid = [&*source, target].map(|side| side.spec().rbs) == [RbsImage::Dirty; 2];
+    if relaid && start != dirty.start && dirty.registers > 0 {
+        let what = format!("laid out from word {start} on, not {}", dirty.start);
+        names.note(target, "regs.rbs", what);
+    }
     tell(source, target, dirty, names);
     if target.has("regs.rbs_voff") && source.get("regs.rbs_voff") != start {
         target.set("regs.rbs_voff", start);
@@ -75,7 +80,10 @@ fn nonsense(source: &Side<'_>, target: &mut Side<'_>, old: u64, names: &mut Name
         target.set("regs.ar.bsp", old);
         return;
     }
-    target.set("regs.ar.bsp", nothing(form[1], source.get("regs.ar.bspstore")));
+    target.set(
+        "regs.ar.bsp",
+        nothing(form[1], source.get("regs.ar.bspstore")),
+    );
     put(target, &[]);
     let what = format!("{old:#x} says no number of registers; none are taken for dirty");
     names.name(source, "regs.ar.bsp", what);
@@ -114,7 +122,10 @@ fn tell(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Names<'_
     let count = dirty.registers;
     let has = |image: RbsImage| image == RbsImage::Dirty;
     if has(old.rbs) && !has(new.rbs) {
-        let what = format!("{count} stacked registers: {} has no place for them", target.era);
+        let what = format!(
+            "{count} stacked registers: {} has no place for them",
+            target.era
+        );
         names.name(source, "regs.rbs", what);
     } else if has(old.rbs) && old.stack_set == StackSet::Relaid && new.stack_set != StackSet::Relaid
     {
@@ -151,7 +162,10 @@ fn tell(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Names<'_
 /// What is dirty; `None` where no stack has as much.
 fn dirty(side: &Side<'_>) -> Option<Dirty> {
     let (store, value) = (side.get("regs.ar.bspstore"), side.get("regs.ar.bsp"));
-    let field = || side.has("regs.rbs_voff").then(|| side.get("regs.rbs_voff") & 63);
+    let field = || {
+        side.has("regs.rbs_voff")
+            .then(|| side.get("regs.rbs_voff") & 63)
+    };
     let known = side.spec().rbs_voff.or_else(field);
     let bytes = match side.spec().stack {
         StackForm::Loadrs => (value.trailing_zeros() >= 16).then_some(value >> 16)?,
@@ -350,7 +364,11 @@ mod tests {
                 let (old, rnat) = laid(from, count);
                 assert_eq!(old.len() as u64, words(from, count));
                 let (new, _) = laid(to, count);
-                assert_eq!(relaid(&old, from, rnat, to), new, "{count} from {from} to {to}");
+                assert_eq!(
+                    relaid(&old, from, rnat, to),
+                    new,
+                    "{count} from {from} to {to}"
+                );
             }
         }
     }
@@ -370,7 +388,11 @@ mod tests {
     fn the_form_is_that_of_the_era_and_not_of_the_layout() {
         // D7c and D8a have one layout; 90 registers of one guest, seen on both.
         let store = ("regs.ar.bspstore", 0x180d8);
-        for (era, bsp) in [(Era::D7C, 0x183b8), (Era::D7D, 0x183b0), (Era::D8A, 0x183b0)] {
+        for (era, bsp) in [
+            (Era::D7C, 0x183b8),
+            (Era::D7D, 0x183b0),
+            (Era::D8A, 0x183b0),
+        ] {
             let of = side(era, &[store, ("regs.ar.bsp", bsp), ("regs.rbs_voff", 56)]);
             assert_eq!(dirty(&of).map(|dirty| dirty.registers), Some(90), "{era}");
         }
@@ -378,8 +400,15 @@ mod tests {
         let c = dirty(&side(Era::D5, &[store, ("regs.ar.bsp", 0x183b8)])).unwrap();
         assert_eq!((c.registers, c.start, c.start_is_known), (90, 56, true));
         let b2 = dirty(&side(Era::D4A, &[store, ("regs.ar.bsp", 0x183b8)])).unwrap();
-        assert_eq!((b2.registers, b2.start_is_known, b2.ambiguous), (90, false, true));
+        assert_eq!(
+            (b2.registers, b2.start_is_known, b2.ambiguous),
+            (90, false, true)
+        );
         let a = dirty(&side(Era::D1, &[store, ("regs.ar.bsp", 0x310_0000)])).unwrap();
-        assert_eq!((a.registers, a.ambiguous), (96, false), "no processor has 97");
+        assert_eq!(
+            (a.registers, a.ambiguous),
+            (96, false),
+            "no processor has 97"
+        );
     }
 }

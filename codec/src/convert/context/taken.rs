@@ -19,7 +19,9 @@ pub(super) fn name(source: &Side<'_>, target: &Side<'_>, names: &mut Names<'_>) 
             && !target.era.loads(target.guest, path);
         if lost {
             let what = format!("a restore of {} does not load it", target.era);
-            names.losses.name(format!("vcpu[{}].{path}", names.vcpu), what);
+            names
+                .losses
+                .name(format!("vcpu[{}].{path}", names.vcpu), what);
         }
     });
 }

@@ -101,6 +101,11 @@ pub struct Reading {
     #[arg(long, value_name = "BYTES", default_value_t = ia64save_codec::PAGE_SIZE, hide_short_help = true,
           value_parser = page_size)]
     pub page_size: usize,
+
+    /// Bytes that a packed image, or one from a pipe, may take in the temporary folder (10G), where
+    /// random access is needed [default: half of what is free there]
+    #[arg(long, value_name = "BYTES", hide_short_help = true, value_parser = bytes)]
+    pub unpack_limit: Option<u64>,
 }
 
 impl Reading {
@@ -144,8 +149,15 @@ pub struct Info {
     #[arg(long)]
     pub digest: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -161,8 +173,15 @@ pub struct Check {
     #[arg(long)]
     pub strict: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -181,8 +200,15 @@ pub struct Dump {
     #[arg(long)]
     pub padding: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -198,8 +224,15 @@ pub struct Map {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -210,8 +243,15 @@ pub struct Explain {
     /// A code that check printed; without one, all codes are listed
     pub code: Option<String>,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -259,8 +299,15 @@ pub struct Convert {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -293,6 +340,19 @@ pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
 }
 
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || String::from("a number of bytes, or of K, M, G or T");
+    let (digits, shift) = match text.char_indices().next_back().ok_or_else(wrong)? {
+        (at, 'K' | 'k') => (&text[..at], 10),
+        (at, 'M' | 'm') => (&text[..at], 20),
+        (at, 'G' | 'g') => (&text[..at], 30),
+        (at, 'T' | 't') => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
+}
+
 fn page_size(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(bytes @ 8..=0x100_0000) => Ok(bytes),
@@ -308,5 +368,46 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Calls `look` for every command, with its path.
+    fn walk(command: &clap::Command, look: &mut impl FnMut(&clap::Command)) {
+        look(command);
+        for inner in command.get_subcommands() {
+            walk(inner, look);
+        }
+    }
+
+    #[test]
+    fn every_argument_has_help_and_a_letter_means_one_thing() {
+        let mut root = Cli::command();
+        root.build();
+        let mut letters = std::collections::BTreeMap::new();
+        walk(&root, &mut |command| {
+            let own = command.get_arguments().filter(|own| !own.is_hide_set());
+            for argument in own {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{name} has no help");
+                let Some(letter) = argument.get_short() else {
+                    continue;
+                };
+                let long = argument.get_long().map(str::to_owned);
+                let first = letters.entry(letter).or_insert_with(|| long.clone());
+                assert_eq!(*first, long, "-{letter} of {name}");
+            }
+        });
+        assert_eq!(letters[&'o'].as_deref(), Some("out"));
+        assert_eq!(letters[&'f'].as_deref(), Some("format"));
+    }
+
+    #[test]
+    fn what_the_format_was_called_before_is_still_understood() {
+        for option in ["--format", "--output", "-f"] {
+            let cli = Cli::try_parse_from(["ia64save", "info", option, "json", "x"]);
+            let Command::Info(info) = cli.expect("arguments").command else {
+                panic!("another command");
+            };
+            assert_eq!(info.format, Format::Json);
+        }
     }
 }

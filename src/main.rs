@@ -22,6 +22,10 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
+    // First of all: no other handler gets between a fault and its message. Without them the process
+    // ends as it would anyway.
+    let _ = input::signals::expect_shrinking_files();
+    let _ = input::signals::expect_limits();
     let cli = args::Cli::parse();
     match cli.color {
         args::Color::Auto => {}

@@ -88,6 +88,7 @@ pub mod grammar;
 pub mod image;
 pub mod limits;
 pub mod memory;
+pub mod pfns;
 pub mod ram;
 pub mod registers;
 pub mod repair;

@@ -236,7 +236,7 @@ impl Report<'_> {
     /// On standard output, or on standard error where the image goes to standard output.
     fn print(&self, args: &Convert, written: Option<u64>) -> Result<(), Failure> {
         let to_stdout = args.out.as_os_str() == "-";
-        if args.output != Format::Text {
+        if args.format != Format::Text {
             let value = json!({
                 "schema": "ia64save/convert/1",
                 "from": self.eras[0].dialect().name(),
@@ -261,7 +261,7 @@ impl Report<'_> {
             if to_stdout {
                 writeln!(io::stderr(), "{value}")?;
             } else {
-                print_json(vec![value], args.output)?;
+                print_json(vec![value], args.format)?;
             }
             return Ok(());
         }

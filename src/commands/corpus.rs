@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::print_json;
 use crate::args::Format;
 use crate::exit::{Failure, Outcome};
+use crate::input::signals::Deferred;
 use crate::output::size::{grouped, human};
 use crate::output::style::{self, HEADING, Painted};
 
@@ -52,8 +53,15 @@ pub struct Export {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 fn page_size(text: &str) -> Result<usize, String> {
@@ -117,14 +125,23 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let text = "that dialect was never written for such a guest";
         return Err(Failure::Usage(text.into()));
     }
+    // A signal waits until the folder is removed: no handler can do that.
+    let deferred = Deferred::new()?;
     let whole = Folder::create(&args.folder)?;
     let mut manifest = Manifest::default();
     let write = || -> io::Result<()> {
         for (dialect, guest) in kinds {
-            kind(whole.path(), args, (dialect, guest), &mut manifest)?;
+            kind(
+                whole.path(),
+                args,
+                (dialect, guest),
+                &mut manifest,
+                &deferred,
+            )?;
         }
         manifest.write(whole.path())?;
         fs::write(whole.path().join("README.txt"), README)?;
+        deferred.check()?;
         whole.commit()
     };
     write().map_err(|error| named(&args.folder, &error))?;
@@ -138,6 +155,7 @@ fn kind(
     args: &Export,
     (dialect, guest): (Dialect, Guest),
     manifest: &mut Manifest,
+    deferred: &Deferred,
 ) -> io::Result<()> {
     let name = format!("{}-{guest}", dialect.id());
     fs::create_dir(root.join(&name))?;
@@ -159,6 +177,7 @@ fn kind(
         fs::write(root.join(&file), &image.bytes)?;
     }
     for bad in defects(&small) {
+        deferred.check()?;
         let file = format!("{name}/{}.sav", bad.name);
         let bytes = bad.change.apply(&small.bytes);
         manifest.bad(&file, &small, &bad);
@@ -310,7 +329,7 @@ fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {
     let folder = args.folder.display();
     let classes = ["valid", "truncated", "structure", "value"];
     let files = manifest.rows.len();
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         let counts = classes.map(|class| (class.to_string(), json!(manifest.count(class))));
         return print_json(
             vec![json!({
@@ -320,7 +339,7 @@ fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {
                 "bytes": manifest.bytes,
                 "classes": counts.into_iter().collect::<Value>(),
             })],
-            args.output,
+            args.format,
         );
     }
     let mut out = String::new();

@@ -1,6 +1,7 @@
 //! `edit`: other values for single fields.
 
 mod change;
+mod held;
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -13,11 +14,13 @@ use ia64save_codec::edit::{Patch, patch};
 use serde_json::json;
 
 use change::Change;
+use held::Held;
 
 use crate::args::{Format, Reading};
 use crate::commands::account;
 use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
+use crate::input::identity;
+use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
@@ -48,8 +51,15 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -68,6 +78,7 @@ struct Patched {
     at: usize,
     /// By offset.
     patches: Vec<Patch>,
+    passing: Passing,
 }
 
 impl Read for Patched {
@@ -86,6 +97,7 @@ impl Read for Patched {
             }
         }
         self.at += count;
+        self.passing.over(count);
         Ok(count)
     }
 }
@@ -96,9 +108,17 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    let same = |out: &PathBuf| {
+        let there = identity::at(out);
+        there.is_some() && there == identity::at(&args.image)
+    };
+    let piped = args.image.as_os_str() == "-";
+    let own = !piped && args.out.as_ref().is_none_or(same) && args.image.is_file();
+    // Before it is read.
+    let held = own.then(|| Held::new(&args.image)).transpose()?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
-    if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
+    if args.in_place && (piped || loaded.compression.is_some()) {
         let text = "what is packed or comes through a pipe has no place to be edited in: give -o";
         return Err(Failure::Usage(format!("{}: {text}", loaded.name)));
     }
@@ -120,6 +140,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         data: loaded.data(),
         at: 0,
         patches: patches.clone(),
+        passing: loaded.passing(),
     };
     if !args.force {
         let again = Loaded::from_reader(
@@ -133,6 +154,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut out = OutputFile::create(target, !args.no_clobber)?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
+    if let Some(held) = &held {
+        held.unchanged()?;
+    }
     out.commit()?;
     let changes: Vec<_> = patches
         .iter()
@@ -147,7 +171,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "edits": changes.iter().map(Change::json).collect::<Vec<_>>(),
         })
     };
-    account::print(Some(target), args.output, text, value)?;
+    account::print(Some(target), args.format, text, value)?;
     Ok(Outcome::Fine)
 }
 
@@ -203,6 +227,7 @@ mod tests {
                 data: Bytes::from_static(b"0123456789"),
                 at: 0,
                 patches: vec![patch(2, b"abc"), patch(9, b"z")],
+                passing: Passing::default(),
             };
             let mut all = Vec::new();
             let mut space = vec![0; size];

@@ -48,7 +48,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
 /// Writes a command's page, and those of its subcommands, which it cites.
 fn write_all(folder: &Path, command: &clap::Command) -> Result<(), Failure> {
-    let mut out = OutputFile::create(&folder.join(format!("{}.1", name(command))), true)?;
+    let mut out = OutputFile::create_public(&folder.join(format!("{}.1", name(command))), true)?;
     out.write_all(&page(command)?)?;
     out.commit()?;
     with_pages(command).try_for_each(|command| write_all(folder, command))

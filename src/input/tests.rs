@@ -80,7 +80,7 @@ fn large_files_can_be_read_instead() {
     let open = || Input::open(file.path(), &options).unwrap();
     assert_eq!(open().size, Some(3 << 20));
     assert_eq!(stream(open()).unwrap(), bytes);
-    assert_eq!(*open().spool().unwrap(), bytes);
+    assert_eq!(*open().spool().unwrap().0, bytes);
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn every_compression_in_one_piece_or_several() {
         assert_eq!((input.compression, input.size), (Some(compression), None));
         assert!(stream(input).unwrap() == both, "{compression}");
         assert!(
-            *open(whole.path()).spool().unwrap() == both[..],
+            *open(whole.path()).spool().unwrap().0 == both[..],
             "{compression}"
         );
 
@@ -224,7 +224,6 @@ fn unfinished_output() -> crate::output::file::OutputFile {
     let target = Path::new(&directory).join("out");
     let mut out = crate::output::file::OutputFile::create(&target, false).unwrap();
     out.write_all(b"abc").unwrap();
-    assert_eq!(std::fs::read_dir(directory).unwrap().count(), 1);
     out
 }
 

@@ -1,9 +1,13 @@
 //! How things are shown, and files that are written whole or not at all.
 
 pub mod assemble;
+pub mod beside;
+mod draft;
 pub mod file;
 pub mod hexline;
+pub mod screen;
 pub mod size;
 pub mod style;
 pub mod table;
 pub mod tree;
+pub mod wrap;

@@ -15,6 +15,7 @@ use crate::envelope;
 use crate::era::Era;
 use crate::error::Error;
 use crate::image::Image;
+use crate::pfns::Pfns;
 use crate::ram::RamMap;
 
 /// Says what the image would be in another dialect, or compact, or both. Nothing is written.
@@ -159,7 +160,7 @@ fn round<'a>(
     let last = &image.checkpoints[range.end - 1];
     let list = last.unallocated.as_ref().ok_or_else(|| incomplete(image))?;
     let unallocated = unallocated::convert(list, checkpoints, p2m_size, ram, route, losses);
-    let count = unallocated::len(&unallocated);
+    let count = Pfns::sum(unallocated.iter().copied());
     let Ok(unallocated_count) = u32::try_from(count) else {
         let error = Error::new(Code::ConvertUnallocated, list.count_offset, "unallocated");
         return Err(error

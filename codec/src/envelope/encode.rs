@@ -8,9 +8,26 @@ use super::device_model::DeviceModelKind;
 use super::header::{ByteOrder, XEND_HEADER_SIZE, XEND_MAGIC, XL_BYTEORDER, XL_MAGIC, XlHeader};
 use crate::code::Code;
 use crate::error::Error;
+use crate::limits::Limits;
+
+/// Refuses a configuration that no reader with the usual limits would take.
+fn readable(config: &[u8], offset: u64) -> Result<(), Error> {
+    let most = Limits::default().config_bytes;
+    if config.len() as u64 <= u64::from(most) {
+        return Ok(());
+    }
+    let error = Error::new(Code::LimitExceeded, offset, "envelope.config_length").length(4);
+    Err(error
+        .expected(format!("at most {most} bytes of configuration"))
+        .found(format!("{}", config.len())))
+}
 
 /// What xend wrote before the stream.
+///
+/// # Errors
+/// Where the configuration is longer than [`Limits::config_bytes`] are by default.
 pub fn xend_header(config: &[u8]) -> Result<Vec<u8>, Error> {
+    readable(config, 16)?;
     let Ok(length) = i32::try_from(config.len()) else {
         return Err(
             Error::new(Code::EnvelopeConfigLength, 16, "envelope.config_length")
@@ -28,6 +45,9 @@ pub fn xend_header(config: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// What xl wrote before the stream, with these flags and this configuration; without one there is
 /// no optional data.
+///
+/// # Errors
+/// Where the configuration is longer than [`Limits::config_bytes`] are by default.
 pub fn xl_header(
     byteorder: ByteOrder,
     optional_flags: u32,
@@ -41,6 +61,7 @@ pub fn xl_header(
     };
     let mut data = Vec::new();
     if let Some(config) = config {
+        readable(config, 48)?;
         let size = u32::try_from(config.len()).map_err(|_| too_long(config.len()))?;
         data.extend_from_slice(&byteorder.bytes(size));
         data.extend_from_slice(config);

@@ -2,7 +2,7 @@
 
 use super::meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
-    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset,
+    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
 use crate::dialect::MagicPfn::{Bufioreq, Bufpioreq, Ioreq, Store};
 use crate::dialect::MappedRegsLayout::{M1, M2, M3, M4, M5};
@@ -82,6 +82,8 @@ pub struct Spec {
     /// What the records of an HVM context take without those of vcpus: 80 bytes more since the record
     /// of the identity mappings (69a6f6d074, on 2007-11-20).
     pub hvm_fixed_bytes: &'static [u64],
+    /// What byte 36 of the domain setup record is.
+    pub vhpt: VhptByte,
 
     /// A restore sets each context with the flags of the image first, then with `context_flags`.
     pub set_twice: bool,
@@ -145,6 +147,7 @@ const D0: Spec = Spec {
     xsi_va: 0xf100_0000_0000_0000,
     magic_pfns: &[],
     hvm_fixed_bytes: &[],
+    vhpt: VhptByte::Padding,
     set_twice: true,
     context_flags: VGCF_EXTRA_REGS,
     stack_set: StackSet::Loadrs,
@@ -371,6 +374,7 @@ const D7C: Spec = Spec {
     until: "0f93dc4f98",
     dates: ("2007-10-02", "2007-10-21"),
     news: "rr7, cr.itir, cr.iha and cr.iim are given",
+    vhpt: VhptByte::Either,
     control: ControlFill::All,
     regions: RegionFill::All,
     // From 1812330211 on (2007-10-12).
@@ -384,6 +388,7 @@ const D7D: Spec = Spec {
     until: "44d78108bf",
     dates: ("2007-10-21", "2007-10-21"),
     news: "contexts are cleared first; bsp by the guest's slots; NaT bits as a bitmap; lc, ec, f2 to f127; the stack is laid out anew",
+    vhpt: VhptByte::Size,
     cleared: true,
     unset: Unset::Zero,
     stack: StackForm::GuestSlots,

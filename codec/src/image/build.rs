@@ -148,7 +148,7 @@ impl Builder {
                     count_offset: offset,
                     count: *count,
                     offset: offset + 4,
-                    ranges: Vec::new(),
+                    runs: Vec::new(),
                 });
             }
             Event::Unallocated(run) => self.unallocated(offset, run.pfns())?,
@@ -275,10 +275,10 @@ impl Builder {
         let Some(list) = self.here().unallocated.as_mut() else {
             return Ok(());
         };
-        let had = list.ranges.len();
+        let had = list.runs.len();
         for (index, pfn) in pfns.enumerate() {
             list.push(pfn);
-            if before + list.ranges.len() - had > limit {
+            if before + list.runs.len() - had > limit {
                 let at = offset + index as u64 * 8;
                 return Err(Error::new(Code::LimitExceeded, at, "unallocated")
                     .length(8)
@@ -286,7 +286,7 @@ impl Builder {
                     .found("one more"));
             }
         }
-        self.ranges = before + list.ranges.len() - had;
+        self.ranges = before + list.runs.len() - had;
         Ok(())
     }
 

@@ -4,19 +4,23 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::look::{At, Problem};
 use super::node::Node;
-use super::{SCHEMA, pfns, structure};
+use super::seal::{Seal, seal};
+use super::{SCHEMA, limits, pfns, structure};
+use crate::code::Code;
 use crate::decode::Event;
-use crate::dialect::{Dialect, Guest};
+use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::encode::{Encoder, Piece};
-use crate::envelope::{ByteOrder, DeviceModelKind, Kind, xend_header, xl_header};
+use crate::envelope::{ByteOrder, DeviceModelKind, Kind, probe, xend_header, xl_header};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
 use crate::limits::Limits;
+use crate::pfns::Pfns;
+use crate::ram::RamMap;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Layout, hvm};
 
@@ -29,6 +33,8 @@ pub struct Parts {
     pub stream: Stream,
     /// The file that holds the pages.
     pub pages_file: String,
+    /// What that file is, where the tree says so.
+    pub pages_seal: Option<Seal>,
     /// What stands behind the stream.
     pub behind: Option<Behind>,
 }
@@ -40,6 +46,8 @@ pub struct Behind {
     pub device_model: Option<DeviceModelKind>,
     /// The file.
     pub file: String,
+    /// What that file is, where the tree says so.
+    pub seal: Option<Seal>,
 }
 
 /// A stream without the contents of its pages.
@@ -54,15 +62,53 @@ pub struct Stream {
     /// Everything but the pages.
     image: Image,
     /// The pfns of the page records of each checkpoint.
-    pages: Vec<Vec<RangeInclusive<u64>>>,
+    pages: Vec<Vec<Pfns>>,
 }
 
 impl Stream {
+    /// Pfns of all unallocated lists together, of 8 bytes each in the stream.
+    pub fn unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).sum()
+    }
+
+    /// Bytes of the stream, but for words between its parts.
+    pub fn size(&self) -> u64 {
+        let record = 8 + self.page_size as u64;
+        let image = &self.image;
+        let whole = |section: Option<&Section>| section.map_or(0, |own| own.bytes.len() as u64);
+        let rounds = image.checkpoints.iter().map(|round| {
+            let vcpus = round.vcpus.iter();
+            let vcpus =
+                vcpus.map(|vcpu| whole(Some(&vcpu.context)) + whole(vcpu.privregs.as_ref()));
+            let context = round.hvm_context.as_ref().map(|context| &context.blob);
+            vcpus.sum::<u64>() + whole(round.shared_info.as_ref()) + whole(context)
+        });
+        let rounds = rounds.sum::<u64>();
+        let head = whole(image.arch_setup.as_ref()) + whole(image.memmap.as_ref());
+        self.records()
+            .saturating_mul(record)
+            .saturating_add(self.unallocated().saturating_mul(8))
+            .saturating_add(head + rounds)
+    }
+
+    /// The longest unallocated list of one checkpoint, in pfns.
+    pub fn longest_unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).max().unwrap_or(0)
+    }
+
+    /// Pages of RAM by the image's own memory map; `None` where it has no map.
+    pub fn ram_pages(&self) -> Option<u64> {
+        let memmap = self.image.memmap.as_ref()?;
+        Some(RamMap::from_memmap(&memmap.bytes, self.page_size).pages())
+    }
+
     /// Page records of all checkpoints.
     pub fn records(&self) -> u64 {
-        self.pages.iter().fold(0, |sum: u64, ranges| {
-            sum.saturating_add(pfns::count(ranges))
-        })
+        Pfns::sum(self.pages.iter().flatten().copied())
     }
 
     /// Writes the stream. `page` gives the page of a record by its number in the whole stream.
@@ -95,7 +141,7 @@ impl Stream {
         let mut number = 0;
         let mut record = Vec::with_capacity(8 + self.page_size);
         for (index, checkpoint) in image.checkpoints.iter().enumerate() {
-            for pfn in self.pages[index].iter().cloned().flatten() {
+            for pfn in self.pages[index].iter().flat_map(|run| run.iter()) {
                 record.clear();
                 record.extend_from_slice(&pfn.to_le_bytes());
                 record.extend_from_slice(page(number)?);
@@ -124,6 +170,8 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
         "guest",
         "page_size",
         "pages_file",
+        "pages_bytes",
+        "pages_sha256",
         "envelope",
         "p2m_size",
         "version",
@@ -166,13 +214,13 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     }
     let mut pages = Vec::new();
     for at in at.need("checkpoints")?.list()? {
-        pages.push(pfns::ranges(&at.need("pages")?, pfns::RECORD)?);
+        pages.push(pfns::runs(&at.need("pages")?, pfns::RECORD)?);
         image
             .checkpoints
             .push(checkpoint(&at, dialect, guest, page_size)?);
     }
     let behind = at.get("behind")?.map(|at| -> Result<Behind, Problem> {
-        at.only(["device_model", "file"].into_iter())?;
+        at.only(["device_model", "file", "bytes", "sha256"].into_iter())?;
         let kind = at.get("device_model")?.map(|at| {
             let name = at.text()?;
             let mut kinds = DeviceModelKind::ALL.into_iter();
@@ -183,8 +231,10 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
         Ok(Behind {
             device_model: kind.transpose()?,
             file: at.need("file")?.text()?.into(),
+            seal: seal(&at, "bytes", "sha256")?,
         })
     });
+    limits::check(&image, &pages)?;
     Ok(Parts {
         front: envelope(&at.need("envelope")?)?,
         stream: Stream {
@@ -195,6 +245,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
             pages,
         },
         pages_file: at.need("pages_file")?.text()?.into(),
+        pages_seal: seal(&at, "pages_bytes", "pages_sha256")?,
         behind: behind.transpose()?,
     })
 }
@@ -239,7 +290,11 @@ pub(super) fn envelope(at: &At<'_>) -> Result<Vec<u8>, Problem> {
     };
     if let Some(header) = at.get("header")? {
         at.only(["kind", "header"].into_iter())?;
-        return header.bytes();
+        let bytes = header.bytes()?;
+        return match probe(&bytes, true, &Limits::default()) {
+            Err(error) if error.code == Code::LimitExceeded => Err(header.problem(error.expected)),
+            _ => Ok(bytes),
+        };
     }
     let config = at.get("config")?;
     let config = config.as_ref().map(structure::text_bytes).transpose()?;
@@ -350,11 +405,11 @@ fn checkpoint(
     let spec = dialect.spec();
     let mut made = Checkpoint::default();
     let list = at.need("unallocated")?;
-    let ranges = pfns::ranges(&list, u64::MAX)?;
+    let runs = pfns::runs(&list, u64::MAX)?;
     made.unallocated = Some(Unallocated {
-        count: u32::try_from(pfns::count(&ranges))
+        count: u32::try_from(Pfns::sum(runs.iter().copied()))
             .map_err(|_| list.problem("less than 4294967296 pfns"))?,
-        ranges,
+        runs,
         ..Unallocated::default()
     });
     if let Some(at) = at.get("vcpumap")? {
@@ -392,14 +447,15 @@ fn checkpoint(
         None => page(&shared_info, page_size)?,
     }));
     if let Some(at) = at.get("magic_pfns")? {
-        at.only(spec.magic_pfns.iter().map(|magic| magic.name()))?;
+        let order = magic_order(&at, dialect)?;
+        at.only(order.iter().map(|magic| magic.name()))?;
         let mut bytes = Vec::new();
-        for magic in spec.magic_pfns {
+        for magic in order {
             let pfn = at.need(magic.name())?.number(64)?;
             bytes.extend_from_slice(&pfn.to_le_bytes());
         }
         made.magic_pfns = Some(MagicPfns {
-            order: spec.magic_pfns,
+            order,
             section: section(bytes),
         });
     }
@@ -412,6 +468,20 @@ fn checkpoint(
     }
     made.complete = true;
     Ok(made)
+}
+
+/// The order of the magic pfns: that of the dialect, or of the eras of it that had others, where the
+/// tree has just theirs.
+fn magic_order(at: &At<'_>, dialect: Dialect) -> Result<&'static [MagicPfn], Problem> {
+    let usual = dialect.spec().magic_pfns;
+    for magic in usual {
+        if at.get(magic.name())?.is_none() {
+            let mut orders = Era::of(dialect).map(Era::magic_pfns);
+            let fits = orders.find(|order| !order.contains(magic) && !order.is_empty());
+            return Ok(fits.unwrap_or(usual));
+        }
+    }
+    Ok(usual)
 }
 
 /// A page of which nothing is known.
@@ -468,5 +538,5 @@ pub(super) fn hvm_context(at: &At<'_>, dialect: Dialect) -> Result<Vec<u8>, Prob
     Ok(blob)
 }
 
-/// A page record must not be mistaken for the terminator; [`pfns::ranges`] sees to it.
+/// A page record must not be mistaken for the terminator; [`pfns::runs`] sees to it.
 const _: () = assert!(PAGES_END == u64::MAX);

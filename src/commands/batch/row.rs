@@ -22,12 +22,14 @@ pub enum Kind {
 }
 
 /// The columns. `null` stands for what is not known.
-pub const COLUMNS: [(&str, Kind); 31] = [
+pub const COLUMNS: [(&str, Kind); 33] = [
     ("schema", Kind::Text),
     ("file", Kind::Text),
     ("file_size", Kind::Number),
     ("sha256", Kind::Text),
     ("compression", Kind::Text),
+    ("unpacked_size", Kind::Number),
+    ("unpacked_sha256", Kind::Text),
     ("verdict", Kind::Text),
     ("errors", Kind::Number),
     ("warnings", Kind::Number),
@@ -141,8 +143,14 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     let first_checkpoint = image.first();
     let passes = first_checkpoint.zip(image.ram());
     let mut put = |name: &str, value: Value| map[name] = value;
-    put("file_size", json!(file.size));
-    put("sha256", json!(loaded.digest.map(|digest| digits(&digest))));
+    put("file_size", json!(loaded.file_size()));
+    put(
+        "sha256",
+        json!(loaded.file_digest().map(|own| digits(&own))),
+    );
+    put("unpacked_size", json!(loaded.unpacked_size()));
+    let unpacked = loaded.unpacked_digest();
+    put("unpacked_sha256", json!(unpacked.map(|own| digits(&own))));
     put(
         "compression",
         json!(loaded.compression.map(|own| own.to_string())),

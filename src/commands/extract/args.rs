@@ -86,12 +86,23 @@ pub struct Extract {
     #[arg(long)]
     pub no_clobber: bool,
 
+    /// Read a damaged image, or a packed one that is cut short, as far as it goes
+    #[arg(long)]
+    pub damaged: bool,
+
     /// The checkpoint to take: 0, or the number of a Remus round
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,

@@ -13,13 +13,12 @@ mod splice;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::ValueHint;
 use ia64save_codec::check::{self, CheckOptions, Report};
 use ia64save_codec::repair::{self, Note, Repair};
 
 use self::said::{refuse, tell};
-use self::splice::reader;
+use self::splice::{Data, reader};
 use crate::args::{Format, Reading};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
@@ -47,8 +46,15 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -61,7 +67,7 @@ struct State {
 }
 
 impl State {
-    fn of(name: &str, data: &Bytes, repairs: &[&Repair], args: &Args) -> Result<State, Failure> {
+    fn of(name: &str, data: &Data, repairs: &[&Repair], args: &Args) -> Result<State, Failure> {
         let stream = reader(data, repairs.iter().copied());
         let loaded = Loaded::from_reader(name, stream, &args.reading, Wanted::default())?;
         let report = check::run_file(&loaded.file, &CheckOptions::default());
@@ -77,6 +83,7 @@ impl State {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         random_access: true,
+        damaged: true,
         ..Wanted::default()
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
@@ -87,7 +94,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         return pages::write(args, &loaded);
     }
-    let data = loaded.data();
+    let data = Data {
+        bytes: loaded.data(),
+        passing: loaded.passing(),
+    };
     let mut applied: Vec<Repair> = Vec::new();
     let mut state = State::of(&loaded.name, &data, &[], args)?;
     while repair::is_wanted(&state.report) && applied.len() < ROUNDS {
@@ -135,7 +145,7 @@ fn notes(applied: &[Repair]) -> Vec<Note> {
 /// The proposal that leaves the fewest errors, if it leaves fewer than there are.
 fn next(
     name: &str,
-    data: &Bytes,
+    data: &Data,
     applied: &[Repair],
     state: &State,
     args: &Args,

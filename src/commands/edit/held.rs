@@ -1,0 +1,77 @@
+//! An image that is edited in its own place: of two edits at once none is lost.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::exit::Failure;
+use crate::input::identity::Stamp;
+
+/// An image that other edits wait for, and that is put back only where nobody has changed it meanwhile.
+#[derive(Debug)]
+pub struct Held {
+    path: PathBuf,
+    stamp: Stamp,
+    /// Locked for as long as this lives.
+    _file: File,
+}
+
+impl Held {
+    /// Waits for others of this kind, then holds what is there.
+    pub fn new(path: &Path) -> Result<Self, Failure> {
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+        loop {
+            let file = File::open(path).map_err(named)?;
+            // Not every file system can lock. What others do is noticed all the same, in the end.
+            let _ = file.lock();
+            let stamp = Stamp::of(&file.metadata().map_err(named)?);
+            // Who held the lock before may have put another file in its place.
+            if Stamp::at(path) == Some(stamp) {
+                return Ok(Held {
+                    path: path.into(),
+                    stamp,
+                    _file: file,
+                });
+            }
+        }
+    }
+
+    /// To be asked before the image is replaced: whether it still is what was read.
+    pub fn unchanged(&self) -> Result<(), Failure> {
+        if Stamp::at(&self.path) == Some(self.stamp) {
+            return Ok(());
+        }
+        let text = format!(
+            "{}: somebody changed the image meanwhile: nothing was written, edit it again",
+            self.path.display()
+        );
+        Err(Failure::Io(io::Error::other(text)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    #[test]
+    fn what_others_do_meanwhile_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("image");
+        fs::write(&path, "one").unwrap();
+        let held = Held::new(&path).unwrap();
+        held.unchanged().unwrap();
+        // Another in its place, of the same size.
+        let other = folder.path().join("other");
+        fs::write(&other, "two").unwrap();
+        fs::rename(&other, &path).unwrap();
+        assert!(held.unchanged().is_err());
+        let held = Held::new(&path).unwrap();
+        fs::write(&path, "longer").unwrap();
+        assert!(held.unchanged().is_err());
+        fs::remove_file(&path).unwrap();
+        assert!(held.unchanged().is_err());
+        assert!(Held::new(&path).is_err());
+    }
+}

@@ -48,7 +48,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
     let options = ConvertOptions {
-        to: args.to.unwrap_or(era),
+        to: args.to.map_or(era, |to| to.era(era)),
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
@@ -292,7 +292,10 @@ impl Report<'_> {
         } else {
             let _ = writeln!(out, "  {from} -> {to}");
         }
-        let losses = self.losses.iter().map(|loss| (&loss.path[..], &loss.what[..]));
+        let losses = self
+            .losses
+            .iter()
+            .map(|loss| (&loss.path[..], &loss.what[..]));
         for (path, what) in joined(&losses.collect::<Vec<_>>()) {
             let _ = writeln!(
                 out,
@@ -301,7 +304,10 @@ impl Report<'_> {
                 Painted(LABEL, path)
             );
         }
-        let notes = self.notes.iter().map(|note| (&note.path[..], &note.what[..]));
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| (&note.path[..], &note.what[..]));
         for (path, what) in joined(&notes.collect::<Vec<_>>()) {
             let note = Painted(DIM, "note");
             let _ = writeln!(out, "  {note} {}: {what}", Painted(LABEL, path));
@@ -320,7 +326,11 @@ impl Report<'_> {
             return Some(format!("{option}: nothing in it says what it is"));
         };
         if found.dialect != Some(to.dialect()) {
-            let names: Vec<_> = found.candidates.iter().map(|dialect| dialect.name()).collect();
+            let names: Vec<_> = found
+                .candidates
+                .iter()
+                .map(|dialect| dialect.name())
+                .collect();
             let what = match found.dialect {
                 Some(_) => "it looks like",
                 None => "nothing in it tells apart",
@@ -333,7 +343,9 @@ impl Report<'_> {
             return Some(format!("{option}: {what} {}", names.join(", ")));
         }
         let best = found.best_era();
-        let alike = self.guest.is_some_and(|guest| convert::mean_the_same(best, to, guest));
+        let alike = self
+            .guest
+            .is_some_and(|guest| convert::mean_the_same(best, to, guest));
         (!alike).then(|| format!("--era {to}: it may as well be of {best}"))
     }
 }

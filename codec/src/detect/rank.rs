@@ -179,7 +179,10 @@ fn candidates(winners: &[&Score], left: &[Standing]) -> Option<(Vec<Dialect>, Er
         let Some(era) = judge::likeliest(&own) else {
             continue;
         };
-        if candidates.iter().all(|(_, dialect, _)| *dialect != score.dialect) {
+        if candidates
+            .iter()
+            .all(|(_, dialect, _)| *dialect != score.dialect)
+        {
             let best = own.iter().find(|one| one.era == era)?;
             candidates.push((best.weight(), score.dialect, era));
         }

@@ -113,8 +113,12 @@ fn places(pool: Eras, guest: Guest, layout: ContextLayout) -> Vec<Place> {
         }
         let left = |era: &Era| era.spec().cleared && !era.assigns(guest, path);
         let cleared: Eras = pool.iter().filter(left).collect();
-        let late = pool.iter().any(|era| era.spec().whole && era.assigns(guest, path))
-            && pool.iter().any(|era| !era.spec().whole && !era.assigns(guest, path));
+        let late = pool
+            .iter()
+            .any(|era| era.spec().whole && era.assigns(guest, path))
+            && pool
+                .iter()
+                .any(|era| !era.spec().whole && !era.assigns(guest, path));
         if !cleared.is_empty() || late {
             places.push(Place {
                 range,

@@ -99,9 +99,8 @@ fn unified(path: &str) -> String {
         .fold(path.to_string(), |path, (a, other)| path.replace(a, other))
 }
 
-/// Whether what is said at a path speaks of a field.
+/// Whether what is said at a path speaks of a field, both by the names of the later layouts.
 fn covers(path: &str, field: &str) -> bool {
-    let (path, field) = (unified(path), unified(field));
     let within = |path: &str| {
         field
             .strip_prefix(path)
@@ -113,7 +112,7 @@ fn covers(path: &str, field: &str) -> bool {
         .filter(|id| id.ends_with(']') && !id.contains('.'));
     // Without a map, pfns that are no RAM are listed as RAM without a page.
     let holes = path == "memmap" && field == "unallocated";
-    holes || within(&path) || page.is_some_and(|id| within(&format!("privregs{id}")))
+    holes || within(path) || page.is_some_and(|id| within(&format!("privregs{id}")))
 }
 
 /// Fields of the source that are not what they were.
@@ -193,11 +192,12 @@ fn wrong_there_and_back(source: &Synthetic, to: Era) -> (Vec<String>, Vec<Loss>,
     assert_eq!(memory(&before), memory(&after));
 
     let [old, new] = [&before, &after].map(|image| fields(image, from));
-    let differing = differing(&old, &new);
+    let differing: BTreeSet<String> = differing(&old, &new).iter().map(|f| unified(f)).collect();
     let named = || there.iter().chain(&back);
     let losses = named().map(|loss| &loss.path);
-    let said: Vec<_> = losses
+    let said: BTreeSet<String> = losses
         .chain(notes.iter().chain(&more).map(|n| &n.path))
+        .map(|path| unified(path))
         .collect();
     let unnamed = differing
         .iter()
@@ -205,7 +205,10 @@ fn wrong_there_and_back(source: &Synthetic, to: Era) -> (Vec<String>, Vec<Loss>,
         .map(|field| format!("{field} differs and nothing names it"));
     let idle = named()
         .filter(|loss| !may_leave_no_trace(loss))
-        .filter(|loss| !differing.iter().any(|field| covers(&loss.path, field)))
+        .filter(|loss| {
+            let path = unified(&loss.path);
+            !differing.iter().any(|field| covers(&path, field))
+        })
         .map(|loss| format!("{loss} is named and does not differ"));
     (unnamed.chain(idle).collect(), there.clone(), back.clone())
 }

@@ -48,7 +48,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
     let options = ConvertOptions {
-        to: args.to.unwrap_or(era),
+        to: args.to.map_or(era, |to| to.era(era)),
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)

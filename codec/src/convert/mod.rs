@@ -32,10 +32,9 @@
 //! where something had to be taken for it.
 //!
 //! # What stays as it is
-//! In the same era everything does, byte for byte, trailing bytes too. The same holds for an image that
-//! several eras explain, converted to one of them that means the same as the one it was read as; else it is
-//! converted from that one ([`Detection::best_era`](crate::detect::Detection::best_era)), and a note says
-//! so. Guest memory is never touched: the start_info page keeps the layout that its kernel was built with
+//! In the same era, and in one that [means the same](mean_the_same), everything does, byte for byte, trailing
+//! bytes too. An image that eras explain which mean different things is converted from the one that
+//! it was read as ([`Detection::best_era`](crate::detect::Detection::best_era)), and a note says so. Guest memory is never touched: the start_info page keeps the layout that its kernel was built with
 //! (spec 9.3). Padding is kept where both sides have it and neither clears it.
 //!
 //! # Checkpoints

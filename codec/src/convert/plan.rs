@@ -99,7 +99,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
     })
 }
 
-/// From where to where. An image that several eras explain which mean the same is of any of them.
+/// From where to where. An image of one era is of any other that means the same.
 fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
     let to = options.to.dialect();
     let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
@@ -118,8 +118,7 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
         );
     }
     let read_as = detection.best_era();
-    let explains = detection.eras.contains(&options.to);
-    let from = if explains && alike::mean_the_same(read_as, options.to, guest) {
+    let from = if alike::mean_the_same(read_as, options.to, guest) {
         options.to
     } else {
         read_as

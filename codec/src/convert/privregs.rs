@@ -68,9 +68,13 @@ impl<'a> Page<'a> {
         self.get(&format!("rrs[{index}]"))
     }
 
-    /// Whether the page, or what every vcpu has that nothing waits for, says the same.
-    pub(super) fn says(self, path: &str, value: u64) -> bool {
-        self.known(path) == Some(value) || (path == "regs.cr.ivr" && value == 0xf)
+    /// What the page says of such a register, or every vcpu that no interrupt waits for.
+    pub(super) fn says(self, path: &str) -> Option<u64> {
+        const SPURIOUS: u64 = 0xf;
+        match path {
+            "regs.cr.ivr" => Some(SPURIOUS),
+            _ => self.known(path),
+        }
     }
 }
 
@@ -151,6 +155,10 @@ fn flags(
     if let Some(frame @ 1..) = page.get("incomplete_regframe") {
         let what = format!("{frame:#x}: {} has no place for it", route.eras[1]);
         losses.name(format!("privregs[{vcpu}].incomplete_regframe"), what);
+    }
+    if place(new)[1].is_none() && dfh > 1 {
+        let what = format!("{dfh:#x} is a bit of psr in {}", route.eras[1]);
+        losses.note(format!("privregs[{vcpu}].vpsr_dfh"), what);
     }
     clear(target, FLAGS);
     let layout = layout_of_mapped_regs(new);

@@ -50,6 +50,15 @@ pub fn fields(image: &Image, era: Era) -> Fields {
             layout_of_context(spec.context),
             &vcpu.context.bytes,
         );
+        // Bits that are no general register's say nothing.
+        let form = era.nats(image.guest().unwrap());
+        for path in ["regs.nats", "user_regs.eml_unat"] {
+            if let Some(word) = all.get_mut(&format!("{name}.{path}")) {
+                word.resize(8, 0);
+                let bits = u64::from_le_bytes(word[..].try_into().unwrap());
+                *word = form.to_bitmap(bits).to_le_bytes().into();
+            }
+        }
         if let Some(page) = &vcpu.privregs {
             let layout = era.spec().privregs;
             let name = format!("privregs[{}]", vcpu.id);

@@ -24,9 +24,12 @@ pub(super) fn clear(
     page: Option<Page<'_>>,
     names: &mut Names<'_>,
 ) {
-    // A restore makes its own, or takes those of the image for the first of two calls.
-    target.set("flags", 0);
-    if target.spec().cleared {
+    // A restore makes its own flags, or takes those of the image for the first of two calls.
+    let [old, new] = [source, &*target].map(|side| side.spec().cleared);
+    if !old || !new {
+        target.set("flags", 0);
+    }
+    if new && !old {
         padding(target);
     }
     if target.id == ContextLayout::A {
@@ -41,9 +44,8 @@ pub(super) fn clear(
         if filled {
             // Cleared first, and never filled: the result's own saver left 0 there.
             if target.spec().cleared && !assigns(target) && !is_zero(target, &path) {
+                // That it is lost has been said: no restore of the target loads it.
                 zero(target, &path);
-                let what = format!("{} did not give it", target.era);
-                names.name(source, &path, what);
             }
             continue;
         }

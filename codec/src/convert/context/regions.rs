@@ -67,9 +67,6 @@ fn of_page(
     } else {
         format!("{value:#x} is no region register; {new:#x} is taken")
     };
-    if is_no_region(value) || known == Some(new) {
-        names.note(target, &path, what);
-    } else {
-        names.name(target, &path, what);
-    }
+    // The page is loaded last, and decides.
+    names.note(target, &path, what);
 }

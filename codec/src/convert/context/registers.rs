@@ -4,7 +4,7 @@ use alloc::format;
 
 use super::{Names, STACKED, Side, frame};
 use crate::convert::fields::{self, Pair, get};
-use crate::convert::privregs::Page;
+use crate::convert::privregs::{Page, is_no_region};
 use crate::dialect::ContextLayout;
 use crate::wire::vcpu_context::NUM_PHYS_STACKED;
 
@@ -57,19 +57,28 @@ pub(super) fn carry(
             return;
         }
         let mut lost = |path: &str, value: &str| {
+            let path_of_vcpu = format!("vcpu[{vcpu}].{path}");
+            let said = page.and_then(|page| page.says(path));
             if source.era.leaves_to_heap(source.guest, path) {
                 let what = format!("{value}: {} did not fill it", source.era);
-                names.losses.name(format!("vcpu[{vcpu}].{path}"), what);
-            } else if page.is_none_or(|page| !page.says(path, source.get(path))) {
+                names.losses.name(path_of_vcpu, what);
+            } else if let Some(said) = said {
+                // The page is loaded last, and decides.
+                if said != source.get(path) {
+                    let what = format!("{value} is not what privregs say, {said:#x}, which win");
+                    names.losses.note(path_of_vcpu, what);
+                }
+            } else {
                 let what = format!("{value}: {} has no place for it", target.era);
-                names.losses.name(format!("vcpu[{vcpu}].{path}"), what);
+                names.losses.name(path_of_vcpu, what);
             }
         };
         if path == "regs.rr" || path == "regs.b" {
             // Of these each element has a life of its own.
             for element in (0..8).map(|index| format!("{path}[{index}]")) {
                 let word = source.get(&element);
-                if word != 0 {
+                let says_nothing = word == 0 || (path == "regs.rr" && is_no_region(word));
+                if !says_nothing {
                     lost(&element, &format!("{word:#x}"));
                 }
             }

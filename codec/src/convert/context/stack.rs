@@ -58,6 +58,12 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
     };
     target.set("regs.ar.bsp", new.unwrap_or(nothing(form[1], bspstore)));
     image(source, target, dirty, start);
+    leftovers(source, target, dirty, names);
+    let relaid = [&*source, target].map(|side| side.spec().rbs) == [RbsImage::Dirty; 2];
+    if relaid && start != dirty.start && dirty.registers > 0 {
+        let what = format!("laid out from word {start} on, not {}", dirty.start);
+        names.note(target, "regs.rbs", what);
+    }
     tell(source, target, dirty, names);
     if target.has("regs.rbs_voff") && source.get("regs.rbs_voff") != start {
         target.set("regs.rbs_voff", start);
@@ -105,6 +111,23 @@ fn image(source: &Side<'_>, target: &mut Side<'_>, dirty: Dirty, start: u64) {
     } else if cleared[1] && !cleared[0] {
         let used = rbs(source, words(start, dirty.registers));
         put(target, &used);
+    }
+}
+
+/// Notes words that were no registers and are gone.
+fn leftovers(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Names<'_>) {
+    let used = match source.spec().rbs {
+        RbsImage::Absent => return,
+        RbsImage::Unset => 0,
+        RbsImage::Dirty => words(dirty.start, dirty.registers) as usize,
+    };
+    let behind = |side: &Side<'_>| {
+        let words = rbs(side, MOST);
+        words.into_iter().skip(used).any(|word| word != 0)
+    };
+    if behind(source) && !behind(target) {
+        let what = format!("{} did not fill all of it", source.era);
+        names.note(source, "regs.rbs", what);
     }
 }
 

@@ -12,8 +12,28 @@ fn look() {
         let ids: Vec<_> = found.eras.iter().map(|e| e.id()).collect();
         let ok = found.candidates.contains(&golden.dialect());
         let era = found.eras.contains(&golden.era());
-        let flag = match (ok && era, found.dialect) { (false, _) => "WRONG", (_, None) => "ambig", _ => "ok" };
-        println!("{flag:6} {:34} truth {:6} best {:6} {:?} {:?} {}", golden.name, golden.era().id(), found.best_era().id(), found.candidates, ids, if found.best_era()==golden.era() {""} else {"*"});
-        if flag != "ok" { for e in &found.evidence { println!("        {e}"); } }
+        let flag = match (ok && era, found.dialect) {
+            (false, _) => "WRONG",
+            (_, None) => "ambig",
+            _ => "ok",
+        };
+        println!(
+            "{flag:6} {:34} truth {:6} best {:6} {:?} {:?} {}",
+            golden.name,
+            golden.era().id(),
+            found.best_era().id(),
+            found.candidates,
+            ids,
+            if found.best_era() == golden.era() {
+                ""
+            } else {
+                "*"
+            }
+        );
+        if flag != "ok" {
+            for e in &found.evidence {
+                println!("        {e}");
+            }
+        }
     }
 }

@@ -512,8 +512,8 @@ impl Decoder {
             return Err(wanted);
         }
         let vcpus = self.online.len() as u64;
-        let is_size = u64_at(input, 8 * other.len())
-            .is_some_and(|size| detect::is_hvm_size(vcpus, size));
+        let is_size =
+            u64_at(input, 8 * other.len()).is_some_and(|size| detect::is_hvm_size(vcpus, size));
         Ok(if is_size && other.len() < usual.len() {
             other
         } else {

@@ -22,6 +22,7 @@ use alloc::vec::Vec;
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
 use crate::ram::RamMap;
 
+pub(crate) use judge::{Tail, VcpuBytes};
 pub use rank::{Detection, Evidence};
 pub(crate) use signs::is_hvm_size;
 pub(crate) use walk::{Follow, detect, follows, none};

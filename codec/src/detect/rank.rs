@@ -3,7 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::judge::{self, Sign, Standing};
+use super::Head;
+use super::judge::{self, Sign, Standing, Tail};
 use crate::dialect::{Dialect, Guest};
 use crate::era::Era;
 
@@ -57,6 +58,26 @@ impl Detection {
     /// The era to understand the image by: the only one, or the [likeliest](Self::likeliest).
     pub fn best_era(&self) -> Era {
         self.likeliest
+    }
+
+    /// Leaves of the eras those that could have written what an image has: for a dialect that was named,
+    /// and for a core, whose tails were not looked at. What is a matter of the dialect stays as it is.
+    pub(crate) fn narrow(&mut self, head: Option<&Head>, tail: &Tail<'_>) {
+        if self.eras.len() < 2 {
+            return;
+        }
+        let pool = self.eras.iter().copied().collect();
+        let signs = judge::signs(pool, head, self.guest, tail);
+        let standings = judge::standings(pool, &signs);
+        let left = judge::remaining(&standings);
+        let own = |one: &&Standing| one.era.dialect() == self.candidates[0];
+        let own: Vec<Standing> = left.iter().filter(own).copied().collect();
+        if let Some(era) = judge::likeliest(&own).or_else(|| judge::likeliest(&left)) {
+            self.likeliest = era;
+            let signs: Vec<&Sign> = signs.iter().collect();
+            self.evidence.extend(judge::said(&signs, &standings, era));
+            self.eras = left.iter().map(|one| one.era).collect();
+        }
     }
 
     /// What the user said instead of a detection.
@@ -179,7 +200,10 @@ fn candidates(winners: &[&Score], left: &[Standing]) -> Option<(Vec<Dialect>, Er
         let Some(era) = judge::likeliest(&own) else {
             continue;
         };
-        if candidates.iter().all(|(_, dialect, _)| *dialect != score.dialect) {
+        if candidates
+            .iter()
+            .all(|(_, dialect, _)| *dialect != score.dialect)
+        {
             let best = own.iter().find(|one| one.era == era)?;
             candidates.push((best.weight(), score.dialect, era));
         }

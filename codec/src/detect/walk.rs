@@ -138,19 +138,11 @@ fn extent(
     Ok(match head.guest {
         Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
         // As far as the magic number of the blob's HEADER.
-        Guest::Hvm => {
-            before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24
-        }
+        Guest::Hvm => before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24,
     })
 }
 
-fn score(
-    head: &Head,
-    limits: &Limits,
-    candidate: Candidate,
-    tail: &[u8],
-    ends: bool,
-) -> Score {
+fn score(head: &Head, limits: &Limits, candidate: Candidate, tail: &[u8], ends: bool) -> Score {
     let dialect = candidate.dialect;
     let mut signs = Signs::default();
     signs::head(&mut signs, head, dialect);

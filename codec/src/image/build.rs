@@ -220,6 +220,7 @@ impl Builder {
         }
         self.image.end = decoder.offset();
         self.image.error = error;
+        self.image.narrow();
         self.image
     }
 

@@ -262,7 +262,11 @@ pub(crate) fn said(signs: &[&Sign], asked: &[Standing], likeliest: Era) -> Vec<S
         (against.contains(likeliest), core::cmp::Reverse(*strikes))
     });
     let text = |(_, text, against): &(u32, &str, Eras)| {
-        let but = if against.contains(likeliest) { "although " } else { "" };
+        let but = if against.contains(likeliest) {
+            "although "
+        } else {
+            ""
+        };
         format!("{but}{text}")
     };
     all.iter().map(text).collect()

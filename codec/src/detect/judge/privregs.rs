@@ -23,9 +23,17 @@ pub(super) fn signs(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     if judge.guest == Guest::Hvm {
         return;
     }
-    if ITC.iter().any(|at| vcpu.page_word(*at).is_some_and(|word| word != 0)) {
+    if ITC
+        .iter()
+        .any(|at| vcpu.page_word(*at).is_some_and(|word| word != 0))
+    {
         let text = || format!("privregs[{}].itc_offset or itc_last is set", vcpu.id);
-        judge.never("page itc", 1, |era| era.privregs != MappedRegsLayout::M5, text);
+        judge.never(
+            "page itc",
+            1,
+            |era| era.privregs != MappedRegsLayout::M5,
+            text,
+        );
     }
     // Of a vcpu that has never run, the page may be another's.
     if vcpu.id == 0 {
@@ -53,7 +61,13 @@ fn pfn(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     match judge.guest {
         // No machine of the time had memory at 1 TiB, where the gpfn would be.
         Guest::Pv => {
-            let fits = |frame: bool| if frame { pfn != 0 && pfn < PRIVREGS_GPFN } else { pfn == gpfn };
+            let fits = |frame: bool| {
+                if frame {
+                    pfn != 0 && pfn < PRIVREGS_GPFN
+                } else {
+                    pfn == gpfn
+                }
+            };
             judge.never("privregs_pfn", 2, |era| !fits(era.machine_frame), text);
         }
         Guest::Hvm => {
@@ -77,7 +91,10 @@ fn layout(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     use MappedRegsLayout::{M1, M2};
     let one = matches!(flags[2..], [0, 1] | [1, 0]);
     let text = || {
-        let flags = flags.iter().chain(&behind[..1]).map(|byte| format!("{byte:x}"));
+        let flags = flags
+            .iter()
+            .chain(&behind[..1])
+            .map(|byte| format!("{byte:x}"));
         let flags = flags.collect::<Vec<_>>().join(", ");
         format!("privregs[0]: bytes {FLAGS} to {OLD_PP} are {flags}")
     };
@@ -88,7 +105,12 @@ fn layout(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     }
     if !one {
         // A page that no hypervisor wrote may have neither.
-        judge.never("no page flags", 1, |era| !matches!(era.privregs, M1 | M2), text);
+        judge.never(
+            "no page flags",
+            1,
+            |era| !matches!(era.privregs, M1 | M2),
+            text,
+        );
     }
     if flags == [1, 0, 0, 0] {
         // An incomplete frame is a matter of a few instructions.
@@ -104,9 +126,16 @@ fn regions(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     let physical = vcpu
         .page_word(METAPHYSICAL_MODE)
         .is_some_and(|word| word & 0xffff_ffff != 0);
-    let text = |index: usize| move || format!("privregs[0].rrs[{index}] is {:#x}", rr(index).unwrap_or(0));
+    let text =
+        |index: usize| move || format!("privregs[0].rrs[{index}] is {:#x}", rr(index).unwrap_or(0));
     if rr(0) == Some(0x39) || rr(7) == Some(0x38) {
-        let text = || format!("privregs[0].rrs are {:#x} and {:#x} for 0 and 7", rr(0).unwrap_or(0), rr(7).unwrap_or(0));
+        let text = || {
+            format!(
+                "privregs[0].rrs are {:#x} and {:#x} for 0 and 7",
+                rr(0).unwrap_or(0),
+                rr(7).unwrap_or(0)
+            )
+        };
         judge.odd("rrs of old", 1, |era| !valid(era), text);
     }
     if let Some(index) = (1..8).find(|index| none(*index)) {

@@ -54,7 +54,14 @@ fn places(layout: ContextLayout) -> Places {
             cfm: 480,
             rsc: 632,
             dcr: CR,
-            tr: [4984, if layout < ContextLayout::E { 5240 } else { 5368 }],
+            tr: [
+                4984,
+                if layout < ContextLayout::E {
+                    5240
+                } else {
+                    5368
+                },
+            ],
         },
     }
 }
@@ -96,7 +103,12 @@ fn psr(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     let (id, psr) = (vcpu.id, vcpu.word(places(vcpu.layout).psr));
     let level = psr >> 32 & 3;
     let text = || format!("vcpu[{id}].regs.psr is {psr:#x}: level {level}");
-    judge.never("psr.cpl", 1, |era| era.psr == PsrForm::Machine && level < 2, text);
+    judge.never(
+        "psr.cpl",
+        1,
+        |era| era.psr == PsrForm::Machine && level < 2,
+        text,
+    );
     let hidden = |kernel| level == 1 || level == 2 && kernel == 2;
     judge.never(
         "psr.cpl of a guest",
@@ -152,7 +164,8 @@ fn nats(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
         judge.never("nats", 1, bitmap, text);
     }
     if nats >> 12 & 3 != 0 {
-        let text = || format!("vcpu[{id}].regs.nats is {nats:#x}, of which r12 or r13 would be one");
+        let text =
+            || format!("vcpu[{id}].regs.nats is {nats:#x}, of which r12 or r13 would be one");
         judge.odd("nats of r12", 2, bitmap, text);
     }
 }
@@ -164,18 +177,33 @@ fn control(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     let own = |number: usize| vcpu.word(CR + 8 * number);
     let differs = |number: &&usize| vcpu.page_word(PAGE_CR + 8 * **number) != Some(own(**number));
     let text = |number: usize| {
-        let (own, page) = (own(number), vcpu.page_word(PAGE_CR + 8 * number).unwrap_or(0));
+        let (own, page) = (
+            own(number),
+            vcpu.page_word(PAGE_CR + 8 * number).unwrap_or(0),
+        );
         format!("vcpu[{id}]: cr{number} is {own:#x}, in the privregs page {page:#x}")
     };
     if vcpu.privregs.is_some() {
         if let Some(number) = MOST.iter().find(differs) {
-            judge.odd("cr", 2, |era| era.control >= ControlFill::Most, || text(*number));
+            judge.odd(
+                "cr",
+                2,
+                |era| era.control >= ControlFill::Most,
+                || text(*number),
+            );
         }
         if let Some(number) = REST.iter().find(differs) {
-            judge.odd("cr.itir", 2, |era| era.control >= ControlFill::All, || text(*number));
+            judge.odd(
+                "cr.itir",
+                2,
+                |era| era.control >= ControlFill::All,
+                || text(*number),
+            );
         }
     }
-    let bad = VECTORS.iter().filter(|number| own(**number) >> VECTOR_BITS != 0);
+    let bad = VECTORS
+        .iter()
+        .filter(|number| own(**number) >> VECTOR_BITS != 0);
     if bad.count() > 1 {
         let text = || format!("vcpu[{id}]: cr.ivr to cr.cmcv are no vectors");
         judge.never("vectors", 2, |era| era.control >= ControlFill::Most, text);
@@ -202,10 +230,20 @@ fn regions(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
             format!("vcpu[{id}].regs.rr[{index}] is {own:#x}, in the privregs page {page:#x}")
         };
         if let Some(index) = (0..7).find(differs) {
-            judge.odd("rr differ", 2, |era| era.regions >= RegionFill::Seven, || text(index));
+            judge.odd(
+                "rr differ",
+                2,
+                |era| era.regions >= RegionFill::Seven,
+                || text(index),
+            );
         }
         if differs(&7) {
-            judge.odd("rr7 differs", 2, |era| era.regions >= RegionFill::All, || text(7));
+            judge.odd(
+                "rr7 differs",
+                2,
+                |era| era.regions >= RegionFill::All,
+                || text(7),
+            );
         }
     }
     // What nobody has set is ~0 up to the day from which a builder's zeros were stored.
@@ -215,7 +253,12 @@ fn regions(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     }
     if page(0) == Some(0) || page(6) == Some(0) {
         let text = || format!("privregs[{id}].rrs are 0");
-        judge.odd("rrs 0", 2, |era| era.regions_set == RegionSet::Ignored, text);
+        judge.odd(
+            "rrs 0",
+            2,
+            |era| era.regions_set == RegionSet::Ignored,
+            text,
+        );
     }
 }
 

@@ -30,7 +30,11 @@ pub(super) fn signs(judge: &mut Judge<'_>, head: &Head) {
 pub(super) fn hvm_size(judge: &mut Judge<'_>, size: u64) {
     let vcpus = judge.tail.vcpus.len() as u64;
     let fixed = size.checked_sub(vcpus * HVM_VCPU_BYTES);
-    let known = |fixed: u64| Era::ALL.iter().any(|era| era.spec().hvm_fixed_bytes.contains(&fixed));
+    let known = |fixed: u64| {
+        Era::ALL
+            .iter()
+            .any(|era| era.spec().hvm_fixed_bytes.contains(&fixed))
+    };
     if let Some(fixed) = fixed.filter(|fixed| known(*fixed)) {
         judge.never(
             "hvm_context",

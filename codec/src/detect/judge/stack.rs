@@ -57,30 +57,52 @@ pub(super) fn signs(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     let guest = given - collections(slot(store), given);
     if host > NUM_PHYS_STACKED {
         let text = || format!("vcpu[{id}]: {given} words of host stack hold {host} registers");
-        judge.never("host bytes", 1, |era| era.stack == StackForm::HostBytes, text);
+        judge.never(
+            "host bytes",
+            1,
+            |era| era.stack == StackForm::HostBytes,
+            text,
+        );
     }
     if guest > NUM_PHYS_STACKED {
         let text = || format!("vcpu[{id}]: ar.bsp is {guest} registers above ar.bspstore");
-        judge.never("guest slots", 1, |era| era.stack == StackForm::GuestSlots, text);
+        judge.never(
+            "guest slots",
+            1,
+            |era| era.stack == StackForm::GuestSlots,
+            text,
+        );
     }
     if slot(bsp) == 63 {
         let text = || format!("vcpu[{id}].regs.ar.bsp is on a NaT collection");
         judge.never("bsp", 1, |era| era.stack == StackForm::GuestSlots, text);
     }
     let dirty = words(voff, guest);
-    let is_set = |index: u64| index < RBS_WORDS as u64 && vcpu.word(places.rbs + 8 * index as usize) != 0;
+    let is_set =
+        |index: u64| index < RBS_WORDS as u64 && vcpu.word(places.rbs + 8 * index as usize) != 0;
     // A NaT collection may be the last word.
     let behind = (dirty + 1..RBS_WORDS as u64).find(|index| is_set(*index));
     if let Some(word) = behind {
         let text = || format!("vcpu[{id}].regs.rbs[{word}] is set behind the {dirty} dirty words");
         judge.never("rbs", 2, |era| era.cleared, text);
     } else if given < dirty && (given..dirty).any(is_set) {
-        let text = || format!("vcpu[{id}].regs.rbs has {dirty} words, as ar.bsp says in the guest's slots");
-        judge.odd("rbs words", 2, |era| era.stack == StackForm::HostBytes, text);
+        let text = || {
+            format!("vcpu[{id}].regs.rbs has {dirty} words, as ar.bsp says in the guest's slots")
+        };
+        judge.odd(
+            "rbs words",
+            2,
+            |era| era.stack == StackForm::HostBytes,
+            text,
+        );
     }
     let rnat = vcpu.word(places.rnat);
     if rnat & !possible(voff, dirty) != 0 {
-        let text = || format!("vcpu[{id}].regs.rbs_rnat would be {rnat:#x}, with {dirty} words from slot {voff}");
+        let text = || {
+            format!(
+                "vcpu[{id}].regs.rbs_rnat would be {rnat:#x}, with {dirty} words from slot {voff}"
+            )
+        };
         judge.never("rbs_rnat", 2, |era| era.whole, text);
     }
 }
@@ -104,10 +126,18 @@ pub(super) fn num_phys_stacked(judge: &mut Judge<'_>) {
     let words = tail.vcpus.iter().map(|vcpu| (vcpu.id, vcpu.word(22176)));
     match first.layout {
         ContextLayout::E => {
-            let all = tail.vcpus.iter().filter(|vcpu| vcpu.word(22176) == NUM_PHYS_STACKED);
+            let all = tail
+                .vcpus
+                .iter()
+                .filter(|vcpu| vcpu.word(22176) == NUM_PHYS_STACKED);
             let count = all.count() as u32;
             if count > 0 {
-                let text = || format!("vcpu[{}]: byte 22176 holds {NUM_PHYS_STACKED}, which is num_phys_stacked", first.id);
+                let text = || {
+                    format!(
+                        "vcpu[{}]: byte 22176 holds {NUM_PHYS_STACKED}, which is num_phys_stacked",
+                        first.id
+                    )
+                };
                 judge.never("stacked", count.min(2), |_| true, text);
             }
         }
@@ -146,7 +176,11 @@ mod tests {
         for slot in 0..63 {
             for registers in 0..97 {
                 let words = words(slot, registers);
-                assert_eq!(words - collections(slot, words), registers, "{slot} {registers}");
+                assert_eq!(
+                    words - collections(slot, words),
+                    registers,
+                    "{slot} {registers}"
+                );
             }
         }
     }

@@ -18,7 +18,7 @@ struct Place {
     path: String,
     cleared: Eras,
     weight: Weight,
-    /// A hypervisor that gives everything gives this, and one before it does not.
+    /// Given by the hypervisors that give all of the registers, and by no other.
     late: bool,
 }
 
@@ -113,8 +113,9 @@ fn places(pool: Eras, guest: Guest, layout: ContextLayout) -> Vec<Place> {
         }
         let left = |era: &Era| era.spec().cleared && !era.assigns(guest, path);
         let cleared: Eras = pool.iter().filter(left).collect();
-        let late = pool.iter().any(|era| era.spec().whole && era.assigns(guest, path))
-            && pool.iter().any(|era| !era.spec().whole && !era.assigns(guest, path));
+        let late = pool
+            .iter()
+            .all(|era| era.assigns(guest, path) == era.spec().whole);
         if !cleared.is_empty() || late {
             places.push(Place {
                 range,

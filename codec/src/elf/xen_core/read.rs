@@ -123,6 +123,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
     }
     image.checkpoints.push(checkpoint);
     let order = shared_pages(&mut image, &sections, data);
+    image.narrow();
     let facts = XenCore {
         guest,
         nr_vcpus,

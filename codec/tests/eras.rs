@@ -180,6 +180,57 @@ proptest! {
     }
 }
 
+#[test]
+fn context_f_before_three_magic_pfns_is_read_and_written() {
+    for dialect in [None, Some(Dialect::D10)] {
+        for era in [None, Some(Era::D10A)] {
+            let made = generate(&Params {
+                vcpus: vec![0, 2],
+                ..Params::of(Era::D10A, Guest::Hvm, 4)
+            });
+            let options = Options {
+                dialect,
+                era,
+                ..Options::default()
+            };
+            let image = Image::parse(&made.bytes, &options);
+            assert_eq!(image.error, None, "{dialect:?} {era:?}");
+            assert!(image.eras().contains(&Era::D10A), "{:?}", image.eras());
+            let order = image.checkpoints[0].magic_pfns.as_ref().unwrap().order;
+            assert_eq!(order, Era::D10A.magic_pfns(), "{dialect:?} {era:?}");
+            let mut written = Vec::new();
+            let size = image.write(|piece| {
+                piece.write_to(&mut written);
+                Ok::<(), ia64save_codec::Error>(())
+            });
+            assert_eq!(size, Ok(made.bytes.len() as u64));
+            assert!(written == made.bytes, "{dialect:?} {era:?}");
+        }
+    }
+}
+
+#[test]
+fn eras_of_a_named_dialect_are_those_of_its_bytes() {
+    for (name, left) in [
+        ("realD7a-pv", "D7a"),
+        ("realD4b-pv-int", "D4b"),
+        ("realD41-pv", "D11b"),
+    ] {
+        let golden = ia64save_corpus::golden(name);
+        let options = Options {
+            dialect: Some(golden.dialect()),
+            ..Options::default()
+        };
+        let image = Image::parse(&golden.bytes(), &options);
+        assert_eq!(ids(image.eras()), [left], "{name}");
+        // What the user says of the era is not argued with.
+        let era = Some(Era::usual(golden.dialect()));
+        let options = Options { era, ..options };
+        let image = Image::parse(&golden.bytes(), &options);
+        assert_eq!((image.era(), image.eras().len()), (era, 1), "{name}");
+    }
+}
+
 /// Dialects that the bytes of real images do not tell apart, and why.
 ///
 /// - D7 and D8 for PV: the hypervisor changed 79 minutes before libxc did, so D7d wrote what D8 wrote;

@@ -34,7 +34,7 @@ pub use index::{PageIndex, Pass};
 pub use map::{Extent, State};
 pub use section::Section;
 
-use crate::detect::{Detection, Head, Tail, VcpuBytes};
+use crate::detect::{Detection, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
 use crate::era::Era;
 use crate::error::Error;
@@ -121,36 +121,20 @@ impl Image {
 
     /// Leaves of the eras of a dialect that was named those that could have written this. (Where the dialect
     /// was found out, that has been done.)
-    pub(crate) fn narrow(&mut self) {
-        let (Some(detection), Some(first)) = (&self.detection, self.checkpoints.first()) else {
+    fn narrow(&mut self) {
+        let (Some(detection), Some(first)) = (&mut self.detection, self.checkpoints.first()) else {
             return;
         };
-        if !detection.given && self.head.is_some() {
+        if !detection.given || detection.eras.len() < 2 {
             return;
         }
-        let vcpus = first.vcpus.iter().map(|vcpu| VcpuBytes {
-            id: vcpu.id,
-            layout: vcpu.layout,
-            context: &vcpu.context.bytes,
-            privregs: vcpu.privregs.as_ref().map(|page| &page.bytes[..]),
-        });
-        let hvm_size = first
-            .hvm_context
-            .as_ref()
-            .map(|hvm| hvm.blob.bytes.len() as u64);
-        let tail = Tail {
-            vcpus: vcpus.take(64).collect(),
-            hvm_size,
-        };
-        let mut detection = detection.clone();
         if let Some(magic) = &first.magic_pfns {
             let has = |era: &Era| era.magic_pfns() == magic.order;
             if detection.eras.iter().any(has) {
                 detection.eras.retain(has);
             }
         }
-        detection.narrow(self.head.as_ref(), &tail);
-        self.detection = Some(detection);
+        detection.narrow(self.head.as_ref(), &first.tail());
     }
 
     /// The layout of the setup record.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::{Order, XenCore};
 use ia64save_codec::envelope::Config;
 use ia64save_codec::image::{Checkpoint, Image};
@@ -193,9 +194,13 @@ fn stream(image: &Image, config: Option<&Config>) -> Block {
             );
         } else {
             let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();
-            let text = format!("ambiguous: {}", names.join(" or "));
+            let text = format!(
+                "ambiguous: {} (--dialect or --era says which)",
+                names.join(" or ")
+            );
             block.row("dialect", Cell::styled(WARNING, text));
         }
+        block.row("era", era(detection));
         let shown = detection.evidence.iter().skip(2).take(EVIDENCE);
         let (although, because): (Vec<&str>, Vec<&str>) = shown
             .map(String::as_str)
@@ -238,6 +243,25 @@ fn stream(image: &Image, config: Option<&Config>) -> Block {
         block.row("arch_setup", text);
     }
     block
+}
+
+/// When the hypervisor was built that wrote this, as far as the bytes tell.
+fn era(detection: &Detection) -> Cell {
+    let best = detection.best_era();
+    let spec = best.spec();
+    let (first, last) = spec.dates;
+    let when = if first == last {
+        String::from(first)
+    } else {
+        format!("{first} to {last}")
+    };
+    if detection.era().is_some() {
+        return format!("{best}, {when}").into();
+    }
+    let ids: Vec<&str> = detection.eras.iter().map(|era| era.id()).collect();
+    let ids = ids.join(", ");
+    let text = format!("one of {ids}; read as {best}, {when} (--era overrules)");
+    Cell::styled(DIM, text)
 }
 
 fn memory_map(out: &mut String, image: &Image) {

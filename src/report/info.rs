@@ -1,5 +1,6 @@
 //! `info` as JSON.
 
+use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::XenCore;
 use ia64save_codec::image::{Checkpoint, Image, MagicPfns, Vcpu};
 use ia64save_codec::wire::Wire;
@@ -8,7 +9,7 @@ use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::memmap::MemmapInfo;
 use ia64save_codec::wire::shared_info::SharedInfo;
 use ia64save_codec::wire::vcpu_context::Context;
-use ia64save_codec::{Dialect, ram};
+use ia64save_codec::{Dialect, Era, ram};
 use serde_json::{Map, Value, json};
 
 use super::{digits, finding, hex};
@@ -53,6 +54,9 @@ pub fn info(loaded: &Loaded) -> Value {
         "dialect_evidence",
         json!(detection.map(|d| &d.evidence[..]).unwrap_or_default()),
     );
+    for (key, value) in eras(image) {
+        put(key, value);
+    }
     put(
         "guest",
         json!(image.guest().map(ia64save_codec::Guest::name)),
@@ -87,6 +91,17 @@ pub fn info(loaded: &Loaded) -> Value {
     out.insert("complete".into(), json!(image.error.is_none()));
     out.insert("error".into(), json!(image.error.as_ref().map(finding)));
     Value::Object(out)
+}
+
+/// The era, where one remains; those that remain; and the one that the image is understood by.
+pub fn eras(image: &Image) -> [(&'static str, Value); 3] {
+    let ids: Vec<_> = image.eras().iter().map(|era| era.id()).collect();
+    let only = image.detection.as_ref().and_then(Detection::era);
+    [
+        ("era", json!(only.map(Era::id))),
+        ("era_candidates", json!(ids)),
+        ("era_likeliest", json!(image.era().map(Era::id))),
+    ]
 }
 
 /// What a core says of itself.

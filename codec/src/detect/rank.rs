@@ -3,7 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use super::judge::{self, Sign, Standing};
+use super::Head;
+use super::judge::{self, Sign, Standing, Tail};
 use crate::dialect::{Dialect, Guest};
 use crate::era::Era;
 
@@ -57,6 +58,27 @@ impl Detection {
     /// The era to understand the image by: the only one, or the [likeliest](Self::likeliest).
     pub fn best_era(&self) -> Era {
         self.likeliest
+    }
+
+    /// Leaves of the eras those that could have written what an image has: for a dialect that was named, and
+    /// for a core, whose tails were not looked at. What is a matter of the dialect stays as it is. Gives what
+    /// speaks against the likeliest, as a number to order by.
+    pub(crate) fn narrow(&mut self, head: Option<&Head>, tail: &Tail<'_>) -> u32 {
+        let pool = self.eras.iter().copied().collect();
+        let signs = judge::signs(pool, head, self.guest, tail);
+        let standings = judge::standings(pool, &signs);
+        let left = judge::remaining(&standings);
+        let own = |one: &&Standing| one.era.dialect() == self.candidates[0];
+        let own: Vec<Standing> = left.iter().filter(own).copied().collect();
+        let Some(era) = judge::likeliest(&own).or_else(|| judge::likeliest(&left)) else {
+            return 0;
+        };
+        self.likeliest = era;
+        let signs: Vec<&Sign> = signs.iter().collect();
+        self.evidence.extend(judge::said(&signs, &standings, era));
+        self.eras = left.iter().map(|one| one.era).collect();
+        let likeliest = left.iter().find(|one| one.era == era);
+        likeliest.map_or(0, Standing::weight)
     }
 
     /// What the user said instead of a detection.

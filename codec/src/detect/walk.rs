@@ -16,7 +16,7 @@ use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
 use crate::limits::Limits;
 
 /// Vcpus that a detection looks at; more change nothing.
-const VCPUS: usize = 64;
+pub(crate) const VCPUS: usize = 64;
 
 /// A way to walk the tail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -250,6 +250,7 @@ impl Builder {
         }
         self.image.end = decoder.offset();
         self.image.error = error;
+        self.image.narrow();
         self.image
     }
 

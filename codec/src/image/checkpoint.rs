@@ -7,6 +7,7 @@ use bytes::Bytes;
 
 use super::index::PageIndex;
 use super::section::Section;
+use crate::detect::{self, Tail, VcpuBytes};
 use crate::dialect::{ContextLayout, MagicPfn};
 use crate::envelope::{ByteOrder, DeviceModelKind};
 use crate::grammar::{self, u64_at};
@@ -46,6 +47,21 @@ impl Checkpoint {
     /// `shared_info.arch.start_info_pfn`.
     pub fn start_info_pfn(&self) -> Option<u64> {
         u64_at(&self.shared_info.as_ref()?.bytes, 4112)
+    }
+
+    /// What eras are told by.
+    pub(crate) fn tail(&self) -> Tail<'_> {
+        let vcpus = self.vcpus.iter().map(|vcpu| VcpuBytes {
+            id: vcpu.id,
+            layout: vcpu.layout,
+            context: &vcpu.context.bytes,
+            privregs: vcpu.privregs.as_ref().map(|page| &page.bytes[..]),
+        });
+        let blob = self.hvm_context.as_ref().map(|hvm| &hvm.blob.bytes);
+        Tail {
+            vcpus: vcpus.take(detect::VCPUS).collect(),
+            hvm_size: blob.map(|blob| blob.len() as u64),
+        }
     }
 }
 

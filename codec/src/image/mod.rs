@@ -127,6 +127,24 @@ impl Image {
             .map_or(&[], |detection| &detection.eras)
     }
 
+    /// Leaves of the eras of a dialect that was named those that could have written this. (Where the dialect
+    /// was found out, that has been done.)
+    fn narrow(&mut self) {
+        let (Some(detection), Some(first)) = (&mut self.detection, self.checkpoints.first()) else {
+            return;
+        };
+        if !detection.given || detection.eras.len() < 2 {
+            return;
+        }
+        if let Some(magic) = &first.magic_pfns {
+            let has = |era: &Era| era.magic_pfns() == magic.order;
+            if detection.eras.iter().any(has) {
+                detection.eras.retain(has);
+            }
+        }
+        detection.narrow(self.head.as_ref(), &first.tail());
+    }
+
     /// The layout of the setup record.
     pub fn arch_setup_layout(&self) -> Option<ArchSetupLayout> {
         match self.read_as() {

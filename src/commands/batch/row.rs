@@ -1,8 +1,9 @@
 //! What a line says of an image. Every line has every column, in this order.
 
 use ia64save_codec::check::{self, CheckOptions};
+use ia64save_codec::detect::Detection;
 use ia64save_codec::image::PageIndex;
-use ia64save_codec::{Dialect, Guest, Severity};
+use ia64save_codec::{Dialect, Era, Guest, Severity};
 use serde_json::{Map, Value, json};
 
 use super::list::{self, File};
@@ -22,7 +23,7 @@ pub enum Kind {
 }
 
 /// The columns. `null` stands for what is not known.
-pub const COLUMNS: [(&str, Kind); 33] = [
+pub const COLUMNS: [(&str, Kind); 35] = [
     ("schema", Kind::Text),
     ("file", Kind::Text),
     ("file_size", Kind::Number),
@@ -43,6 +44,8 @@ pub const COLUMNS: [(&str, Kind); 33] = [
     ("format_version", Kind::Number),
     ("dialect", Kind::Text),
     ("dialect_candidates", Kind::Texts),
+    ("era", Kind::Text),
+    ("era_candidates", Kind::Texts),
     ("guest", Kind::Text),
     ("p2m_size", Kind::Number),
     ("ram_pages", Kind::Number),
@@ -177,6 +180,10 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     );
     put("dialect", json!(image.dialect().map(Dialect::name)));
     put("dialect_candidates", json!(candidates.unwrap_or_default()));
+    let era = image.detection.as_ref().and_then(Detection::era);
+    put("era", json!(era.map(Era::id)));
+    let eras: Vec<&str> = image.eras().iter().map(|era| era.id()).collect();
+    put("era_candidates", json!(eras));
     put("guest", json!(image.guest().map(Guest::name)));
     put(
         "p2m_size",

@@ -18,7 +18,7 @@ struct Place {
     path: String,
     cleared: Eras,
     weight: Weight,
-    /// A hypervisor that gives everything gives this, and one before it does not.
+    /// Given by the hypervisors that give all of the registers, and by no other.
     late: bool,
 }
 
@@ -115,10 +115,7 @@ fn places(pool: Eras, guest: Guest, layout: ContextLayout) -> Vec<Place> {
         let cleared: Eras = pool.iter().filter(left).collect();
         let late = pool
             .iter()
-            .any(|era| era.spec().whole && era.assigns(guest, path))
-            && pool
-                .iter()
-                .any(|era| !era.spec().whole && !era.assigns(guest, path));
+            .all(|era| era.assigns(guest, path) == era.spec().whole);
         if !cleared.is_empty() || late {
             places.push(Place {
                 range,

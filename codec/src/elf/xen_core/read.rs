@@ -124,6 +124,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
     }
     image.checkpoints.push(checkpoint);
     let order = shared_pages(&mut image, &sections, data);
+    settle(&mut image, notes.xen_version);
     let facts = XenCore {
         guest,
         nr_vcpus,
@@ -160,6 +161,68 @@ fn vcpus(section: &Section, layout: ContextLayout) -> Vec<Vcpu> {
             privregs: None,
         })
         .collect()
+}
+
+/// Which eras could have written the contexts; of two layouts of one size, that in which they look more
+/// likely. A core does not say which dialect its tools would have saved in.
+fn settle(image: &mut Image, version: Option<(u64, u64)>) {
+    let checkpoint = &mut image.checkpoints[0];
+    let Some(found) = &image.detection else {
+        return;
+    };
+    let Some(layout) = checkpoint.vcpus.first().map(|vcpu| vcpu.layout) else {
+        return;
+    };
+    let rank = |layout: ContextLayout, checkpoint: &mut Checkpoint| {
+        let eras = Era::ALL.into_iter();
+        let eras: Vec<Era> = eras
+            .filter(|era| {
+                era.dialect().spec().context == layout && era.dialect().supports(found.guest)
+            })
+            .collect();
+        let mut detection = found.clone();
+        for vcpu in &mut checkpoint.vcpus {
+            vcpu.layout = layout;
+        }
+        if !eras.contains(&detection.likeliest) {
+            let usual = Era::usual(eras.last()?.dialect());
+            detection.candidates = vec![usual.dialect()];
+        }
+        detection.eras = eras;
+        let weight = detection.narrow(None, &checkpoint.tail());
+        Some((weight, detection))
+    };
+    let same_size = |other: &ContextLayout| other.size() == layout.size() && *other != layout;
+    let others = ContextLayout::ALL.into_iter().filter(same_size);
+    let mut best: Option<(u32, ContextLayout, Detection)> = None;
+    for layout in core::iter::once(layout).chain(others) {
+        if let Some((weight, detection)) = rank(layout, checkpoint)
+            && best.as_ref().is_none_or(|(least, ..)| weight < *least)
+        {
+            best = Some((weight, layout, detection));
+        }
+    }
+    let Some((_, layout, mut detection)) = best else {
+        return;
+    };
+    for vcpu in &mut checkpoint.vcpus {
+        vcpu.layout = layout;
+    }
+    // The hypervisor of a release says which it is; trees say the next one.
+    if let Some((major, minor)) = version {
+        let name = format!("{major}.{minor}");
+        let of = |era: &&Era| {
+            era.spec()
+                .releases
+                .split(", ")
+                .any(|one| one.starts_with(&name))
+        };
+        if let Some(era) = detection.eras.iter().rev().find(of) {
+            detection.likeliest = *era;
+            detection.candidates = vec![era.dialect()];
+        }
+    }
+    image.detection = Some(detection);
 }
 
 /// Gives each vcpu its privregs page, and the checkpoint its shared_info, wherever they are.

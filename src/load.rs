@@ -106,7 +106,11 @@ impl Passing {
 /// Says what is wrong with an input that is read all the same.
 fn warn(text: &str) -> io::Result<()> {
     let warning = Painted(WARNING, "warning");
-    writeln!(style::stderr(), "ia64save: {warning}: {}", style::safe(text))
+    writeln!(
+        style::stderr(),
+        "ia64save: {warning}: {}",
+        style::safe(text)
+    )
 }
 
 /// Finds out whether something is an image before it is copied anywhere.
@@ -278,7 +282,10 @@ impl Loaded {
             let name = format!("{} (--damaged reads it as far as it goes)", self.name);
             return Err(Failure::Invalid(name, error.clone()));
         }
-        warn(&format!("{}: {error}: only what is before that is there", self.name))?;
+        warn(&format!(
+            "{}: {error}: only what is before that is there",
+            self.name
+        ))?;
         Ok(())
     }
 

@@ -124,7 +124,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut manifest = Manifest::default();
     let write = || -> io::Result<()> {
         for (dialect, guest) in kinds {
-            kind(whole.path(), args, (dialect, guest), &mut manifest, &deferred)?;
+            kind(
+                whole.path(),
+                args,
+                (dialect, guest),
+                &mut manifest,
+                &deferred,
+            )?;
         }
         manifest.write(whole.path())?;
         fs::write(whole.path().join("README.txt"), README)?;

@@ -78,7 +78,13 @@ impl Places {
                 }
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
                 let parent = args.out.parent().unwrap_or(Path::new(""));
-                Ok(Places::of(parent, name, stem, &format!("{stem}."), notation))
+                Ok(Places::of(
+                    parent,
+                    name,
+                    stem,
+                    &format!("{stem}."),
+                    notation,
+                ))
             }
             _ => {
                 fs::create_dir_all(&args.out).map_err(|error| {
@@ -199,9 +205,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     pages.keep()?;
     behind.map(Placed::keep).transpose()?;
     let [old_pages, old_behind] = replaced;
-    places.pages.remove(old_pages.into_iter().filter(|name| *name != pages_name));
+    places
+        .pages
+        .remove(old_pages.into_iter().filter(|name| *name != pages_name));
     let stays = |name: &String| behind_name.as_ref() == Some(name);
-    places.behind.remove(old_behind.into_iter().filter(|name| !stays(name)));
+    places
+        .behind
+        .remove(old_behind.into_iter().filter(|name| !stays(name)));
 
     let records: usize = image.checkpoints.iter().map(|c| c.pages.len()).sum();
     let tree = places.folder.join(&places.tree);

@@ -100,7 +100,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         );
         return Err(wrong(text));
     }
-    let behind_path = parts.behind.as_ref().map(|behind| beside(folder, &behind.file));
+    let behind_path = parts
+        .behind
+        .as_ref()
+        .map(|behind| beside(folder, &behind.file));
     let behind_path = behind_path.transpose().map_err(wrong)?;
     let behind = behind_path.as_ref().map(|path| map(path)).transpose()?;
     for own in [Some(&path), Some(&pages_path), behind_path.as_ref()] {
@@ -114,7 +117,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
     }
     if !args.any_pages {
-        intact(&parts.pages_file, &pages_path, &pages, parts.pages_seal.as_ref()).map_err(wrong)??;
+        intact(
+            &parts.pages_file,
+            &pages_path,
+            &pages,
+            parts.pages_seal.as_ref(),
+        )
+        .map_err(wrong)??;
         if let (Some(behind), Some(path), Some(data)) = (&parts.behind, &behind_path, &behind) {
             intact(&behind.file, path, data, behind.seal.as_ref()).map_err(wrong)??;
         }

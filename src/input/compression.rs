@@ -105,8 +105,7 @@ impl<R: BufRead> Read for Gzip<R> {
                     stored.consume(zeros);
                     if empty {
                         *self = Gzip::End;
-                    } else if more
-                        && let Gzip::Between(stored) = std::mem::replace(self, Gzip::End)
+                    } else if more && let Gzip::Between(stored) = std::mem::replace(self, Gzip::End)
                     {
                         *self = Gzip::Member(GzDecoder::new(stored));
                     }

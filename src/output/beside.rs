@@ -148,7 +148,14 @@ mod tests {
         for name in ["pages.bin", "pages.2.bin", "pages.17.bin"] {
             assert!(beside.is_one(name), "{name}");
         }
-        for name in ["pages", "pages.2", "pages.x.bin", "x.pages.bin", "pagesbin", "../pages.bin"] {
+        for name in [
+            "pages",
+            "pages.2",
+            "pages.x.bin",
+            "x.pages.bin",
+            "pagesbin",
+            "../pages.bin",
+        ] {
             assert!(!beside.is_one(name), "{name}");
         }
     }

@@ -65,7 +65,7 @@ impl Draft {
     }
 
     /// The file.
-    pub fn file(&self) -> &File {
+    pub fn as_file(&self) -> &File {
         &self.file
     }
 
@@ -112,14 +112,17 @@ impl Draft {
         };
         // A file system that makes such files and cannot name them: what was written is not lost.
         let cannot = [libc::EPERM, libc::EXDEV, libc::EOPNOTSUPP, libc::ENOENT];
-        if !error.raw_os_error().is_some_and(|code| cannot.contains(&code)) {
+        if !error
+            .raw_os_error()
+            .is_some_and(|code| cannot.contains(&code))
+        {
             return Err(error);
         }
         let mode = self.file.metadata()?.permissions();
         let named = Self::with_name(&self.folder, &self.prefix, 0o600)?;
-        copy(&self.file, named.file())?;
-        named.file().set_permissions(mode)?;
-        named.file().sync_all()?;
+        copy(&self.file, named.as_file())?;
+        named.as_file().set_permissions(mode)?;
+        named.as_file().sync_all()?;
         *self = named;
         self.take_name(target)
     }

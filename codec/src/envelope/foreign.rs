@@ -156,6 +156,10 @@ impl fmt::Display for Foreign {
                 write!(f, "this is a {bits}-bit ELF {what} of machine {machine}")?;
                 match machine {
                     3 => f.write_str(" (x86)"),
+                    // The sections that tell which kind it is stand at its end.
+                    50 if core => f.write_str(
+                        " (ia64): one of xm dump-core is read by info, map, find, extract and compare",
+                    ),
                     50 => f.write_str(" (ia64)"),
                     62 => f.write_str(" (x86-64)"),
                     _ => Ok(()),
@@ -276,10 +280,12 @@ fn could_be_ia64(window: &[u8]) -> bool {
         .iter()
         .any(|&at| matches!(word64(window, at), Some(2 | 3)));
     // Where the guest finds shared_info, an address of region 7, and the number of a hypercall.
-    let xsi_va = [40, 48].iter().any(|&at| {
-        word64(window, at).is_some_and(|word| word >> 60 == 0xf && word << 8 == 0)
-    });
-    let hypercall_imm = [48, 56].iter().any(|&at| word32(window, at) == Some(0x1000));
+    let xsi_va = [40, 48]
+        .iter()
+        .any(|&at| word64(window, at).is_some_and(|word| word >> 60 == 0xf && word << 8 == 0));
+    let hypercall_imm = [48, 56]
+        .iter()
+        .any(|&at| word32(window, at) == Some(0x1000));
     version || flags || xsi_va || (size && hypercall_imm)
 }
 
@@ -517,7 +523,8 @@ mod tests {
         for (bytes, sentence) in [
             (
                 &elf[..],
-                "this is a 64-bit ELF core dump of machine 50 (ia64)",
+                "this is a 64-bit ELF core dump of machine 50 (ia64): one of xm dump-core is read by \
+                 info, map, find, extract and compare",
             ),
             (
                 b"\x1f\x8b\x08\x08abcdefghijkl",
@@ -539,7 +546,10 @@ mod tests {
                 b"(receive)\nLinuxGuestRecord\0\0",
                 "this is a recorded relocation: the image begins after 10 bytes of request",
             ),
-            (b"BZh91AY&SY0123456789", "this is a bzip2 file: unpack it first"),
+            (
+                b"BZh91AY&SY0123456789",
+                "this is a bzip2 file: unpack it first",
+            ),
             (b"%PDF-1.4\n", "this is a PDF document"),
             (b"name = 'guest'\n", "this is text"),
             (b"", "this file is empty"),

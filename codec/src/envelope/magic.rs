@@ -23,7 +23,12 @@ type Row = (usize, &'static [u8], &'static str, &'static str);
 const MAGICS: &[Row] = &[
     (4, b"1AY&SY", "a bzip2 file", UNPACK),
     (0, b"\x04\x22\x4d\x18", "an lz4 file", UNPACK),
-    (0, b"\x02\x21\x4c\x18", "an lz4 file of the old kind", UNPACK),
+    (
+        0,
+        b"\x02\x21\x4c\x18",
+        "an lz4 file of the old kind",
+        UNPACK,
+    ),
     (0, b"\x89LZO\0\r\n\x1a\n", "an lzop file", UNPACK),
     (0, b"LZIP", "an lzip file", UNPACK),
     (0, b"\x1f\x9d", "a file of compress (.Z)", UNPACK),
@@ -52,31 +57,60 @@ const MAGICS: &[Row] = &[
     (0, b"LUKS\xba\xbe", "an encrypted disk (LUKS)", DISK),
     (0, b"XFSB", "a file system (XFS)", DISK),
     (0, b"hsqs", "a file system (squashfs)", DISK),
-    (1080, b"\x53\xef", "a file system (ext2, ext3 or ext4)", DISK),
+    (
+        1080,
+        b"\x53\xef",
+        "a file system (ext2, ext3 or ext4)",
+        DISK,
+    ),
     (512, b"EFI PART", "a disk with a GUID partition table", DISK),
-    (0, b"LibvirtQemudSave", "a domain saved by libvirt for QEMU", SAVED),
-    (0, b"LibvirtQemudPart", "a domain that libvirt began to save for QEMU", SAVED),
+    (
+        0,
+        b"LibvirtQemudSave",
+        "a domain saved by libvirt for QEMU",
+        SAVED,
+    ),
+    (
+        0,
+        b"LibvirtQemudPart",
+        "a domain that libvirt began to save for QEMU",
+        SAVED,
+    ),
     (0, b"QEVM", "a migration stream of QEMU", SAVED),
     (0, b"KDUMP   ", "a compressed kernel dump (kdump)", SAVED),
     (0, b"DISKDUMP", "a compressed kernel dump (diskdump)", SAVED),
-    (0, b"makedumpfile\0", "a flattened kernel dump (makedumpfile -F)", SAVED),
+    (
+        0,
+        b"makedumpfile\0",
+        "a flattened kernel dump (makedumpfile -F)",
+        SAVED,
+    ),
     (0, b"EMiL", "a memory dump of LiME", SAVED),
     (0, b"PAGEDUMP", "a memory dump of Windows", SAVED),
     (0, b"PAGEDU64", "a memory dump of Windows", SAVED),
     (0, b"MDMP", "a minidump of Windows", SAVED),
     (0, b"hibr", "a hibernation file of Windows", SAVED),
-    (0, b"\x7fVirtualBox Saved State", "a domain saved by VirtualBox", SAVED),
-    (0, b"\xd2\xbe\xd2\xbe", "a domain suspended by VMware", SAVED),
+    (
+        0,
+        b"\x7fVirtualBox Saved State",
+        "a domain saved by VirtualBox",
+        SAVED,
+    ),
+    (
+        0,
+        b"\xd2\xbe\xd2\xbe",
+        "a domain suspended by VMware",
+        SAVED,
+    ),
     // Two bytes: after all that say more.
     (510, b"\x55\xaa", "a disk with a boot sector", DISK),
 ];
 
 /// What a file is by its first bytes.
 pub(super) fn recognise(file: &[u8]) -> Option<Magic> {
-    let found = MAGICS.iter().find(|(at, magic, _, _)| {
-        file.get(*at..)
-            .is_some_and(|rest| rest.starts_with(magic))
-    });
+    let found = MAGICS
+        .iter()
+        .find(|(at, magic, _, _)| file.get(*at..).is_some_and(|rest| rest.starts_with(magic)));
     let magic = |what, advice| Magic { what, advice };
     found
         .map(|(_, _, what, advice)| magic(*what, *advice))
@@ -115,7 +149,9 @@ mod tests {
 
     #[test]
     fn lzma_is_known_by_its_header() {
-        let stored = [0x5d, 0, 0, 0x80, 0, 255, 255, 255, 255, 255, 255, 255, 255, 0];
+        let stored = [
+            0x5d, 0, 0, 0x80, 0, 255, 255, 255, 255, 255, 255, 255, 255, 0,
+        ];
         assert_eq!(recognise(&stored).unwrap().what, "an lzma file");
         assert_eq!(recognise(&stored[..12]), None);
         let mut other = stored;

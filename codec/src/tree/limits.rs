@@ -24,13 +24,25 @@ pub(super) fn check(image: &Image, pages: &[Vec<RangeInclusive<u64>>]) -> Result
         })
     };
     let rounds = &image.checkpoints;
-    within("checkpoints", rounds.len() as u64, limits.checkpoints as u64, "checkpoints")?;
-    let records = pages.iter().fold(0, |sum: u64, one| sum.saturating_add(pfns::count(one)));
+    within(
+        "checkpoints",
+        rounds.len() as u64,
+        limits.checkpoints as u64,
+        "checkpoints",
+    )?;
+    let records = pages
+        .iter()
+        .fold(0, |sum: u64, one| sum.saturating_add(pfns::count(one)));
     within("checkpoints", records, limits.page_records, "page records")?;
     let lists = rounds.iter().filter_map(|one| one.unallocated.as_ref());
     let ranges: usize = lists.map(|list| list.ranges.len()).sum();
     let most = limits.unallocated_ranges as u64;
-    within("checkpoints", ranges as u64, most, "ranges of unallocated pfns")?;
+    within(
+        "checkpoints",
+        ranges as u64,
+        most,
+        "ranges of unallocated pfns",
+    )?;
     for (index, round) in rounds.iter().enumerate() {
         if let Some(context) = &round.hvm_context {
             let path = format!("checkpoints[{index}].hvm_context");

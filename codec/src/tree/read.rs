@@ -79,7 +79,8 @@ impl Stream {
         let whole = |section: Option<&Section>| section.map_or(0, |own| own.bytes.len() as u64);
         let rounds = image.checkpoints.iter().map(|round| {
             let vcpus = round.vcpus.iter();
-            let vcpus = vcpus.map(|vcpu| whole(Some(&vcpu.context)) + whole(vcpu.privregs.as_ref()));
+            let vcpus =
+                vcpus.map(|vcpu| whole(Some(&vcpu.context)) + whole(vcpu.privregs.as_ref()));
             let context = round.hvm_context.as_ref().map(|context| &context.blob);
             vcpus.sum::<u64>() + whole(round.shared_info.as_ref()) + whole(context)
         });

@@ -18,7 +18,13 @@ pub struct Seal {
 impl Tree {
     /// Says what the file of pages is, and how it is called.
     pub fn seal_pages(&mut self, name: &str, seal: &Seal) {
-        put(&mut self.node, "pages_file", name, ["pages_bytes", "pages_sha256"], seal);
+        put(
+            &mut self.node,
+            "pages_file",
+            name,
+            ["pages_bytes", "pages_sha256"],
+            seal,
+        );
     }
 
     /// Says what the file behind the stream is, and how it is called.

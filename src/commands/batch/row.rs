@@ -144,7 +144,10 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     let passes = first_checkpoint.zip(image.ram());
     let mut put = |name: &str, value: Value| map[name] = value;
     put("file_size", json!(loaded.file_size()));
-    put("sha256", json!(loaded.file_digest().map(|own| digits(&own))));
+    put(
+        "sha256",
+        json!(loaded.file_digest().map(|own| digits(&own))),
+    );
     put("unpacked_size", json!(loaded.unpacked_size()));
     let unpacked = loaded.unpacked_digest();
     put("unpacked_sha256", json!(unpacked.map(|own| digits(&own))));

@@ -56,9 +56,8 @@ pub fn write(lines: &Path, path: &Path) -> Result<(), Failure> {
         rows.clear();
         Ok(())
     };
-    let unread = |error: io::Error| {
-        io::Error::new(error.kind(), format!("{}: {error}", lines.display()))
-    };
+    let unread =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", lines.display()));
     for line in BufReader::new(File::open(lines).map_err(unread)?).lines() {
         let row = serde_json::from_str(&line.map_err(unread)?);
         rows.push(row.map_err(|error| unread(error.into()))?);

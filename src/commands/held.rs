@@ -1,11 +1,12 @@
 //! An image that is replaced by what is made of it: of two edits at once none is lost.
 
-use std::fs::File;
-use std::io;
+use std::fs::{File, TryLockError};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::exit::Failure;
 use crate::input::identity::{self, Stamp};
+use crate::output::style;
 
 /// An image that other edits wait for, and that is put back only where nobody has changed it meanwhile.
 #[derive(Debug)]
@@ -33,8 +34,7 @@ impl Held {
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         loop {
             let file = File::open(path).map_err(named)?;
-            // Not every file system can lock. What others do is noticed all the same, in the end.
-            let _ = file.lock();
+            lock(&file, path);
             let stamp = Stamp::of(&file.metadata().map_err(named)?);
             // Who held the lock before may have put another file in its place.
             if Stamp::at(path) == Some(stamp) {
@@ -58,6 +58,24 @@ impl Held {
         );
         Err(Failure::Io(io::Error::other(text)))
     }
+}
+
+/// Waits for the lock, and says so. Not every file system can lock: what others do is noticed all the
+/// same, in the end.
+fn lock(file: &File, path: &Path) {
+    if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
+        return;
+    }
+    let name = path.display().to_string();
+    let name = style::safe(&name);
+    let _ = writeln!(
+        style::stderr(),
+        "ia64save: {name}: waiting for another edit of it"
+    );
+    while file
+        .lock()
+        .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
+    {}
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
-use ia64save_codec::{Dialect, Guest, Limits};
+use ia64save_codec::{Dialect, Era, Guest, Limits};
 
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
 #[derive(Debug, Parser)]
@@ -85,6 +85,10 @@ pub struct Reading {
     #[arg(long, value_name = "DIALECT", value_parser = dialect)]
     pub dialect: Option<Dialect>,
 
+    /// Understand as this era instead of finding out: an id (D7c) or a release (xen-3.1); it implies the dialect
+    #[arg(long, value_name = "ERA", value_parser = era, conflicts_with = "dialect")]
+    pub era: Option<Era>,
+
     /// Read as this kind of guest instead of looking at arch_setup.flags: pv or hvm
     #[arg(long, value_name = "GUEST", value_parser = guest)]
     pub guest: Option<Guest>,
@@ -111,6 +115,7 @@ impl Reading {
             page_size: self.page_size,
             limits: Limits::default(),
             dialect: self.dialect,
+            era: self.era,
             guest: self.guest,
             zero,
         }
@@ -144,8 +149,15 @@ pub struct Info {
     #[arg(long)]
     pub digest: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -161,8 +173,15 @@ pub struct Check {
     #[arg(long)]
     pub strict: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -181,8 +200,15 @@ pub struct Dump {
     #[arg(long)]
     pub padding: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -198,8 +224,15 @@ pub struct Map {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -210,8 +243,15 @@ pub struct Explain {
     /// A code that check printed; without one, all codes are listed
     pub code: Option<String>,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -235,9 +275,9 @@ pub struct Convert {
     #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub out: PathBuf,
 
-    /// Write this dialect
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    pub to: Option<Dialect>,
+    /// Write this dialect: a release (xen-3.4), a tree (dev-20071021), an id (D11), or an era of one (D7c)
+    #[arg(long, value_name = "DIALECT", value_parser = target)]
+    pub to: Option<Era>,
 
     /// Keep the last copy of each page alone, in the order of their pfns
     #[arg(long)]
@@ -259,8 +299,15 @@ pub struct Convert {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -270,6 +317,22 @@ pub fn dialect(name: &str) -> Result<Dialect, String> {
     name.parse().map_err(|_| {
         let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
         format!("one of {}", names.join(", "))
+    })
+}
+
+/// An era by its id or a release, or by a dialect's name, which means the usual one.
+pub fn era(name: &str) -> Result<Era, String> {
+    name.parse().map_err(|_| {
+        let ids: Vec<_> = Era::ALL.iter().map(|era| era.id()).collect();
+        format!("one of {}, or a release (xen-3.4)", ids.join(", "))
+    })
+}
+
+/// What to convert to. A dialect's name means its usual era.
+fn target(name: &str) -> Result<Era, String> {
+    name.parse().map_err(|_| {
+        let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        format!("one of {}, or an era", names.join(", "))
     })
 }
 
@@ -305,5 +368,46 @@ mod tests {
     #[test]
     fn the_arguments_are_consistent() {
         Cli::command().debug_assert();
+    }
+
+    /// Calls `look` for every command, with its path.
+    fn walk(command: &clap::Command, look: &mut impl FnMut(&clap::Command)) {
+        look(command);
+        for inner in command.get_subcommands() {
+            walk(inner, look);
+        }
+    }
+
+    #[test]
+    fn every_argument_has_help_and_a_letter_means_one_thing() {
+        let mut root = Cli::command();
+        root.build();
+        let mut letters = std::collections::BTreeMap::new();
+        walk(&root, &mut |command| {
+            let own = command.get_arguments().filter(|own| !own.is_hide_set());
+            for argument in own {
+                let name = format!("{} {}", command.get_name(), argument.get_id());
+                assert!(argument.get_help().is_some(), "{name} has no help");
+                let Some(letter) = argument.get_short() else {
+                    continue;
+                };
+                let long = argument.get_long().map(str::to_owned);
+                let first = letters.entry(letter).or_insert_with(|| long.clone());
+                assert_eq!(*first, long, "-{letter} of {name}");
+            }
+        });
+        assert_eq!(letters[&'o'].as_deref(), Some("out"));
+        assert_eq!(letters[&'f'].as_deref(), Some("format"));
+    }
+
+    #[test]
+    fn what_the_format_was_called_before_is_still_understood() {
+        for option in ["--format", "--output", "-f"] {
+            let cli = Cli::try_parse_from(["ia64save", "info", option, "json", "x"]);
+            let Command::Info(info) = cli.expect("arguments").command else {
+                panic!("another command");
+            };
+            assert_eq!(info.format, Format::Json);
+        }
     }
 }

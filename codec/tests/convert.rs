@@ -35,7 +35,13 @@ fn image(synthetic: &Synthetic) -> Image {
 
 /// Converts, and holds the size against what was written.
 fn converted(image: &Image, to: Dialect, compact: bool) -> Result<(Vec<u8>, Vec<Loss>), Error> {
-    let conversion = plan(image, &ConvertOptions { to, compact })?;
+    let conversion = plan(
+        image,
+        &ConvertOptions {
+            to: to.into(),
+            compact,
+        },
+    )?;
     let mut out = Vec::new();
     let written = conversion.write(|piece: &Piece<'_>| -> Result<(), Error> {
         piece.write_to(&mut out);
@@ -474,7 +480,7 @@ proptest! {
         for to in Dialect::ALL {
             for compact in [false, true] {
                 // An edit of p2m_size can make the list of version 1 as long as that says.
-                let size = plan(&source, &ConvertOptions { to, compact }).map(|plan| plan.size());
+                let size = plan(&source, &ConvertOptions { to: to.into(), compact }).map(|plan| plan.size());
                 if size.is_ok_and(|size| size > 1 << 24) {
                     continue;
                 }

@@ -3,6 +3,7 @@
 mod truth;
 
 use ia64save_codec::image::{Checkpoint, Image, Options};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::wire::{ArchSetup, Context, SharedInfo, Wire, memmap::MemmapInfo};
 use ia64save_codec::{Guest, ram};
 use ia64save_corpus::{Golden, goldens};
@@ -82,7 +83,7 @@ fn memory_maps() {
         let found: Vec<_> = ram::descriptors(&section.bytes).collect();
         let expected = truth["descriptors"].as_array().unwrap();
         assert_eq!(found.len(), expected.len(), "{name}");
-        let mut ranges = Vec::new();
+        let mut runs: Vec<Pfns> = Vec::new();
         for ((offset, found), truth) in found.iter().zip(expected) {
             let at = section.offset + *offset as u64;
             assert_eq!(at, number(&truth["offset"]), "{name}");
@@ -93,11 +94,11 @@ fn memory_maps() {
             assert_eq!(found.attribute, number(&truth["attribute"]), "{name}");
             assert_eq!(Some(found.is_ram()), truth["is_ram"].as_bool(), "{name}");
             if found.is_ram() {
-                ranges.push(number(&truth["first_pfn"])..number(&truth["end_pfn"]));
+                let pfns = number(&truth["first_pfn"])..number(&truth["end_pfn"]);
+                runs.extend(Pfns::of(pfns));
             }
         }
-        ranges.retain(|range| !range.is_empty());
-        assert_eq!(image.ram().unwrap().ranges(), ranges, "{name}");
+        assert_eq!(image.ram().unwrap().runs(), runs, "{name}");
         let behind = field("tail_offset") - section.offset;
         let sum = sha256(&section.bytes[behind as usize..]);
         assert_eq!(sum, truth["tail_sha256"], "{name}");

@@ -359,7 +359,13 @@ fn image(dialect: Dialect, guest: Guest) -> Image {
 
 fn converted(image: &Image, to: Dialect) -> Code {
     let compact = false;
-    code(plan(image, &ConvertOptions { to, compact }))
+    code(plan(
+        image,
+        &ConvertOptions {
+            to: to.into(),
+            compact,
+        },
+    ))
 }
 
 fn xend(config: &[u8]) -> Vec<u8> {

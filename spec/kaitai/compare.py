@@ -160,7 +160,7 @@ class Comparison:
             options = ["--dialect", dialect, "--guest", guest]
             choice = self.grammar.Guests[guest]
         else:
-            dialect = self.ask("info", "--output", "json", path)["dialect_id"]
+            dialect = self.ask("info", "--format", "json", path)["dialect_id"]
         stream = kaitaistruct.KaitaiStream(io.BytesIO(data))
         image = self.grammar(self.grammar.Dialects[dialect.lower()], choice, stream)
         try:
@@ -199,7 +199,7 @@ class Comparison:
         self.fields += self.match(name, known, {field["path"]: field for field in printed + gmfns})
 
     def dump(self, path, options, *part):
-        return self.ask("dump", "--output", "json", "--padding", *options, path, *part)["fields"]
+        return self.ask("dump", "--format", "json", "--padding", *options, path, *part)["fields"]
 
     def match(self, name, known, printed):
         for path in printed.keys() - known.keys():

@@ -162,7 +162,7 @@ class Differential(Comparison):
 
     def partial(self, path, options, what):
         """What dump prints of a stream that cannot be read to its end."""
-        command = [self.tool, "dump", "--output", "json", "--padding", *options, path, *what]
+        command = [self.tool, "dump", "--format", "json", "--padding", *options, path, *what]
         done = subprocess.run(command, capture_output=True, check=False)
         if done.returncode not in (0, 1):
             self.complain(f"{' '.join(command)}: {done.returncode}: {done.stderr.decode()}")
@@ -171,7 +171,7 @@ class Differential(Comparison):
 
 def findings_of(tool, dialect, guest, paths):
     """What `check` says of many files that are read alike."""
-    command = [tool, "check", "--output", "jsonl", "--dialect", dialect, "--guest", guest]
+    command = [tool, "check", "--format", "jsonl", "--dialect", dialect, "--guest", guest]
     done = subprocess.run([*command, *map(str, paths)], capture_output=True, check=False)
     reports = [json.loads(line) for line in done.stdout.splitlines()]
     if len(reports) != len(paths):

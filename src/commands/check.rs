@@ -25,7 +25,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
         ..Wanted::default()
     };
     let mut outcome = Outcome::Fine;
-    let mut documents = Documents::new(args.output, args.images.len());
+    let mut documents = Documents::new(args.format, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
         let (name, checked) = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => (loaded.name.clone(), Checked::image(loaded)),
@@ -41,7 +41,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
             Verdict::ValidWithWarnings if args.strict => Outcome::Warnings,
             Verdict::ValidWithWarnings | Verdict::Valid => Outcome::Fine,
         });
-        let written = if args.output == Format::Text {
+        let written = if args.format == Format::Text {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&name, &checked))
         } else {

@@ -39,7 +39,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
-    let Some(from) = loaded.image().read_as() else {
+    let (Some(from), Some(era)) = (loaded.image().read_as(), loaded.image().era()) else {
         return Err(Failure::Usage(format!(
             "{}: there is nothing to convert",
             loaded.name
@@ -49,7 +49,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
     let options = ConvertOptions {
-        to: args.to.unwrap_or(from),
+        to: args.to.unwrap_or(era),
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
@@ -72,7 +72,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     losses.extend(surroundings.losses.iter().cloned());
     let report = Report {
         from,
-        to: options.to,
+        to: options.to.dialect(),
         losses: &losses,
     };
     if !losses.is_empty() && !args.allow_loss {
@@ -234,7 +234,7 @@ impl Report<'_> {
     /// On standard output, or on standard error where the image goes to standard output.
     fn print(&self, args: &Convert, written: Option<u64>) -> Result<(), Failure> {
         let to_stdout = args.out.as_os_str() == "-";
-        if args.output != Format::Text {
+        if args.format != Format::Text {
             let value = json!({
                 "schema": "ia64save/convert/1",
                 "from": self.from.name(),
@@ -248,7 +248,7 @@ impl Report<'_> {
             if to_stdout {
                 writeln!(io::stderr(), "{value}")?;
             } else {
-                print_json(vec![value], args.output)?;
+                print_json(vec![value], args.format)?;
             }
             return Ok(());
         }

@@ -53,8 +53,15 @@ pub struct Export {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 fn page_size(text: &str) -> Result<usize, String> {
@@ -322,7 +329,7 @@ fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {
     let folder = args.folder.display();
     let classes = ["valid", "truncated", "structure", "value"];
     let files = manifest.rows.len();
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         let counts = classes.map(|class| (class.to_string(), json!(manifest.count(class))));
         return print_json(
             vec![json!({
@@ -332,7 +339,7 @@ fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {
                 "bytes": manifest.bytes,
                 "classes": counts.into_iter().collect::<Value>(),
             })],
-            args.output,
+            args.format,
         );
     }
     let mut out = String::new();

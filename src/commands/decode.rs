@@ -45,8 +45,15 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -242,7 +249,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "page_size": image.page_size,
         })
     };
-    account::print(None, args.output, said, value)?;
+    account::print(None, args.format, said, value)?;
     Ok(Outcome::Fine)
 }
 

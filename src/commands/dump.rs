@@ -27,12 +27,12 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
     let mut count = 0usize;
     // What takes out colours takes a DEL out of a text too: not for scripts.
-    let plain: Box<dyn Write> = match args.output {
+    let plain: Box<dyn Write> = match args.format {
         Format::Text => Box::new(style::stdout().telling()),
         Format::Json | Format::Jsonl => Box::new(style::plain_stdout().telling()),
     };
     let mut out = BufWriter::new(plain);
-    let mut written = match args.output {
+    let mut written = match args.format {
         Format::Json => out.write_all(head(&loaded).as_bytes()),
         Format::Text | Format::Jsonl => Ok(()),
     };
@@ -41,7 +41,7 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
             if !shown(&field) || written.is_err() {
                 return;
             }
-            let text = match args.output {
+            let text = match args.format {
                 Format::Text => line(&field, named(&field)),
                 Format::Json if count > 0 => format!(",\n    {}", json(&field)),
                 Format::Json => format!("\n    {}", json(&field)),
@@ -51,7 +51,7 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
             written = out.write_all(text.as_bytes());
         });
     });
-    if args.output == Format::Json {
+    if args.format == Format::Json {
         written = written.and_then(|()| out.write_all(b"\n  ]\n}\n"));
     }
     style::unless_gone(written.and_then(|()| out.flush()))?;

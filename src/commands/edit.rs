@@ -49,8 +49,15 @@ pub struct Args {
     #[arg(long)]
     pub force: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -155,7 +162,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "edits": changes.iter().map(Change::json).collect::<Vec<_>>(),
         })
     };
-    account::print(Some(target), args.output, text, value)?;
+    account::print(Some(target), args.format, text, value)?;
     Ok(Outcome::Fine)
 }
 

@@ -48,8 +48,15 @@ pub struct Args {
     #[arg(long)]
     pub allow_large: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 }
 
 /// Bytes of a stream that a tree may list without having them, but for what it has four times.
@@ -181,7 +188,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "written": size,
         })
     };
-    account::print(Some(&args.out), args.output, said, value)?;
+    account::print(Some(&args.out), args.format, said, value)?;
     Ok(Outcome::Fine)
 }
 

@@ -22,7 +22,7 @@ const FINDINGS: &str = include_str!("../../spec/findings.md");
 /// Runs the command.
 pub fn run(args: &Explain) -> Result<Outcome, Failure> {
     let Some(name) = &args.code else {
-        return list(args.output);
+        return list(args.format);
     };
     let name = name.to_lowercase();
     let code: Code = name.parse().map_err(|_| {
@@ -33,7 +33,7 @@ pub fn run(args: &Explain) -> Result<Outcome, Failure> {
         Failure::Usage(format!("there is no finding called {name}; {more}"))
     })?;
     let section = section(code).unwrap_or_default();
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         let mut out = String::new();
         let severity = Painted(severity_style(code.severity()), code.severity());
         let _ = writeln!(out, "{} ({severity})", Painted(HEADING, code));
@@ -54,7 +54,7 @@ pub fn run(args: &Explain) -> Result<Outcome, Failure> {
                 "title": code.title(),
                 "text": section.trim(),
             })],
-            args.output,
+            args.format,
         )?;
     }
     Ok(Outcome::Fine)

@@ -44,8 +44,15 @@ pub struct Find {
     #[arg(long)]
     pub damaged: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -89,12 +96,12 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
     };
     finder.search_passing(&memory, tell, &mut |bytes| passing.over(bytes));
     loaded.verify()?;
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
     } else {
         print_json(
             vec![value(&loaded, &memory, needle, &hits, more)],
-            args.output,
+            args.format,
         )?;
     }
     Ok(Outcome::Fine)

@@ -21,7 +21,7 @@ use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING}
 use crate::output::table::{Align, Block, Cell, Table};
 use crate::report;
 
-/// Lines of evidence that fit on the screen; `--output json` has them all.
+/// Lines of evidence that fit on the screen; `--format json` has them all.
 const EVIDENCE: usize = 4;
 /// What evidence against a dialect begins with.
 const ALTHOUGH: &str = "although ";
@@ -37,7 +37,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
         ..Wanted::default()
     };
     let mut outcome = Outcome::Fine;
-    let mut documents = Documents::new(args.output, args.images.len());
+    let mut documents = Documents::new(args.format, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
         let loaded = match Loaded::open(path, &args.reading, wanted) {
             Ok(loaded) => loaded,
@@ -46,7 +46,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
                 continue;
             }
         };
-        let written = if args.output == Format::Text {
+        let written = if args.format == Format::Text {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&loaded))
         } else {
@@ -260,8 +260,9 @@ fn memory_map(out: &mut String, image: &Image) {
         let name = descriptor
             .type_name()
             .map_or_else(|| descriptor.r#type.to_string(), short_type);
-        let (first, end) = match descriptor.pfn_range(page_size) {
-            Some(pfns) => (format!("{:#x}", pfns.start), format!(".. {:#x}", pfns.end)),
+        let pfn = |byte: u64| format!("{:#x}", byte / page_size);
+        let (first, end) = match descriptor.end() {
+            Some(end) => (pfn(descriptor.phys_addr), format!(".. {}", pfn(end))),
             None => ("beyond 64 bits".into(), String::new()),
         };
         let bytes = descriptor
@@ -336,13 +337,10 @@ fn pages(out: &mut String, image: &Image, checkpoint: &Checkpoint) {
     }
     if let Some(list) = &checkpoint.unallocated {
         let mut text = grouped(list.count.into());
-        for range in list.ranges.iter().take(4) {
-            let _ = match range.end() - range.start() {
-                0 => write!(text, "  {:#x}", range.start()),
-                _ => write!(text, "  {:#x}-{:#x}", range.start(), range.end()),
-            };
+        for run in list.runs.iter().take(4) {
+            let _ = write!(text, "  {run}");
         }
-        if list.ranges.len() > 4 {
+        if list.runs.len() > 4 {
             text.push_str("  …");
         }
         block.row("unallocated", text);
@@ -499,7 +497,7 @@ fn more(out: &mut String, count: usize, of: &str) {
         let _ = writeln!(
             out,
             "    {}",
-            Painted(DIM, format!("and {count} more {of} (--output json)"))
+            Painted(DIM, format!("and {count} more {of} (--format json)"))
         );
     }
 }

@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
-use std::ops::Range;
 
 use anstyle::Style;
 use ia64save_codec::image::{Checkpoint, Extent, State};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
@@ -43,7 +43,7 @@ pub fn run(args: &Map) -> Result<Outcome, Failure> {
         image.checkpoints.get(args.checkpoint).unwrap_or(&nothing.0),
         image.ram().unwrap_or(&nothing.1),
     );
-    match args.output {
+    match args.format {
         Format::Text => {
             let drawing = Drawing::new(checkpoint, ram);
             write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
@@ -80,7 +80,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
     let page_size = loaded.image().page_size as u64;
     let data = extent.record.is_some() && extent.zero != Some(true);
     let mut value = json!({
-        "start": extent.pfns.start.saturating_mul(page_size),
+        "start": extent.pfns.first().saturating_mul(page_size),
         "length": extent.pages().saturating_mul(page_size),
         "depth": 0,
         "present": extent.record.is_some(),
@@ -94,7 +94,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
         value["offset"] = json!(checkpoint.pages.page_offset(record));
         value["stride"] = json!(checkpoint.pages.stride());
     }
-    value["first_pfn"] = json!(extent.pfns.start);
+    value["first_pfn"] = json!(extent.pfns.first());
     value["num_pages"] = json!(extent.pages());
     value["state"] = json!(extent.state.name().to_lowercase().replace(' ', "_"));
     value["unallocated"] = json!(extent.listed);
@@ -141,7 +141,7 @@ struct Drawing {
 
 /// A stretch of memory that has no gap, and a look for each cell of its bar.
 struct Bar {
-    pfns: Range<u64>,
+    pfns: Pfns,
     cells: Vec<usize>,
 }
 
@@ -157,7 +157,7 @@ impl Drawing {
         let mut gap = true;
         checkpoint.map(ram, &mut |extent| drawing.count(extent, &mut gap));
         for bar in &mut drawing.bars {
-            let cells = (bar.pfns.end - bar.pfns.start).min(BAR);
+            let cells = bar.pfns.pages().min(BAR);
             bar.cells = vec![LOOKS.len() - 1; cells as usize];
         }
         let mut at = 0;
@@ -165,7 +165,7 @@ impl Drawing {
             while drawing
                 .bars
                 .get(at)
-                .is_some_and(|bar| bar.pfns.end <= extent.pfns.start)
+                .is_some_and(|bar| bar.pfns.last() < extent.pfns.first())
             {
                 at += 1;
             }
@@ -188,9 +188,8 @@ impl Drawing {
             return;
         }
         if was_gap && self.bars.len() < BARS {
-            let pfns = extent.pfns.clone();
             self.bars.push(Bar {
-                pfns,
+                pfns: extent.pfns,
                 cells: Vec::new(),
             });
         } else if was_gap {
@@ -198,7 +197,7 @@ impl Drawing {
         } else if self.more_bars == 0
             && let Some(bar) = self.bars.last_mut()
         {
-            bar.pfns.end = extent.pfns.end;
+            bar.pfns.push(extent.pfns);
         }
         if self.rows.len() < ROWS {
             self.rows.push(extent);
@@ -238,7 +237,7 @@ impl Drawing {
         let width = self
             .bars
             .iter()
-            .map(|bar| format!("{:#x}", bar.pfns.start).len())
+            .map(|bar| format!("{:#x}", bar.pfns.first()).len())
             .max();
         for bar in &self.bars {
             bar.draw(&mut out, width.unwrap_or(3));
@@ -261,8 +260,8 @@ impl Drawing {
                 .record
                 .map(|record| checkpoint.pages.page_offset(record));
             table.row([
-                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.start)),
-                Cell::styled(ADDRESS, format!(".. {:#x}", extent.pfns.end)),
+                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.first())),
+                Cell::styled(ADDRESS, format!(".. {:#x}", end(extent.pfns))),
                 grouped(extent.pages()).into(),
                 Cell::styled(style, name),
                 Cell::styled(DIM, number(record)),
@@ -270,25 +269,32 @@ impl Drawing {
             ]);
         }
         let _ = write!(out, "\n{table}");
-        more(&mut out, self.more_rows, "ranges (--output json)");
+        more(&mut out, self.more_rows, "ranges (--format json)");
         out
     }
+}
+
+/// The pfn behind the last, which 64 bits need not hold.
+fn end(pfns: Pfns) -> u128 {
+    u128::from(pfns.last()) + 1
 }
 
 impl Bar {
     /// Lets an extent show in its cells; the more telling look wins.
     fn fill(&mut self, extent: &Extent) {
-        let (start, pages) = (self.pfns.start, u128::from(self.pfns.end - self.pfns.start));
-        let cells = self.cells.len() as u128;
+        let Some(pfns) = extent.pfns.common(self.pfns) else {
+            return;
+        };
+        let start = self.pfns.first();
+        let (pages, cells) = (end(self.pfns) - u128::from(start), self.cells.len() as u128);
         let cell = |pfn: u64| (u128::from(pfn - start) * cells / pages) as usize;
-        let last = extent.pfns.end.min(self.pfns.end) - 1;
-        for place in &mut self.cells[cell(extent.pfns.start)..=cell(last)] {
+        for place in &mut self.cells[cell(pfns.first())..=cell(pfns.last())] {
             *place = (*place).min(look(extent));
         }
     }
 
     fn draw(&self, out: &mut String, width: usize) {
-        let Range { start, end } = self.pfns;
+        let (start, end) = (self.pfns.first(), end(self.pfns));
         let _ = write!(out, "  {} ", Painted(ADDRESS, format!("{start:#width$x}")));
         for run in self.cells.chunk_by(|a, b| a == b) {
             let (_, glyph, style) = LOOKS[run[0]];
@@ -299,7 +305,7 @@ impl Bar {
             );
         }
         let pad = BAR as usize - self.cells.len();
-        let each = (end - start).div_ceil(self.cells.len() as u64);
+        let each = self.pfns.pages().div_ceil(self.cells.len() as u64);
         let scale = if each > 1 {
             format!("  about {} pages a cell", grouped(each))
         } else {

@@ -9,6 +9,9 @@ use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
 
+use super::screen;
+use super::wrap::Wrapped;
+
 /// Headings of a section.
 pub const HEADING: Style = Style::new().bold();
 /// Names of fields.
@@ -29,10 +32,14 @@ pub const DIM: Style = Style::new().dimmed();
 /// What standard output is called in messages.
 pub const STDOUT: &str = "standard output";
 
-/// Standard output, coloured where that can be seen. Errors name it.
-pub fn stdout() -> Named<anstream::AutoStream<io::StdoutLock<'static>>> {
+/// Standard output as people look at it.
+pub type Screen = Wrapped<anstream::AutoStream<io::StdoutLock<'static>>>;
+
+/// Standard output, coloured where that can be seen, in lines that fit. Errors name it.
+pub fn stdout() -> Named<Screen> {
+    let inner = anstream::AutoStream::auto(io::stdout().lock());
     Named {
-        inner: anstream::AutoStream::auto(io::stdout().lock()),
+        inner: Wrapped::new(inner, screen::width(), !screen::unicode()),
         tells: false,
     }
 }
@@ -120,9 +127,10 @@ fn is_obeyed(char: char) -> bool {
     char.is_control() && char != '\n'
 }
 
-/// Standard error, coloured where that can be seen.
-pub fn stderr() -> anstream::AutoStream<io::StderrLock<'static>> {
-    anstream::AutoStream::auto(io::stderr().lock())
+/// Standard error, coloured where that can be seen, in lines that fit.
+pub fn stderr() -> Wrapped<anstream::AutoStream<io::StderrLock<'static>>> {
+    let inner = anstream::AutoStream::auto(io::stderr().lock());
+    Wrapped::new(inner, screen::error_width(), !screen::unicode())
 }
 
 /// Something to print in a style.

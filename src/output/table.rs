@@ -6,10 +6,16 @@ use std::fmt;
 
 use anstyle::Style;
 
+use super::screen;
 use super::style::{DIM, LABEL, Painted, VALUE};
+use super::wrap::{self, width};
 
 /// Between two columns.
 const GAP: &str = "  ";
+/// Columns that text keeps when a table is made narrower.
+const NARROW: usize = 12;
+/// Columns that a value needs beside its label.
+const BESIDE: usize = 18;
 
 /// Text and how it looks.
 #[derive(Clone, Debug)]
@@ -28,7 +34,7 @@ impl Cell {
     }
 
     fn width(&self) -> usize {
-        self.text.chars().count()
+        width(&self.text)
     }
 
     fn write(
@@ -70,6 +76,8 @@ pub enum Align {
 pub struct Block {
     indent: usize,
     rows: Vec<(String, Cell)>,
+    /// Columns of the screen.
+    columns: Option<usize>,
 }
 
 impl Block {
@@ -78,6 +86,7 @@ impl Block {
         Block {
             indent,
             rows: Vec::new(),
+            columns: screen::width(),
         }
     }
 
@@ -90,27 +99,44 @@ impl Block {
 
 impl fmt::Display for Block {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = self
-            .rows
-            .iter()
-            .map(|(label, _)| label.chars().count())
-            .max()
-            .unwrap_or(0);
+        let labels = self.rows.iter().map(|(label, _)| width(label));
+        let widest = labels.max().unwrap_or(0);
+        let column = self.indent + widest + GAP.len();
+        // Where labels leave too little room, values stand below them.
+        let room = self.columns.map(|columns| columns.saturating_sub(column));
+        let below = room.is_some_and(|room| room < BESIDE);
+        let room = match self.columns {
+            Some(columns) if below => Some(columns.saturating_sub(self.indent + 2)),
+            _ => room,
+        };
         for (label, value) in &self.rows {
-            let mut label = Cell::styled(LABEL, label.as_str());
-            // An empty value still has its label.
-            for line in value
-                .text
-                .lines()
-                .chain(value.text.is_empty().then_some(""))
-            {
-                write!(f, "{:1$}", "", self.indent)?;
-                label.write(f, Align::Left, width, line.is_empty())?;
+            let lines: Vec<String> = match room {
+                Some(room) => value
+                    .text
+                    .lines()
+                    .flat_map(|line| wrap::lines(line, room.max(1)))
+                    .collect(),
+                None => value.text.lines().map(str::to_owned).collect(),
+            };
+            let indent = self.indent;
+            let head = Cell::styled(LABEL, label.as_str());
+            if below || lines.is_empty() {
+                write!(f, "{:indent$}", "")?;
+                head.write(f, Align::Left, widest, true)?;
+                writeln!(f)?;
+            }
+            for (index, line) in lines.iter().enumerate() {
+                write!(f, "{:indent$}", "")?;
+                match (below, index) {
+                    (true, _) => f.write_str("  ")?,
+                    (false, 0) => head.write(f, Align::Left, widest, line.is_empty())?,
+                    (false, _) => write!(f, "{:widest$}", "")?,
+                }
                 if !line.is_empty() {
-                    write!(f, "{GAP}{}", Painted(value.style, line))?;
+                    let gap = if below { "" } else { GAP };
+                    write!(f, "{gap}{}", Painted(value.style, line))?;
                 }
                 writeln!(f)?;
-                label = Cell::from("");
             }
         }
         Ok(())
@@ -123,6 +149,8 @@ pub struct Table {
     indent: usize,
     columns: Vec<(Cell, Align)>,
     rows: Vec<Vec<Cell>>,
+    /// Columns of the screen.
+    screen: Option<usize>,
 }
 
 impl Table {
@@ -135,6 +163,7 @@ impl Table {
             indent,
             columns,
             rows: Vec::new(),
+            screen: screen::width(),
         }
     }
 
@@ -145,36 +174,114 @@ impl Table {
     }
 }
 
-impl fmt::Display for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Table {
+    /// How wide each column is, so that all fit; `None` where they do not.
+    fn widths(&self) -> Option<Vec<usize>> {
         let mut widths: Vec<_> = self.columns.iter().map(|(name, _)| name.width()).collect();
         for row in &self.rows {
             for (width, cell) in widths.iter_mut().zip(row) {
                 *width = cell.width().max(*width);
             }
         }
+        let Some(screen) = self.screen else {
+            return Some(widths);
+        };
+        let gaps = GAP.len() * widths.len().saturating_sub(1);
+        let mut over = (self.indent + gaps + widths.iter().sum::<usize>()).saturating_sub(screen);
+        // Text gives way, the widest first; numbers do not.
+        while over > 0 {
+            let texts = widths.iter_mut().zip(&self.columns);
+            let texts = texts.filter(|(_, (_, align))| *align == Align::Left);
+            let (widest, _) = texts.max_by_key(|(width, _)| **width)?;
+            if *widest <= NARROW {
+                return None;
+            }
+            *widest -= 1;
+            over -= 1;
+        }
+        Some(widths)
+    }
+
+    fn in_columns(&self, f: &mut fmt::Formatter<'_>, widths: &[usize]) -> fmt::Result {
         let head: Vec<_> = self.columns.iter().map(|(name, _)| name.clone()).collect();
         for row in std::iter::once(&head).chain(&self.rows) {
-            write!(f, "{:1$}", "", self.indent)?;
-            // Empty cells at the end would only leave blanks there.
-            let shown = row
-                .iter()
-                .rposition(|cell| !cell.text.is_empty())
-                .map_or(0, |i| i + 1);
-            let columns = widths
-                .iter()
-                .zip(&self.columns)
-                .zip(&row[..shown])
-                .enumerate();
-            for (i, ((&width, &(_, align)), cell)) in columns {
-                if i > 0 {
-                    f.write_str(GAP)?;
+            // What is too wide for its column goes on below.
+            let cells = widths.iter().zip(row).map(|(width, cell)| {
+                if cell.width() <= *width {
+                    return vec![cell.clone()];
                 }
-                cell.write(f, align, width, i + 1 == shown)?;
+                let lines = wrap::lines(&cell.text, (*width).max(1));
+                let lines = lines.into_iter();
+                lines.map(|line| Cell::styled(cell.style, line)).collect()
+            });
+            let cells: Vec<Vec<Cell>> = cells.collect();
+            let lines = cells.iter().map(Vec::len).max().unwrap_or(0);
+            for line in 0..lines {
+                write!(f, "{:1$}", "", self.indent)?;
+                let parts: Vec<Cell> = cells
+                    .iter()
+                    .map(|cell| cell.get(line).cloned().unwrap_or_else(|| "".into()))
+                    .collect();
+                // Empty cells at the end would only leave blanks there.
+                let shown = parts
+                    .iter()
+                    .rposition(|cell| !cell.text.is_empty())
+                    .map_or(0, |i| i + 1);
+                let columns = widths.iter().zip(&self.columns).zip(&parts[..shown]);
+                for (i, ((&width, &(_, align)), cell)) in columns.enumerate() {
+                    if i > 0 {
+                        f.write_str(GAP)?;
+                    }
+                    cell.write(f, align, width, i + 1 == shown)?;
+                }
+                writeln!(f)?;
             }
-            writeln!(f)?;
         }
         Ok(())
+    }
+
+    /// Each row as lines of its own: what is said first, and below it the rest with the names of its columns.
+    fn as_records(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for row in &self.rows {
+            // What has no name belongs to what stands before it.
+            let mut parts: Vec<(&str, String, Style)> = Vec::new();
+            for ((name, _), cell) in self.columns.iter().zip(row) {
+                match parts.last_mut() {
+                    Some((_, text, _)) if name.text.is_empty() => {
+                        *text = format!("{text} {}", cell.text).trim().to_owned();
+                    }
+                    _ => parts.push((&name.text, cell.text.clone(), cell.style)),
+                }
+            }
+            parts.retain(|(_, text, _)| !text.is_empty());
+            let Some((name, first, style)) = parts.first() else {
+                continue;
+            };
+            let indent = self.indent;
+            let name = if name.is_empty() {
+                String::new()
+            } else {
+                format!("{name} ")
+            };
+            let (name, first) = (Painted(DIM, name), Painted(*style, first));
+            writeln!(f, "{:indent$}{name}{first}", "")?;
+            let mut block = Block::new(indent + 2);
+            block.columns = self.screen;
+            for (name, text, style) in &parts[1..] {
+                block.row(*name, Cell::styled(*style, text.as_str()));
+            }
+            write!(f, "{block}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.widths() {
+            Some(widths) => self.in_columns(f, &widths),
+            None => self.as_records(f),
+        }
     }
 }
 
@@ -217,6 +324,44 @@ mod tests {
         assert_eq!(
             plain(&table),
             "   size  typ    x\n      8  größe  a\n 16 384  b\n"
+        );
+    }
+
+    #[test]
+    fn a_block_and_a_table_fit_into_narrow_screens() {
+        let mut block = Block::new(2);
+        block
+            .row("because", "one two three four five six seven")
+            .row("a", "b");
+        block.columns = Some(32);
+        assert_eq!(
+            plain(&block),
+            "  because  one two three four\n           five six seven\n  a        b\n"
+        );
+        block.columns = Some(22);
+        assert_eq!(
+            plain(&block),
+            "  because\n    one two three four\n    five six seven\n  a\n    b\n"
+        );
+        let mut table = Table::new(
+            2,
+            [
+                ("pfns", Align::Right),
+                ("", Align::Left),
+                ("what", Align::Left),
+            ],
+        );
+        let what = "conventional memory, of the guest";
+        table.row(["0x0".into(), ".. 0x1000".into(), what.into()]);
+        table.screen = Some(40);
+        assert_eq!(
+            plain(&table),
+            "  pfns             what\n   0x0  .. 0x1000  conventional memory,\n                   of the guest\n"
+        );
+        table.screen = Some(26);
+        assert_eq!(
+            plain(&table),
+            "  pfns 0x0 .. 0x1000\n    what\n      conventional memory,\n      of the guest\n"
         );
     }
 }

@@ -168,7 +168,8 @@ fn memmap(image: &Image) -> Option<Value> {
     let info = MemmapInfo::parse(&section.bytes);
     let page_size = image.page_size as u64;
     let descriptors = ram::descriptors(&section.bytes).map(|(offset, descriptor)| {
-        let pfns = descriptor.pfn_range(page_size);
+        // Both are rounded down, as savers did; a descriptor that ends beyond 64 bits has none.
+        let end = descriptor.end();
         json!({
             "offset": section.offset + offset as u64,
             "type": descriptor.r#type,
@@ -178,8 +179,8 @@ fn memmap(image: &Image) -> Option<Value> {
             "num_pages": descriptor.num_pages,
             "attribute": hex(descriptor.attribute),
             "is_ram": descriptor.is_ram(),
-            "first_pfn": pfns.as_ref().map(|pfns| pfns.start),
-            "end_pfn": pfns.as_ref().map(|pfns| pfns.end),
+            "first_pfn": end.map(|_| descriptor.phys_addr / page_size),
+            "end_pfn": end.map(|end| end / page_size),
         })
     });
     Some(json!({
@@ -216,14 +217,14 @@ fn checkpoint(image: &Image, checkpoint: &Checkpoint) -> Map<String, Value> {
     put(
         "unallocated",
         checkpoint.unallocated.as_ref().map(|list| {
-            let ranges = list.ranges.iter();
+            let runs = list.runs.iter();
             json!({
                 "count_offset": list.count_offset,
                 "count": list.count,
                 "list_offset": list.offset,
-                "ranges": ranges.map(|range| json!({
-                    "start": range.start(),
-                    "length": range.end() - range.start() + 1,
+                "ranges": runs.map(|run| json!({
+                    "start": run.first(),
+                    "length": run.pages(),
                 })).collect::<Vec<_>>(),
             })
         }),

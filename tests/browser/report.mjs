@@ -87,7 +87,7 @@ const names = ["real340-pv-2vcpu", "real340-hvm-2vcpu", "real310-pv", "r410-hvm-
 for (const name of names) await test(`${name}: hovering says what map says`, async () => {
   const page = await open(report(golden(name)));
   assert.equal(await page.locator("h1").innerText(), golden(name));
-  const extents = JSON.parse(ia64save("map", "--output", "json", golden(name))).filter(extent => extent.state !== "not_ram");
+  const extents = JSON.parse(ia64save("map", "--format", "json", golden(name))).filter(extent => extent.state !== "not_ram");
   await page.locator("#map").scrollIntoViewIfNeeded();
   const { per } = await view(page);
   let position = 0, looked = 0;
@@ -179,7 +179,7 @@ for (const colorScheme of ["light", "dark"]) await test(`as the system is ${colo
 
 await test("registers, decoded; devices and their pins", async () => {
   const page = await open(report(golden("r410-hvm-live-4vcpu-hole")));
-  const field = path => JSON.parse(ia64save("dump", "--output", "json", golden("r410-hvm-live-4vcpu-hole"), path)).fields[0].value;
+  const field = path => JSON.parse(ia64save("dump", "--format", "json", golden("r410-hvm-live-4vcpu-hole"), path)).fields[0].value;
   const core = await page.locator(".core").innerText();
   const cfm = BigInt(field("vcpu[0].regs.cfm"));
   assert(core.includes("0x" + cfm.toString(16)));

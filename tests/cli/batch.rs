@@ -43,7 +43,7 @@ fn every_file_has_a_line_that_info_and_check_agree_with() {
     for golden in goldens() {
         let row = &rows[&format!("{}.sav", golden.name)];
         let path = folder.path(&format!("images/{}.sav", golden.name));
-        let info = run(["info", "--digest", "--output", "json", arg(&path)]).json();
+        let info = run(["info", "--digest", "--format", "json", arg(&path)]).json();
         for (own, other) in [
             ("sha256", &info["sha256"]),
             ("file_size", &info["file_size"]),
@@ -64,7 +64,7 @@ fn every_file_has_a_line_that_info_and_check_agree_with() {
     for case in hostile() {
         let row = &rows[&format!("{}.sav", case.name)];
         let path = folder.path(&format!("images/bad/{}.sav", case.name));
-        let check = run(["check", "--output", "json", arg(&path)]).json();
+        let check = run(["check", "--format", "json", arg(&path)]).json();
         assert_eq!(row["verdict"], check["verdict"], "{}", case.name);
         assert_eq!(
             row["first_error"].is_null(),

@@ -11,7 +11,7 @@ fn no_golden_image_has_an_error_and_no_real_one_a_warning() {
     let folder = Folder::new();
     for golden in goldens() {
         let path = folder.file("image.sav", &golden.bytes());
-        let run = run(["check", "--output", "json", arg(&path)]);
+        let run = run(["check", "--format", "json", arg(&path)]);
         assert_eq!(run.code, 0, "{}: {}", golden.name, run.out);
         let verdict = run.json()["verdict"].clone();
         assert_ne!(verdict, "invalid", "{}", golden.name);
@@ -28,7 +28,7 @@ fn every_hostile_image_gets_its_verdict_in_bounded_time() {
         let bytes = case.bytes();
         let path = folder.file("image.sav", &bytes);
         let begun = Instant::now();
-        let run = run(["check", "--output", "json", arg(&path)]);
+        let run = run(["check", "--format", "json", arg(&path)]);
         let took = begun.elapsed();
         assert!(
             took < Duration::from_secs(10),
@@ -59,7 +59,7 @@ fn every_hostile_image_gets_its_verdict_in_bounded_time() {
             assert!(offset <= bytes.len() as u64, "{}: {finding}", case.name);
         }
         // A pipe is told the same.
-        let piped = run_with(["check", "--output", "json", "-"], &bytes).json();
+        let piped = run_with(["check", "--format", "json", "-"], &bytes).json();
         assert_eq!(piped["findings"], report["findings"], "{}", case.name);
     }
 }

@@ -7,7 +7,7 @@ use super::program::{Folder, Run, arg, run};
 
 fn compare(folder: &Folder, a: &[u8], b: &[u8], args: &[&str]) -> (i32, Value) {
     let (a, b) = (folder.file("a.sav", a), folder.file("b.sav", b));
-    let command = ["compare", arg(&a), arg(&b), "--output", "json"];
+    let command = ["compare", arg(&a), arg(&b), "--format", "json"];
     let run: Run = run(command.into_iter().chain(args.iter().copied()));
     assert!(!run.err.contains("panicked"), "{run:?}");
     (

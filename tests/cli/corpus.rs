@@ -69,7 +69,7 @@ fn the_manifest_is_true() {
         let class = row["class"].as_str().expect("a class");
         let text = |key: &str| row[key].as_str().unwrap_or_default().to_string();
         let (dialect, guest) = (text("name"), text("guest"));
-        let how = ["--dialect", &dialect, "--guest", &guest, "--output", "json"];
+        let how = ["--dialect", &dialect, "--guest", &guest, "--format", "json"];
         if ["valid", "truncated"].contains(&class) {
             let report = run([&["check"], &how[..], &[arg(&path)]].concat()).json();
             let found = report["findings"].as_array().expect("findings");

@@ -6,7 +6,7 @@ use serde_json::Value;
 use super::program::{Folder, arg, run};
 
 fn fields(path: &str, select: &[&str]) -> Vec<Value> {
-    let options = ["dump", "--output", "json", "--padding", path];
+    let options = ["dump", "--format", "json", "--padding", path];
     let run = run(options.into_iter().chain(select.iter().copied()));
     assert_eq!(run.code, 0, "{run:?}");
     run.json()["fields"].as_array().expect("fields").clone()

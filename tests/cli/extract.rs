@@ -196,7 +196,7 @@ fn what_cannot_be_resolved_is_said_with_its_reason() {
         arg(&path),
         "-o",
         arg(&out),
-        "--output",
+        "--format",
         "json",
     ])
     .json();
@@ -419,7 +419,7 @@ fn a_xen_core_says_what_it_holds_and_is_read_again() {
 
         // The core is another input of the same commands.
         let core = folder.file("core", &bytes);
-        let info = run(["info", "--output", "json", arg(&core)]).json();
+        let info = run(["info", "--format", "json", arg(&core)]).json();
         assert_eq!(info["guest"], golden.truth["mode"], "{}", golden.name);
         assert_eq!(info["core"]["order"], if pv { "as_said" } else { "single" });
         assert_eq!(info["pages"]["num_records"], pages.len());
@@ -475,7 +475,7 @@ fn genuine_cores_have_two_sections_the_wrong_way_round() {
         let vcpus = golden.truth["vcpus"].as_array().expect("vcpus").len();
         swap_data(&mut bytes, vcpus);
         let swapped = folder.file("swapped", &bytes);
-        let info = run(["info", "--output", "json", arg(&swapped)]).json();
+        let info = run(["info", "--format", "json", arg(&swapped)]).json();
         assert_eq!(info["core"]["order"], "swapped", "{}", golden.name);
         let again = folder.path("again");
         assert_eq!(
@@ -491,7 +491,7 @@ fn strings_tell_where_they_are() {
     let folder = Folder::new();
     let golden = golden("real340-pv-2vcpu");
     let path = folder.file("image.sav", &golden.bytes());
-    let run = run(["extract", "--strings", "--output", "jsonl", arg(&path)]);
+    let run = run(["extract", "--strings", "--format", "jsonl", arg(&path)]);
     assert_eq!(run.code, 0, "{run:?}");
     let image = golden.bytes();
     let rows: Vec<Value> = run

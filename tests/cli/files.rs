@@ -216,7 +216,7 @@ fn of_several_edits_at_once_none_is_lost() {
         assert!(child.wait().expect("it ends").success());
     }
     for (field, value) in edits {
-        let told = run(["dump", "--output", "json", arg(&path), &field]).out;
+        let told = run(["dump", "--format", "json", arg(&path), &field]).out;
         assert!(
             told.contains(&format!("\"{value:#x}\"")) || told.contains(&value.to_string()),
             "{field}: {told}"
@@ -399,7 +399,7 @@ fn digests_are_of_the_file_and_of_what_is_in_it() {
         [gzip(&bytes), vec![0; 4096]].concat(),
     ] {
         let path = folder.file("x", &packed);
-        let options = ["info", "--digest", "--output", "json"];
+        let options = ["info", "--digest", "--format", "json"];
         let file = run(options.into_iter().chain([arg(&path)])).json();
         let pipe = super::program::run_with(options.into_iter().chain(["-"]), &packed).json();
         for told in [file, pipe] {
@@ -416,7 +416,7 @@ fn digests_are_of_the_file_and_of_what_is_in_it() {
         );
     }
     let path = folder.file("x", &bytes);
-    let told = run(["info", "--digest", "--output", "json", arg(&path)]).json();
+    let told = run(["info", "--digest", "--format", "json", arg(&path)]).json();
     assert_eq!(
         (&told["sha256"], &told["file_size"]),
         (&sha(&bytes).into(), &bytes.len().into())

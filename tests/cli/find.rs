@@ -8,7 +8,7 @@ use super::program::{Folder, arg, hex, run, run_with};
 const PAGE: usize = 16384;
 
 fn hits(path: &str, args: &[&str]) -> Vec<Value> {
-    let command = ["find", path, "--output", "json", "--limit", "100000"];
+    let command = ["find", path, "--format", "json", "--limit", "100000"];
     let run = run(command.into_iter().chain(args.iter().copied()));
     assert_eq!(run.code, 0, "{run:?}");
     run.json()["hits"].as_array().expect("hits").clone()
@@ -110,7 +110,7 @@ fn a_limit_is_kept_and_said() {
         "00",
         "--limit",
         "3",
-        "--output",
+        "--format",
         "json",
     ]);
     let value = run.json();

@@ -1,4 +1,4 @@
-//! `info --output json` against the truth about every golden image.
+//! `info --format json` against the truth about every golden image.
 
 use ia64save_corpus::goldens;
 use serde_json::Value;
@@ -65,7 +65,7 @@ fn every_golden_image_is_told_as_it_is() {
     for golden in goldens() {
         let name = &golden.name;
         let path = folder.file("image.sav", &golden.bytes());
-        let run = run(["info", "--digest", "--output", "json", arg(&path)]);
+        let run = run(["info", "--digest", "--format", "json", arg(&path)]);
         assert_eq!((run.code, run.err.as_str()), (0, ""), "{name}");
         let told = run.json();
         assert!(
@@ -149,9 +149,9 @@ fn several_images_are_an_array_or_a_line_each() {
         .iter()
         .map(|golden| folder.file(&golden.name, &golden.bytes()))
         .collect();
-    let array = run(["info", "--output", "json", arg(&paths[0]), arg(&paths[1])]);
+    let array = run(["info", "--format", "json", arg(&paths[0]), arg(&paths[1])]);
     assert_eq!(array.json().as_array().map(Vec::len), Some(2));
-    let lines = run(["info", "--output", "jsonl", arg(&paths[0]), arg(&paths[1])]);
+    let lines = run(["info", "--format", "jsonl", arg(&paths[0]), arg(&paths[1])]);
     let lines: Vec<Value> = lines
         .out
         .lines()
@@ -166,7 +166,7 @@ fn what_can_be_told_of_a_broken_image_is_told() {
     let golden = ia64save_corpus::golden("real320-pv");
     let bytes = golden.bytes();
     let path = folder.file("cut.sav", &bytes[..bytes.len() - 1]);
-    let run = run(["info", "--output", "json", arg(&path)]);
+    let run = run(["info", "--format", "json", arg(&path)]);
     assert_eq!(run.code, 1);
     assert!(run.err.contains("truncated"), "{}", run.err);
     let told = run.json();

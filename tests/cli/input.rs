@@ -33,7 +33,7 @@ fn files_pipes_and_packed_images_say_the_same() {
     for name in ["real340-pv-live", "r410-hvm-live-4vcpu-hole"] {
         let bytes = golden(name).bytes();
         let path = folder.file("image.sav", &bytes);
-        let options = ["info", "--digest", "--output", "json"];
+        let options = ["info", "--digest", "--format", "json"];
         let of = |last: &str| run(options.into_iter().chain([last]));
         let plain = anonymous(&of(arg(&path)));
         assert_eq!(
@@ -77,7 +77,7 @@ fn files_and_pipes_agree_on_every_kind_of_image() {
             let path = folder.file("image.sav", &made.bytes);
             let page_size = made.page_size.to_string();
             for command in ["info", "check", "map"] {
-                let options = [command, "--output", "json", "--page-size", &page_size];
+                let options = [command, "--format", "json", "--page-size", &page_size];
                 let file = run(options.into_iter().chain([arg(&path)]));
                 let pipe = run_with(options.into_iter().chain(["-"]), &made.bytes);
                 let what = format!("{command} {:?}", made.params);
@@ -167,10 +167,10 @@ fn a_reader_that_goes_away_changes_no_verdict_but_an_image_is_lost() {
     assert_eq!(unread(["check", arg(&good)]).0, Some(0));
     let out = folder.path("out.sav");
     assert_eq!(unread(["map", arg(&bad)]).0, Some(1));
-    assert_eq!(unread(["map", "--output", "json", arg(&bad)]).0, Some(1));
+    assert_eq!(unread(["map", "--format", "json", arg(&bad)]).0, Some(1));
     assert_eq!(unread(["dump", arg(&bad)]).0, Some(1));
     assert_eq!(unread(["compare", arg(&good), arg(&other)]).0, Some(1));
-    let refused = ["repair", arg(&bad), "--output", "json", "-o", arg(&out)];
+    let refused = ["repair", arg(&bad), "--format", "json", "-o", arg(&out)];
     assert_eq!(unread(refused).0, Some(1));
     let (code, said) = unread(["convert", arg(&good), "-o", "-", "--compact"]);
     assert_eq!(code, Some(4), "{said}");
@@ -200,7 +200,7 @@ fn names_do_not_reach_the_terminal_as_they_are() {
     let done = run(["info", arg(&path)]);
     assert_eq!(done.code, 0, "{done:?}");
     assert!(done.out.contains("\\u{1b}[31mred\\u{7}.sav"), "{done:?}");
-    let done = run(["info", "--output", "json", arg(&path)]);
+    let done = run(["info", "--format", "json", arg(&path)]);
     assert_eq!(
         done.json()["file"],
         arg(&path),
@@ -232,7 +232,7 @@ fn the_user_can_name_dialect_and_guest() {
     let path = folder.file("image.sav", &golden("real310-pv").bytes());
     let named = run([
         "info",
-        "--output",
+        "--format",
         "json",
         "--dialect",
         "xen-3.1",
@@ -253,7 +253,7 @@ fn the_user_can_name_dialect_and_guest() {
 fn a_reader_that_goes_away_is_no_failure() {
     let folder = Folder::new();
     let path = folder.file("image.sav", &golden("r410-hvm-live-4vcpu-hole").bytes());
-    let mut child = super::program::command(["dump", "--output", "json", arg(&path)])
+    let mut child = super::program::command(["dump", "--format", "json", arg(&path)])
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()

@@ -10,7 +10,7 @@ fn extents_follow_one_another_and_lead_to_the_pages() {
     for golden in goldens() {
         let bytes = golden.bytes();
         let path = folder.file("image.sav", &bytes);
-        let extents = run(["map", "--output", "json", arg(&path)]).json();
+        let extents = run(["map", "--format", "json", arg(&path)]).json();
         let (mut next, mut sent, mut unallocated) = (0, 0, 0);
         for extent in extents.as_array().expect("an array") {
             let number = |key: &str| extent[key].as_u64().expect("a number");

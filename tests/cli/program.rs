@@ -44,6 +44,8 @@ pub fn command<S: AsRef<std::ffi::OsStr>>(args: impl IntoIterator<Item = S>) -> 
         .args(args)
         .env_remove("NO_COLOR")
         .env_remove("CLICOLOR_FORCE")
+        .env_remove("COLUMNS")
+        .env("LC_ALL", "C.UTF-8")
         .stdin(Stdio::null());
     command
 }

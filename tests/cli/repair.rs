@@ -17,7 +17,7 @@ fn every_bad_image_is_repaired_or_refused() {
     for case in hostile() {
         let path = folder.file("in.sav", &case.bytes());
         let out = folder.path("out.sav");
-        let done = run(["repair", "--output", "json", arg(&path), "-o", arg(&out)]);
+        let done = run(["repair", "--format", "json", arg(&path), "-o", arg(&out)]);
         let value = done.json();
         let notes = value["notes"].as_array().expect("notes");
         let remaining = value["remaining"].as_array().expect("findings");
@@ -51,13 +51,13 @@ fn every_bad_image_is_repaired_or_refused() {
             continue;
         }
         assert_eq!(done.code, 0, "{}", case.name);
-        let checked = run(["check", "--output", "json", arg(&out)]);
+        let checked = run(["check", "--format", "json", arg(&out)]);
         assert_eq!(checked.code, 0, "{}: {checked:?}", case.name);
         let same = fs::read(&out).expect("the output") == *case.bytes();
         assert_eq!(same, outcome == "intact", "{}", case.name);
         assert_eq!(notes.is_empty(), same, "{}", case.name);
         // What is repaired is intact.
-        let again = run(["repair", "--output", "json", arg(&out), "-o", "/dev/null"]);
+        let again = run(["repair", "--format", "json", arg(&out), "-o", "/dev/null"]);
         assert_eq!(again.json()["outcome"], "intact", "{}", case.name);
         fs::remove_file(&out).expect("the output");
     }

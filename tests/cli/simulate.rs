@@ -22,7 +22,7 @@ fn a_restore_leaves_what_the_original_left() {
     for golden in goldens() {
         let name = golden.name.clone();
         let image = folder.file("image.sav", &golden.bytes());
-        let run = run(["simulate", "restore", arg(&image), "--output", "json"]);
+        let run = run(["simulate", "restore", arg(&image), "--format", "json"]);
         assert_eq!(run.code, 0, "{name}: {}", run.err);
         assert_eq!(schema(&run), "ia64save/simulate-restore/1");
         let json = run.json();
@@ -61,7 +61,7 @@ fn every_dialect_is_saved_checked_restored_and_saved_again() {
                 "--live",
                 "-o",
                 arg(&first),
-                "--output",
+                "--format",
                 "json",
             ]);
             if !dialect.supports(guest) {
@@ -78,7 +78,7 @@ fn every_dialect_is_saved_checked_restored_and_saved_again() {
                 .chain(read_as);
             let checked = run(check);
             assert_eq!(checked.code, 0, "{what}: {}", checked.out);
-            let restore = ["simulate", "restore", arg(&first), "--output", "json"];
+            let restore = ["simulate", "restore", arg(&first), "--format", "json"];
             let resave = ["--resave", arg(&second)].into_iter().chain(read_as);
             let restored = run(restore.into_iter().chain(resave));
             assert_eq!(restored.code, 0, "{what}: {}", restored.err);
@@ -94,7 +94,7 @@ fn a_hostile_image_leaves_no_domain() {
     for case in hostile() {
         let image = folder.file("image.sav", &case.bytes());
         let begun = Instant::now();
-        let run = run(["simulate", "restore", arg(&image), "--output", "json"]);
+        let run = run(["simulate", "restore", arg(&image), "--format", "json"]);
         assert!(begun.elapsed() < Duration::from_secs(30), "{}", case.name);
         match run.code {
             0 => assert_eq!(run.json()["destroyed"], 0, "{}", case.name),
@@ -143,7 +143,7 @@ fn an_image_on_standard_output_is_alone_there() {
     let (out, said) = piped(&restore);
     assert!(out == expected);
     assert!(said.contains("domain        restored, paused"), "{said}");
-    let (out, said) = piped(&[&restore[..], &["--output", "json"]].concat());
+    let (out, said) = piped(&[&restore[..], &["--format", "json"]].concat());
     assert!(out == expected);
     let json: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(json["resaved_bytes"], expected.len());
@@ -153,7 +153,7 @@ fn an_image_on_standard_output_is_alone_there() {
     assert_eq!(made.code, 0, "{made:?}");
     assert!(made.out.contains(" in 1 pass\n"), "{made:?}");
     let expected = std::fs::read(&again).expect("an image");
-    let (out, said) = piped(&[&save[..], &["-", "--output", "json"]].concat());
+    let (out, said) = piped(&[&save[..], &["-", "--format", "json"]].concat());
     assert!(out == expected);
     let json: Value = serde_json::from_str(&said).expect("JSON");
     assert_eq!(json["bytes"], expected.len());
@@ -178,17 +178,17 @@ fn an_error_in_a_container_is_where_check_says_it_is() {
                 .contains("  read          4 257 241 of 4 257 241 bytes\n"),
             "{whole:?}"
         );
-        let json = run(["simulate", "restore", arg(&path), "--output", "json"]).json();
+        let json = run(["simulate", "restore", arg(&path), "--format", "json"]).json();
         let boxed = std::fs::read(&path).expect("an image");
         let head = json["stream_offset"].as_u64().expect("an offset");
         assert_eq!(json["stream_size"], bytes.len());
         assert_eq!(head, (boxed.len() - bytes.len()) as u64);
 
         std::fs::write(&path, &boxed[..4_200_000]).expect("a file");
-        let check = run(["check", "--output", "json", arg(&path)]).json();
+        let check = run(["check", "--format", "json", arg(&path)]).json();
         let mut found = check["findings"].as_array().expect("findings").iter();
         let error = found.rfind(|found| found["severity"] == "error");
-        let restored = run(["simulate", "restore", arg(&path), "--output", "json"]);
+        let restored = run(["simulate", "restore", arg(&path), "--format", "json"]);
         assert_eq!(restored.code, 1, "{restored:?}");
         let json = restored.json();
         assert_eq!(
@@ -204,7 +204,7 @@ struct Receiver(Child);
 
 impl Receiver {
     fn start(socket: &Path, args: &[&str]) -> Receiver {
-        let begin = ["simulate", "migrate", "--output", "jsonl", "--listen"];
+        let begin = ["simulate", "migrate", "--format", "jsonl", "--listen"];
         let child = command(
             begin
                 .into_iter()
@@ -263,7 +263,7 @@ fn a_domain_moves_between_two_processes_in_either_protocol() {
                 "hot",
                 "--protocol",
                 protocol,
-                "--output",
+                "--format",
                 "json",
             ]);
             assert_eq!(
@@ -308,7 +308,7 @@ fn a_target_that_cannot_take_the_domain_leaves_it_to_the_source() {
         "xen-3.4",
         "--protocol",
         "xend",
-        "--output",
+        "--format",
         "json",
         "--to",
         arg(&socket),

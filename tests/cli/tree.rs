@@ -127,11 +127,11 @@ fn an_edit_changes_its_bytes_alone() {
     let done = run(args.into_iter().chain([ip, "start_info.flags=1"]));
     assert_eq!(done.code, 0, "{done:?}");
     let edited = fs::read(&out).expect("the output");
-    let dumped = run(["dump", "--output", "json", arg(&out), "vcpu[0].regs.ip"]).json();
+    let dumped = run(["dump", "--format", "json", arg(&out), "vcpu[0].regs.ip"]).json();
     let field = &dumped["fields"][0];
     assert_eq!(field["value"], "0xa000000100010000");
     let at = field["offset"].as_u64().expect("an offset") as usize;
-    let dumped = run(["dump", "--output", "json", arg(&out), "start_info.flags"]).json();
+    let dumped = run(["dump", "--format", "json", arg(&out), "start_info.flags"]).json();
     let field = &dumped["fields"][0];
     let flags = field["offset"].as_u64().expect("an offset") as usize;
     let mut expected = bytes.to_vec();
@@ -223,7 +223,7 @@ fn scripts_are_told_what_was_written() {
     let bytes = golden("real340-pv-2vcpu").bytes();
     let image = folder.file("in.sav", &bytes);
     let (tree, out) = (folder.path("t.json"), folder.path("out.sav"));
-    let json = ["--output", "json"];
+    let json = ["--format", "json"];
     let decode = ["decode", arg(&image), "-o", arg(&tree)];
     let done = run(decode.into_iter().chain(json)).json();
     assert_eq!(done["schema"], "ia64save/decode/1");

@@ -80,7 +80,7 @@ fn works(program: &Path) -> Outcome {
         return Outcome::Failed(format!("{} says {version}", program.display()));
     }
     let golden = "tests/corpus/golden/real340-pv-2vcpu.sav.zst";
-    match read(Command::new(program).args(["check", "--output", "json", golden])) {
+    match read(Command::new(program).args(["check", "--format", "json", golden])) {
         Ok(_) => Outcome::Passed(version),
         Err(error) => Outcome::Failed(error),
     }

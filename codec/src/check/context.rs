@@ -5,13 +5,13 @@ use alloc::format;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::fmt;
-use core::ops::Range;
 
 use super::text::hex;
 use crate::code::Code;
 use crate::dialect::{ContextLayout, Dialect, Guest, Spec};
 use crate::error::Finding;
-use crate::image::{Checkpoint, Image, Section, Vcpu};
+use crate::image::{Checkpoint, GivenBack, Image, Section, Vcpu};
+use crate::pfns::{PfnSet, Pfns};
 use crate::ram::RamMap;
 use crate::wire::{self, Layout};
 
@@ -20,12 +20,14 @@ pub(super) struct Context<'a> {
     pub(super) image: &'a Image,
     pub(super) guest: Option<Guest>,
     pub(super) page_size: u64,
-    /// RAM by pfn: ascending, without overlap. Empty where the stream ended before it was known.
-    pub(super) ram: Vec<Range<u64>>,
+    /// The pfns that are RAM. Empty where the stream ended before they were known.
+    pub(super) ram: PfnSet,
     /// The dialects that the image may be in.
     candidates: Vec<Dialect>,
     /// Made where a rule asks for a page that neither its round nor the stream proper sent.
     sent_later: OnceCell<Vec<(u64, usize)>>,
+    /// Made with the first page that an earlier round may have given back.
+    given_back: OnceCell<GivenBack>,
 }
 
 impl<'a> Context<'a> {
@@ -42,6 +44,7 @@ impl<'a> Context<'a> {
             ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
             sent_later: OnceCell::new(),
+            given_back: OnceCell::new(),
         }
     }
 
@@ -70,11 +73,9 @@ impl<'a> Context<'a> {
         self.knows_ram() && self.ram_range(pfn).is_none()
     }
 
-    /// The range of RAM that a pfn is in.
-    pub(super) fn ram_range(&self, pfn: u64) -> Option<&Range<u64>> {
-        let after = self.ram.partition_point(|range| range.start <= pfn);
-        let range = self.ram.get(after.checked_sub(1)?)?;
-        range.contains(&pfn).then_some(range)
+    /// The run of RAM that a pfn is in.
+    pub(super) fn ram_range(&self, pfn: u64) -> Option<Pfns> {
+        self.ram.run_of(pfn)
     }
 
     /// The stream proper, then the Remus rounds.
@@ -103,10 +104,18 @@ impl<'a> Context<'a> {
         })
     }
 
-    /// Whether the domain has this page in a round: that round sent it, or one before.
+    /// Whether the domain has this page in a round: that round sent it, or one before, and none between
+    /// gave it back.
     pub(super) fn was_sent(&self, round: Round<'_>, pfn: u64) -> bool {
         let has = |checkpoint: &Checkpoint| checkpoint.pages.last(pfn).is_some();
-        if has(round.checkpoint) || self.image.first().is_some_and(has) {
+        if has(round.checkpoint) {
+            return true;
+        }
+        let lists = || GivenBack::of(&self.image.checkpoints);
+        if self.given_back.get_or_init(lists).last(pfn).is_some() {
+            return self.image.copy_of(round.index, pfn).is_some();
+        }
+        if self.image.first().is_some_and(has) {
             return true;
         }
         let later = self.sent_later.get_or_init(|| sent_later(self.image));

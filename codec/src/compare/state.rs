@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::Options;
 use super::difference::{Found, Report};
@@ -13,6 +12,7 @@ use crate::convert::context::frame::name_elsewhere;
 use crate::dialect::{ContextLayout, Dialect};
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Vcpu};
+use crate::pfns::PfnSet;
 use crate::ram;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{Layout, Wire, hvm};
@@ -278,31 +278,18 @@ impl<'s> Sides<'s> {
             );
             return;
         }
-        let ranges = |list: &crate::image::Unallocated| -> Vec<Range<u64>> {
-            let mut joined: Vec<Range<u64>> = Vec::new();
-            for range in list.sorted() {
-                let range = *range.start()..range.end().saturating_add(1);
-                match joined.last_mut() {
-                    Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                    _ => joined.push(range),
-                }
-            }
-            joined
-        };
-        let (ranges_a, ranges_b) = (ranges(list_a), ranges(list_b));
-        if ranges_a != ranges_b {
-            let found = |ranges: &[Range<u64>], other: &[Range<u64>], offset| {
-                let count: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-                let own = ranges.iter().find(|range| !other.contains(range));
-                let own = own.map_or(String::new(), |range| {
-                    format!(", {:#x}..{:#x} among them", range.start, range.end)
-                });
-                Some(Found::new(format!("{count} pfns{own}"), offset))
+        let (pfns_a, pfns_b) = (list_a.set(), list_b.set());
+        if pfns_a != pfns_b {
+            let found = |own: &PfnSet, other: &PfnSet, offset| {
+                let count = own.pages();
+                let alone = own.runs().iter().find(|run| !other.runs().contains(run));
+                let alone = alone.map_or(String::new(), |run| format!(", {run} among them"));
+                Some(Found::new(format!("{count} pfns{alone}"), offset))
             };
             report.differ(
                 path,
-                found(&ranges_a, &ranges_b, list_a.offset),
-                found(&ranges_b, &ranges_a, list_b.offset),
+                found(&pfns_a, &pfns_b, list_a.offset),
+                found(&pfns_b, &pfns_a, list_b.offset),
             );
         }
     }

@@ -7,7 +7,7 @@ use super::Route;
 use super::loss::Loss;
 use super::pages::Pages;
 use super::tail::Tail;
-use super::unallocated::Ranges;
+use super::unallocated::Runs;
 use crate::decode::Event;
 use crate::encode::{Encoder, Piece};
 use crate::error::Error;
@@ -33,7 +33,7 @@ pub struct Conversion<'a> {
 #[derive(Debug)]
 pub(super) struct Round<'a> {
     pub(super) pages: Pages<'a>,
-    pub(super) unallocated: Ranges<'a>,
+    pub(super) unallocated: Runs<'a>,
     pub(super) unallocated_count: u32,
     pub(super) tail: Tail<'a>,
 }
@@ -81,7 +81,11 @@ impl Conversion<'_> {
             sink(Event::PagesEnd)?;
             sink(Event::UnallocatedCount(round.unallocated_count))?;
             let mut bytes = Vec::with_capacity(8 * PFNS);
-            let mut pfns = round.unallocated.iter().cloned().flatten().peekable();
+            let mut pfns = round
+                .unallocated
+                .iter()
+                .flat_map(|run| run.iter())
+                .peekable();
             while pfns.peek().is_some() {
                 bytes.clear();
                 bytes.extend(pfns.by_ref().take(PFNS).flat_map(u64::to_le_bytes));

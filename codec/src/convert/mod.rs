@@ -39,9 +39,9 @@
 //!
 //! ```
 //! # use bytes::Bytes;
-//! # use ia64save_codec::{Dialect, convert, image::{Image, Options}};
+//! # use ia64save_codec::{Era, convert, image::{Image, Options}};
 //! # let image = Image::parse(&Bytes::from_static(b"not an image"), &Options::default());
-//! let options = convert::ConvertOptions { to: Dialect::D11, compact: true };
+//! let options = convert::ConvertOptions { to: Era::D11B, compact: true };
 //! match convert::plan(&image, &options) {
 //!     Ok(conversion) => {
 //!         let mut out = Vec::new();
@@ -74,6 +74,7 @@ mod tail;
 mod unallocated;
 
 use crate::dialect::{Dialect, Guest};
+use crate::era::Era;
 
 pub use conversion::Conversion;
 pub use loss::Loss;
@@ -82,8 +83,8 @@ pub use plan::plan;
 /// What to make of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ConvertOptions {
-    /// The dialect of the result.
-    pub to: Dialect,
+    /// The era of the result, and with it the dialect.
+    pub to: Era,
     /// Keep the last copy of each page alone, in the order of pfns.
     pub compact: bool,
 }
@@ -93,6 +94,8 @@ pub struct ConvertOptions {
 struct Route {
     from: Dialect,
     to: Dialect,
+    /// What the source means, and what the result has to mean.
+    eras: [Era; 2],
     guest: Guest,
 }
 

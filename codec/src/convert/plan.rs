@@ -15,6 +15,7 @@ use crate::dialect::Dialect;
 use crate::envelope;
 use crate::error::Error;
 use crate::image::Image;
+use crate::pfns::Pfns;
 use crate::ram::RamMap;
 
 /// Says what the image would be in another dialect, or compact, or both. Nothing is written.
@@ -96,7 +97,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
 
 /// From where to where. An image that several dialects explain is of any of them.
 fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
-    let to = options.to;
+    let to = options.to.dialect();
     let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
         return Err(incomplete(image));
     };
@@ -118,7 +119,12 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
     } else {
         read_as
     };
-    Ok(Route { from, to, guest })
+    Ok(Route {
+        from,
+        to,
+        eras: [detection.best_era(), options.to],
+        guest,
+    })
 }
 
 /// Whether two dialects put every part of a tail in the same place. Bytes can be made up that fit
@@ -144,7 +150,7 @@ fn round<'a>(
     let last = &image.checkpoints[range.end - 1];
     let list = last.unallocated.as_ref().ok_or_else(|| incomplete(image))?;
     let unallocated = unallocated::convert(list, checkpoints, p2m_size, ram, route, losses);
-    let count = unallocated::len(&unallocated);
+    let count = Pfns::sum(unallocated.iter().copied());
     let Ok(unallocated_count) = u32::try_from(count) else {
         let error = Error::new(Code::ConvertUnallocated, list.count_offset, "unallocated");
         return Err(error

@@ -7,6 +7,7 @@ use super::Event;
 use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
 use crate::limits::Limits;
@@ -41,6 +42,7 @@ pub struct Decoder {
     pub(super) page_size: usize,
     pub(super) limits: Limits,
     pub(super) dialect: Option<Dialect>,
+    pub(super) era: Option<Era>,
     pub(super) guest: Option<Guest>,
     /// Offset of the next byte.
     pub(super) offset: u64,
@@ -69,6 +71,7 @@ impl Default for Decoder {
             page_size: crate::PAGE_SIZE,
             limits: Limits::default(),
             dialect: None,
+            era: None,
             guest: None,
             offset: 0,
             part: Part::Prologue,
@@ -120,6 +123,14 @@ impl Decoder {
     #[must_use]
     pub fn dialect(mut self, dialect: Option<Dialect>) -> Self {
         self.dialect = dialect;
+        self
+    }
+
+    /// Understands as this era, whatever the stream looks like, and reads as its dialect.
+    #[must_use]
+    pub fn era(mut self, era: Option<Era>) -> Self {
+        self.era = era;
+        self.dialect = era.map(Era::dialect).or(self.dialect);
         self
     }
 
@@ -376,7 +387,7 @@ impl Decoder {
         };
         let (detection, news) = match (&self.detection, self.dialect) {
             (Some(known), _) => (known.clone(), false),
-            (None, Some(dialect)) => (Detection::given(dialect, head.guest), true),
+            (None, Some(dialect)) => (Detection::given(dialect, self.era, head.guest), true),
             (None, None) => match detect::detect(head, &self.limits, input, end) {
                 Ok(Some(found)) => (found, true),
                 Ok(None) => return Err(detect::none(head, self.offset, input)),

@@ -4,6 +4,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::dialect::{Dialect, Guest};
+use crate::era::Era;
 
 /// Something in the stream that speaks for a dialect, or against it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,9 @@ pub struct Detection {
     pub dialect: Option<Dialect>,
     /// All that fit equally well, released ones first, then newest first; never empty.
     pub candidates: Vec<Dialect>,
+    /// The eras of the candidates that remain, oldest first; never empty. Often one says as little
+    /// as another: what an era changed may leave no trace in an image.
+    pub eras: Vec<Era>,
     /// What decided, for people.
     pub evidence: Vec<String>,
     /// The user named the dialect.
@@ -41,12 +45,30 @@ impl Detection {
         self.dialect.unwrap_or(self.candidates[0])
     }
 
+    /// The era, where a single one remains.
+    pub fn era(&self) -> Option<Era> {
+        (self.eras.len() == 1).then(|| self.eras[0])
+    }
+
+    /// The era to understand the image by: the only one, or of those that remain of [`best`](Self::best)
+    /// the usual one, else the newest.
+    pub fn best_era(&self) -> Era {
+        let best = self.best();
+        let mut left = self.eras.iter().filter(|era| era.dialect() == best);
+        let usual = Era::usual(best);
+        if left.clone().any(|era| *era == usual) {
+            return usual;
+        }
+        left.next_back().copied().unwrap_or(usual)
+    }
+
     /// What the user said instead of a detection.
-    pub(crate) fn given(dialect: Dialect, guest: Guest) -> Self {
+    pub(crate) fn given(dialect: Dialect, era: Option<Era>, guest: Guest) -> Self {
         Detection {
             guest,
             dialect: Some(dialect),
             candidates: alloc::vec![dialect],
+            eras: era.map_or_else(|| Era::of(dialect).collect(), |era| alloc::vec![era]),
             evidence: alloc::vec![String::from("named by the user")],
             given: true,
         }
@@ -121,10 +143,13 @@ pub(super) fn rank(
             super::names(&candidates)
         ));
     }
+    let mut eras: Vec<Era> = candidates.iter().flat_map(|d| Era::of(*d)).collect();
+    eras.sort_unstable();
     Some(Detection {
         guest,
         dialect,
         candidates,
+        eras,
         evidence,
         given: false,
     })

@@ -254,13 +254,8 @@ pub(crate) fn follows(
             None if behind.iter().all(|byte| *byte == 0xff) && !behind.is_empty() => u64::MAX,
             None => 0,
         };
-        let lengths = head
-            .ram
-            .ranges()
-            .iter()
-            .map(|range| range.end - range.start);
         return Ok(
-            if count <= lengths.fold(head.p2m_size, u64::saturating_add) {
+            if count <= head.ram.visited().saturating_add(head.p2m_size) {
                 Follow::Checkpoint
             } else {
                 Follow::Trailing

@@ -13,6 +13,7 @@ use crate::dialect::ContextLayout;
 use crate::error::Error;
 use crate::image::Image;
 use crate::memory::{Assembly, Content, Memory, Piece};
+use crate::pfns::Pfns;
 use crate::translate::View;
 use crate::wire::vcpu_context::Context;
 
@@ -52,8 +53,10 @@ impl Core {
     pub fn new(memory: &Memory<'_>, checkpoint: usize, view: Option<&View>) -> Result<Core, Error> {
         let page_size = memory.page_size();
         let reach = u64::MAX / page_size;
-        let unreachable = memory.within(reach..u64::MAX).map(|run| run.pages()).sum();
-        let runs: Vec<_> = memory.within(0..reach).collect();
+        let within = |pfns: Option<Pfns>| pfns.into_iter().flat_map(|pfns| memory.within(pfns));
+        let beyond = Pfns::new(reach, u64::MAX);
+        let unreachable = within(beyond).map(|run| run.pages()).sum();
+        let runs: Vec<_> = within(Pfns::of(0..reach)).collect();
 
         // Where each run's pages are, counted from the first.
         let mut places = Vec::with_capacity(runs.len());
@@ -64,12 +67,12 @@ impl Core {
         }
         let place = |physical: u64| {
             let pfn = physical / page_size;
-            let number = runs.partition_point(|run| run.pfns.end <= pfn);
-            places[number] + (physical - runs[number].pfns.start * page_size)
+            let number = runs.partition_point(|run| run.pfns.last() < pfn);
+            places[number] + (physical - runs[number].pfns.first() * page_size)
         };
         let loads: Vec<Load> = match view {
             None => joined(runs.iter().zip(&places).map(|(run, place)| {
-                let physical = run.pfns.start * page_size;
+                let physical = run.pfns.first() * page_size;
                 Load {
                     virt: physical,
                     physical,

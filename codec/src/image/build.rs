@@ -11,6 +11,7 @@ use super::{Image, Section};
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::limits::Limits;
@@ -30,6 +31,8 @@ pub struct Options {
     pub limits: Limits,
     /// Read as this dialect instead of finding out.
     pub dialect: Option<Dialect>,
+    /// Understand as this era instead of finding out; it overrules `dialect`.
+    pub era: Option<Era>,
     /// Read as this kind of guest instead of looking at `arch_setup.flags`.
     pub guest: Option<Guest>,
     /// Look at every page and note which are all zero.
@@ -42,6 +45,7 @@ impl Default for Options {
             page_size: crate::PAGE_SIZE,
             limits: Limits::default(),
             dialect: None,
+            era: None,
             guest: None,
             zero: false,
         }
@@ -55,6 +59,7 @@ impl Options {
             .page_size(self.page_size)
             .limits(self.limits)
             .dialect(self.dialect)
+            .era(self.era)
             .guest(self.guest)
             .starting_at(offset)
     }
@@ -143,7 +148,7 @@ impl Builder {
                     count_offset: offset,
                     count: *count,
                     offset: offset + 4,
-                    ranges: Vec::new(),
+                    runs: Vec::new(),
                 });
             }
             Event::Unallocated(run) => self.unallocated(offset, run.pfns())?,
@@ -270,10 +275,10 @@ impl Builder {
         let Some(list) = self.here().unallocated.as_mut() else {
             return Ok(());
         };
-        let had = list.ranges.len();
+        let had = list.runs.len();
         for (index, pfn) in pfns.enumerate() {
             list.push(pfn);
-            if before + list.ranges.len() - had > limit {
+            if before + list.runs.len() - had > limit {
                 let at = offset + index as u64 * 8;
                 return Err(Error::new(Code::LimitExceeded, at, "unallocated")
                     .length(8)
@@ -281,7 +286,7 @@ impl Builder {
                     .found("one more"));
             }
         }
-        self.ranges = before + list.ranges.len() - had;
+        self.ranges = before + list.runs.len() - had;
         Ok(())
     }
 

@@ -2,7 +2,6 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 
@@ -10,6 +9,7 @@ use super::index::PageIndex;
 use super::section::Section;
 use crate::dialect::{ContextLayout, MagicPfn};
 use crate::grammar::{self, u64_at};
+use crate::pfns::{PfnSet, Pfns};
 
 /// The pages and the tail of the stream proper, or of a Remus round (spec 11.1).
 ///
@@ -55,39 +55,39 @@ pub struct Unallocated {
     /// Where the list begins.
     pub offset: u64,
     /// The pfns in the list's order, neighbours joined.
-    pub ranges: Vec<RangeInclusive<u64>>,
+    pub runs: Vec<Pfns>,
 }
 
 impl Unallocated {
     /// Pfns in the list.
     pub fn len(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|range| range.end() - range.start() + 1)
-            .sum()
+        Pfns::sum(self.runs.iter().copied())
     }
 
     /// Whether the list holds none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.runs.is_empty()
     }
 
     /// The pfns in the list's order.
     pub fn pfns(&self) -> impl Iterator<Item = u64> + '_ {
-        self.ranges.iter().cloned().flatten()
+        self.runs.iter().flat_map(|run| run.iter())
     }
 
-    /// The ranges, ascending; a pfn that is listed twice stands in two of them.
-    pub fn sorted(&self) -> Vec<RangeInclusive<u64>> {
-        let mut sorted = self.ranges.clone();
-        sorted.sort_unstable_by_key(|range| *range.start());
-        sorted
+    /// Whether a pfn is in the list.
+    pub fn contains(&self, pfn: u64) -> bool {
+        self.runs.iter().any(|run| run.contains(pfn))
+    }
+
+    /// The pfns, whatever their order.
+    pub fn set(&self) -> PfnSet {
+        self.runs.iter().copied().collect()
     }
 
     pub(super) fn push(&mut self, pfn: u64) {
-        match self.ranges.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(pfn) => *last = *last.start()..=pfn,
-            _ => self.ranges.push(pfn..=pfn),
+        let next = Pfns::one(pfn);
+        if !self.runs.last_mut().is_some_and(|last| last.push(next)) {
+            self.runs.push(next);
         }
     }
 }

@@ -3,15 +3,14 @@
 use alloc::format;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::look::Problem;
-use super::pfns;
 use crate::image::Image;
 use crate::limits::Limits;
+use crate::pfns::Pfns;
 
 /// Refuses what a reader with the usual limits refuses (spec 14.1).
-pub(super) fn check(image: &Image, pages: &[Vec<RangeInclusive<u64>>]) -> Result<(), Problem> {
+pub(super) fn check(image: &Image, pages: &[Vec<Pfns>]) -> Result<(), Problem> {
     let limits = Limits::default();
     let within = |path: &str, found: u64, most: u64, what: &str| {
         if found <= most {
@@ -30,12 +29,10 @@ pub(super) fn check(image: &Image, pages: &[Vec<RangeInclusive<u64>>]) -> Result
         limits.checkpoints as u64,
         "checkpoints",
     )?;
-    let records = pages
-        .iter()
-        .fold(0, |sum: u64, one| sum.saturating_add(pfns::count(one)));
+    let records = Pfns::sum(pages.iter().flatten().copied());
     within("checkpoints", records, limits.page_records, "page records")?;
     let lists = rounds.iter().filter_map(|one| one.unallocated.as_ref());
-    let ranges: usize = lists.map(|list| list.ranges.len()).sum();
+    let ranges: usize = lists.map(|list| list.runs.len()).sum();
     let most = limits.unallocated_ranges as u64;
     within(
         "checkpoints",

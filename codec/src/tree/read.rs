@@ -4,7 +4,6 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::look::{At, Problem};
 use super::node::Node;
@@ -19,6 +18,7 @@ use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
 use crate::limits::Limits;
+use crate::pfns::Pfns;
 use crate::ram::RamMap;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Layout, hvm};
@@ -61,7 +61,7 @@ pub struct Stream {
     /// Everything but the pages.
     image: Image,
     /// The pfns of the page records of each checkpoint.
-    pages: Vec<Vec<RangeInclusive<u64>>>,
+    pages: Vec<Vec<Pfns>>,
 }
 
 impl Stream {
@@ -107,9 +107,7 @@ impl Stream {
 
     /// Page records of all checkpoints.
     pub fn records(&self) -> u64 {
-        self.pages.iter().fold(0, |sum: u64, ranges| {
-            sum.saturating_add(pfns::count(ranges))
-        })
+        Pfns::sum(self.pages.iter().flatten().copied())
     }
 
     /// Writes the stream. `page` gives the page of a record by its number in the whole stream.
@@ -142,7 +140,7 @@ impl Stream {
         let mut number = 0;
         let mut record = Vec::with_capacity(8 + self.page_size);
         for (index, checkpoint) in image.checkpoints.iter().enumerate() {
-            for pfn in self.pages[index].iter().cloned().flatten() {
+            for pfn in self.pages[index].iter().flat_map(|run| run.iter()) {
                 record.clear();
                 record.extend_from_slice(&pfn.to_le_bytes());
                 record.extend_from_slice(page(number)?);
@@ -215,7 +213,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     }
     let mut pages = Vec::new();
     for at in at.need("checkpoints")?.list()? {
-        pages.push(pfns::ranges(&at.need("pages")?, pfns::RECORD)?);
+        pages.push(pfns::runs(&at.need("pages")?, pfns::RECORD)?);
         image
             .checkpoints
             .push(checkpoint(&at, dialect, guest, page_size)?);
@@ -406,11 +404,11 @@ fn checkpoint(
     let spec = dialect.spec();
     let mut made = Checkpoint::default();
     let list = at.need("unallocated")?;
-    let ranges = pfns::ranges(&list, u64::MAX)?;
+    let runs = pfns::runs(&list, u64::MAX)?;
     made.unallocated = Some(Unallocated {
-        count: u32::try_from(pfns::count(&ranges))
+        count: u32::try_from(Pfns::sum(runs.iter().copied()))
             .map_err(|_| list.problem("less than 4294967296 pfns"))?,
-        ranges,
+        runs,
         ..Unallocated::default()
     });
     if let Some(at) = at.get("vcpumap")? {
@@ -524,5 +522,5 @@ pub(super) fn hvm_context(at: &At<'_>, dialect: Dialect) -> Result<Vec<u8>, Prob
     Ok(blob)
 }
 
-/// A page record must not be mistaken for the terminator; [`pfns::ranges`] sees to it.
+/// A page record must not be mistaken for the terminator; [`pfns::runs`] sees to it.
 const _: () = assert!(PAGES_END == u64::MAX);

@@ -94,8 +94,15 @@ pub struct Extract {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,

@@ -3,6 +3,7 @@
 use ia64save_codec::elf::{Core, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::translate::View;
 
 use super::said::{Made, Views};
@@ -79,11 +80,12 @@ fn raw(args: &Extract, loaded: &Loaded, memory: &Memory<'_>) -> Result<Assembly,
         .ram()
         .map(ia64save_codec::ram::RamMap::joined);
     // RAM that was not sent belongs to the file as well, unless the map is absurd.
-    let ram_end = ram.unwrap_or_default().last().map_or(0, |range| range.end);
+    let last = ram.unwrap_or_default().last();
+    let ram_end = last.map_or(0, |last| last.saturating_add(1));
     let p2m_size = loaded.image().prologue.map_or(0, |head| head.p2m_size);
     let end = memory.end().max(ram_end.min(p2m_size));
     let (first, end) = args.range.unwrap_or((0, end));
-    Assembly::raw(memory, first..end).ok_or_else(|| {
+    Assembly::raw(memory, Pfns::of(first..end)).ok_or_else(|| {
         let name = &loaded.name;
         let text =
             format!("{name}: memory reaches up to pfn {end:#x}, beyond the size of any file");

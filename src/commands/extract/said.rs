@@ -188,7 +188,7 @@ impl Made {
     }
 
     pub fn print(&self, args: &Extract, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
-        if args.output != Format::Text {
+        if args.format != Format::Text {
             let mut value = head(loaded, target, self.what, self.size);
             if args.range.is_none() {
                 value["num_pages"] = json!(self.pages);
@@ -236,7 +236,7 @@ pub fn part(
     what: &str,
     size: u64,
 ) -> Result<(), Failure> {
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         say(target, &written(target, what, size))?;
         return Ok(());
     }
@@ -279,7 +279,7 @@ fn print(args: &Extract, target: &Path, value: &Value) -> Result<(), Failure> {
     if target.as_os_str() == "-" {
         writeln!(io::stderr(), "{value}")?;
     } else {
-        print_json(vec![value.clone()], args.output)?;
+        print_json(vec![value.clone()], args.format)?;
     }
     Ok(())
 }

@@ -28,7 +28,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
             .pfn
             .wrapping_mul(page_size)
             .wrapping_add(row.in_page as u64);
-        match args.output {
+        match args.format {
             Format::Text => text(&mut line, address, &row),
             Format::Json | Format::Jsonl => {
                 let value = json!({

@@ -47,8 +47,15 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,

@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
-use std::ops::Range;
 
 use ia64save_codec::image::{Image, is_zero};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
 use serde_json::json;
 
@@ -44,16 +44,13 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     let mut pages = create("pages.bin")?;
     let mut passing = loaded.passing();
     let last = image.checkpoints.len() - 1;
-    let mut ranges: Vec<Range<u64>> = Vec::new();
+    let mut there: Vec<u64> = Vec::new();
     let mut zeros = 0;
     for pfn in &pfns {
         let Some((_, page)) = image.page_of(last, *pfn) else {
             continue;
         };
-        match ranges.last_mut() {
-            Some(range) if range.end == *pfn => range.end += 1,
-            _ => ranges.push(*pfn..pfn + 1),
-        }
+        there.push(*pfn);
         passing.over(page.len());
         if is_zero(page) {
             zeros += page.len() as u64;
@@ -64,11 +61,10 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     }
     pages.hole(zeros)?;
     let mut offset = 0;
-    let list = ranges.iter().map(|range| {
-        let count = range.end - range.start;
+    let list = Pfns::gather(there.iter().copied()).into_iter().map(|run| {
         let at = offset;
-        offset += count * image.page_size as u64;
-        json!({ "first_pfn": range.start, "num_pages": count, "offset": at })
+        offset += run.pages() * image.page_size as u64;
+        json!({ "first_pfn": run.first(), "num_pages": run.pages(), "offset": at })
     });
     loaded.verify()?;
     // The index last: what it names is there, and is its own.
@@ -81,7 +77,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
         "file": loaded.name,
         "pages_file": name,
         "page_size": image.page_size,
-        "num_pages": pfns.len(),
+        "num_pages": there.len(),
         "records_without_a_place": strange,
         "missing": missing,
         "error": image.error.as_ref().map(finding),
@@ -92,14 +88,14 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     index.commit()?;
     pages.keep()?;
     beside.remove(replaced.into_iter().filter(|old| *old != name));
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         let mut text = format!(
             "{}: {} {}\n",
             Painted(HEADING, args.out.join(&name).display()),
             Painted(OK, "pages only"),
             Painted(
                 DIM,
-                format!("{} pages, no image", grouped(pfns.len() as u64))
+                format!("{} pages, no image", grouped(there.len() as u64))
             )
         );
         if strange > 0 {
@@ -118,7 +114,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
             args,
             &loaded.name,
             "pages_only",
-            Some((pfns.len() * image.page_size) as u64),
+            Some((there.len() * image.page_size) as u64),
             &[],
             &[],
         )?;

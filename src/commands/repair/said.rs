@@ -36,7 +36,7 @@ pub fn tell(args: &Args, name: &str, written: u64, notes: &[Note]) -> Result<(),
     } else {
         "repaired"
     };
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         return document(args, name, outcome, Some(written), notes, &[]);
     }
     let mut text = String::new();
@@ -124,7 +124,7 @@ pub fn document(
     if args.out.as_os_str() == "-" {
         writeln!(io::stderr(), "{value}")?;
     } else {
-        print_json(vec![value], args.output)?;
+        print_json(vec![value], args.format)?;
     }
     Ok(())
 }
@@ -133,7 +133,7 @@ pub fn document(
 pub fn refuse(args: &Args, name: &str, state: &State) -> Result<(), Failure> {
     let errors = state.report.findings.iter();
     let errors: Vec<&Finding> = errors.filter(|f| f.severity == Severity::Error).collect();
-    if args.output != Format::Text {
+    if args.format != Format::Text {
         return document(args, name, "refused", None, &[], &errors);
     }
     let head = Painted(ERROR, "error");

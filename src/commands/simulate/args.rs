@@ -123,8 +123,15 @@ pub struct Save {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub domain: Domain,
@@ -159,8 +166,15 @@ pub struct Restore {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub resave: Option<PathBuf>,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -202,8 +216,15 @@ pub struct Migrate {
     #[arg(long)]
     pub suspend_first: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub domain: Domain,

@@ -60,7 +60,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
         value["resaved_bytes"] = resave(&host, target.domid(), out)?.into();
     }
     let screen = screen(&loaded, &restored, &value, error.is_none());
-    account::print(args.resave.as_deref(), args.output, || screen, || value)?;
+    account::print(args.resave.as_deref(), args.format, || screen, || value)?;
     match error {
         None => Ok(Outcome::Fine),
         Some(error) => Err(Failure::Transfer(loaded.name.clone(), Box::new(error))),

@@ -68,7 +68,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         let head = json!({ "schema": "ia64save/simulate-save/1", "file": name });
         joined(head, summary.json())
     };
-    account::print(Some(&args.out), args.output, text, value)?;
+    account::print(Some(&args.out), args.format, text, value)?;
     Ok(Outcome::Fine)
 }
 

@@ -103,8 +103,15 @@ pub struct Transfer {
 
 #[derive(Args, Debug)]
 pub struct List {
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub host: Host,
@@ -152,8 +159,15 @@ pub struct Save {
     #[arg(long)]
     pub no_clobber: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,
@@ -191,8 +205,15 @@ pub struct Restore {
     #[arg(long)]
     pub start: bool,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub reading: Reading,
@@ -241,8 +262,15 @@ pub struct Migrate {
     #[arg(long, value_name = "SECONDS", default_value_t = 30)]
     pub wait: u64,
 
-    #[arg(long, value_name = "FORMAT", default_value = "text")]
-    pub output: Format,
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub suspending: Suspending,

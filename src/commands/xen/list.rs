@@ -21,7 +21,7 @@ pub fn run(args: &List) -> Result<Outcome, Failure> {
     let domains = domains(&mut xen)?;
     let page_size = xen.page_size() as u64;
     let release = xen.release();
-    match args.output {
+    match args.format {
         Format::Text => {
             let mut table = Table::new(
                 0,

@@ -78,7 +78,7 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
         SourceFate::InDoubt(_) => Ok(()),
     };
     // Whatever became of the domain here, a script is told where it runs.
-    let told = if args.output == Format::Text {
+    let told = if args.format == Format::Text {
         Ok(())
     } else {
         let mut value = account(args, &address, &fate, sent.as_ref());
@@ -86,13 +86,13 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
         if args.suspending.suspend_dialogue {
             writeln!(io::stderr(), "{value}")
         } else {
-            print_json(vec![value], args.output)
+            print_json(vec![value], args.format)
         }
     };
     done.map_err(failed)?;
     match fate {
         SourceFate::Gone => {
-            if args.output == Format::Text {
+            if args.format == Format::Text {
                 let saved = sent.map_or_else(String::new, |saved| {
                     let down = saved.downtime().as_secs_f64();
                     format!(": {}, down for {down:.3} s", counted(saved.sent, "page"))

@@ -202,7 +202,7 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
         restored,
         channels: (store_evtchn, console_evtchn),
     } = done;
-    match args.output {
+    match args.format {
         Format::Text => {
             let mut out = style::stdout();
             writeln!(out, "domain {domain}")?;

@@ -33,7 +33,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let toolstack = host::toolstack(&args.suspending)?;
     let done = save(args, xen, toolstack)?;
     // Standard output may hold the image, or the words of a dialogue.
-    match args.output {
+    match args.format {
         Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
         _ if args.suspending.suspend_dialogue => writeln!(io::stderr(), "{}", done.value(args))?,
         format => account::print(Some(&args.out), format, String::new, || done.value(args))?,

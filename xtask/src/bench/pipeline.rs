@@ -61,7 +61,7 @@ impl Pipeline {
     pub fn answers(&self, is_check: bool, records: u64) -> Result<(), String> {
         let mut asking = self.clone();
         if let Some(last) = asking.commands.last_mut() {
-            last.extend(["--output".into(), "json".into()]);
+            last.extend(["--format".into(), "json".into()]);
         }
         let mut children = asking.start(Stdio::piped)?;
         let last = children.pop().ok_or("no command")?;

@@ -17,6 +17,7 @@ use super::{
 use crate::code::Code;
 use crate::detect::Detection;
 use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::u64_at;
 use crate::image::{Checkpoint, Image, PageIndex, Section, Vcpu};
@@ -97,6 +98,10 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
             guest,
             dialect: None,
             candidates: vec![dialect],
+            eras: Era::ALL
+                .into_iter()
+                .filter(|era| era.dialect().spec().context == layout)
+                .collect(),
             evidence: vec![format!(
                 "contexts of {} bytes: layout {layout:?}",
                 layout.size()
@@ -109,6 +114,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
             guest,
             dialect: None,
             candidates: vec![Dialect::D11],
+            eras: Era::of(Dialect::D11).collect(),
             evidence: vec![String::from("no contexts")],
             given: false,
         });

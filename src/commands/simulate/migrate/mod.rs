@@ -53,8 +53,8 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
         .arg(args.wait.to_string())
         .arg("--dialect")
         .arg(args.domain.dialect.to_string())
-        .arg("--output")
-        .arg(match args.output {
+        .arg("--format")
+        .arg(match args.format {
             Format::Text => "text",
             Format::Json | Format::Jsonl => "jsonl",
         })
@@ -82,11 +82,11 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
     let received = child.wait_with_output()?;
     let sent = sent?;
     let said = String::from_utf8_lossy(&received.stdout);
-    match args.output {
+    match args.format {
         Format::Text => write!(style::stdout(), "{}{said}", sent.text)?,
         Format::Json | Format::Jsonl => {
             let target = serde_json::from_str(&said).unwrap_or(Value::Null);
-            print_json(vec![sent.value, target], args.output)?;
+            print_json(vec![sent.value, target], args.format)?;
         }
     }
     match sent.end {

@@ -70,7 +70,7 @@ fn lock(shared: &Mutex<Shared>) -> MutexGuard<'_, Shared> {
 /// Runs the command: until `--count` domains have come, or for ever.
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     let listener = address.listen()?;
-    if args.output == Format::Text {
+    if args.format == Format::Text {
         writeln!(style::stderr(), "listening at {}", listener.address())?;
     }
     let shared = Mutex::new(Shared {
@@ -314,7 +314,7 @@ fn take_in(
 fn report(args: &Migrate, taken: &mut Taken) {
     let Taken { target, restored } = taken;
     let guest = restored.guest.map_or("", Guest::name);
-    let printed = match args.output {
+    let printed = match args.format {
         Format::Text => {
             let pages = target.info().map_or(0, |info| info.tot_pages);
             let vcpus: BTreeSet<u32> = restored.vcpus_set.iter().map(|set| set.vcpu).collect();
@@ -344,7 +344,7 @@ fn report_failure(args: &Migrate, shared: &Mutex<Shared>, token: Option<Token>, 
     shared.decide(token, Became::Destroyed);
     shared.came += 1;
     shared.outcome = shared.outcome.and(Outcome::Invalid);
-    let printed = match args.output {
+    let printed = match args.format {
         Format::Text => writeln!(
             style::stdout(),
             "{}: {why}",

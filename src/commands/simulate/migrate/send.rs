@@ -42,7 +42,7 @@ pub struct Report {
 /// Runs the command.
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     let report = send(args, address)?;
-    match args.output {
+    match args.format {
         Format::Text => write!(style::stdout(), "{}", report.text)?,
         format => print_json(vec![report.value], format)?,
     }

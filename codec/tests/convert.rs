@@ -131,7 +131,7 @@ fn there_and_back(source: &Synthetic, to: Dialect) -> (Vec<Loss>, Vec<Loss>) {
     assert_eq!(after.error, None, "{from} as {to} and back");
     assert_eq!(memory(&before), memory(&after));
 
-    let [old, new] = [&before, &after].map(|image| fields(image, from));
+    let [old, new] = [&before, &after].map(|image| fields(image, from.into()));
     let differing = differing(&old, &new);
     let named = || there.iter().chain(&back);
     for field in &differing {

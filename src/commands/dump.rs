@@ -88,6 +88,7 @@ fn json(field: &Field<'_>) -> serde_json::Value {
         "size": field.size,
         "value": value(field),
         "meaning": field.meaning,
+        "form": field.form,
     })
 }
 
@@ -97,7 +98,11 @@ fn line(field: &Field<'_>, whole: bool) -> String {
     let place = Painted(DIM, format!("{:>10}{:>7}", field.offset, field.size));
     let path = Painted(LABEL, format!("{:PATH$}", field.path));
     let _ = write!(text, "{place}  {path}  ");
-    let meaning = Painted(DIM, field.meaning);
+    let meaning = match &field.form {
+        Some(form) => format!("{} [{form}]", field.meaning),
+        None => field.meaning.into(),
+    };
+    let meaning = Painted(DIM, meaning);
     let lines = rendered(field, whole);
     let _ = writeln!(text, "{:24}  {meaning}", Painted(style::VALUE, &lines[0]));
     for more in &lines[1..] {

@@ -4,12 +4,13 @@ use alloc::borrow::Cow;
 use alloc::vec::Vec;
 
 use super::Route;
-use super::loss::Loss;
+use super::loss::{Loss, Note};
 use super::pages::Pages;
 use super::tail::Tail;
 use super::unallocated::Runs;
 use crate::decode::Event;
 use crate::encode::{Encoder, Piece};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PfnRun, Prologue};
 
@@ -27,6 +28,7 @@ pub struct Conversion<'a> {
     pub(super) rounds: Vec<Round<'a>>,
     pub(super) trailing: &'a [u8],
     pub(super) losses: Vec<Loss>,
+    pub(super) notes: Vec<Note>,
 }
 
 /// One checkpoint of the result.
@@ -42,6 +44,17 @@ impl Conversion<'_> {
     /// What the result does not carry and what was made up for it, part by part.
     pub fn losses(&self) -> &[Loss] {
         &self.losses
+    }
+
+    /// What is written otherwise and means the same, and what was taken where the source does not
+    /// tell.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
+    /// The era that the source was understood by, and that of the result.
+    pub fn eras(&self) -> [Era; 2] {
+        self.route.eras
     }
 
     /// Bytes of the result.
@@ -67,15 +80,7 @@ impl Conversion<'_> {
     }
 
     fn events<E>(&self, mut sink: impl FnMut(Event<'_>) -> Result<(), E>) -> Result<(), E> {
-        sink(Event::Prologue(self.prologue))?;
-        sink(Event::ArchSetup {
-            layout: self.route.to.spec().arch_setup,
-            bytes: &self.arch_setup,
-        })?;
-        if let Some(bytes) = &self.memmap {
-            let num_pages = (bytes.len() / self.page_size) as u32;
-            sink(Event::Memmap(Memmap { num_pages, bytes }))?;
-        }
+        self.head(&mut sink)?;
         for round in &self.rounds {
             round.pages.write(&mut sink)?;
             sink(Event::PagesEnd)?;
@@ -95,6 +100,23 @@ impl Conversion<'_> {
         }
         if !self.trailing.is_empty() {
             sink(Event::Trailing(self.trailing))?;
+        }
+        Ok(())
+    }
+
+    /// What stands before the pages.
+    pub(super) fn head<E>(
+        &self,
+        sink: &mut impl FnMut(Event<'_>) -> Result<(), E>,
+    ) -> Result<(), E> {
+        sink(Event::Prologue(self.prologue))?;
+        sink(Event::ArchSetup {
+            layout: self.route.to.spec().arch_setup,
+            bytes: &self.arch_setup,
+        })?;
+        if let Some(bytes) = &self.memmap {
+            let num_pages = (bytes.len() / self.page_size) as u32;
+            sink(Event::Memmap(Memmap { num_pages, bytes }))?;
         }
         Ok(())
     }

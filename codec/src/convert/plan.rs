@@ -8,11 +8,11 @@ use super::conversion::{Conversion, Round};
 use super::loss::Losses;
 use super::pages::Pages;
 use super::tail::Tail;
-use super::{ConvertOptions, Route, head, memmap, unallocated};
+use super::{ConvertOptions, Route, alike, head, memmap, unallocated};
 use crate::code::Code;
 use crate::detect;
-use crate::dialect::Dialect;
 use crate::envelope;
+use crate::era::Era;
 use crate::error::Error;
 use crate::image::Image;
 use crate::pfns::Pfns;
@@ -39,6 +39,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         return Err(incomplete(image));
     };
     let mut losses = Losses::default();
+    choice(image, route, &mut losses);
     let torn = image.error.is_some() || last + 1 < image.checkpoints.len();
     if torn {
         if route.is_same() && !options.compact {
@@ -83,6 +84,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         .collect::<Result<Vec<_>, _>>()?;
     losses.of_checkpoint(0);
     let trailing = trailing(image, route, &mut losses);
+    let (losses, notes) = losses.finish();
     Ok(Conversion {
         route,
         page_size,
@@ -91,11 +93,12 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         memmap,
         rounds,
         trailing,
-        losses: losses.finish(),
+        losses,
+        notes,
     })
 }
 
-/// From where to where. An image that several dialects explain is of any of them.
+/// From where to where. An image that several eras explain which mean the same is of any of them.
 fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
     let to = options.to.dialect();
     let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
@@ -113,28 +116,36 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
                 .found(format!("a guest that is {guest}")),
         );
     }
-    let read_as = detection.best();
-    let from = if detection.candidates.contains(&to) && lie_alike(read_as, to) {
-        to
+    let read_as = detection.best_era();
+    let explains = detection.eras.contains(&options.to);
+    let from = if explains && alike::mean_the_same(read_as, options.to, guest) {
+        options.to
     } else {
         read_as
     };
     Ok(Route {
-        from,
+        from: from.dialect(),
         to,
-        eras: [detection.best_era(), options.to],
+        eras: [from, options.to],
         guest,
     })
 }
 
-/// Whether two dialects put every part of a tail in the same place. Bytes can be made up that fit
-/// dialects of which this is not true; what was read of them is one dialect's then.
-fn lie_alike(one: Dialect, other: Dialect) -> bool {
-    let shape = |dialect: Dialect| {
-        let spec = dialect.spec();
-        (spec.context.size(), spec.vcpumap, spec.magic_pfns.len())
-    };
-    shape(one) == shape(other)
+/// Says which of several eras the image was taken for, where that decides what is written.
+fn choice(image: &Image, route: Route, losses: &mut Losses) {
+    let [from, to] = route.eras;
+    let eras = image.eras().iter().copied();
+    let others: Vec<&str> = eras
+        .filter(|era| !alike::mean_the_same(*era, from, route.guest))
+        .map(Era::id)
+        .collect();
+    if from != to && !others.is_empty() {
+        let what = format!(
+            "taken for one of {from}; {} would explain it as well, and --era says which it is",
+            others.join(", ")
+        );
+        losses.note("image", what);
+    }
 }
 
 /// One checkpoint of the result, made from one or more of the source.
@@ -183,7 +194,7 @@ fn trailing<'a>(image: &'a Image, route: Route, losses: &mut Losses) -> &'a [u8]
         return &[];
     }
     // A dialect without checkpoints has nothing to mistake them for; one with them may.
-    let mistaken = !route.is_same()
+    let mistaken = !route.is_one_dialect()
         && envelope::DeviceModelKind::of(kept).is_none()
         && image.head.as_ref().is_some_and(|head| {
             detect::follows(head, route.to, kept, true) == Ok(detect::Follow::Checkpoint)

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 use super::Event;
 use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
-use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::dialect::{ArchSetupLayout, Dialect, Guest, MagicPfn, Version};
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
@@ -468,7 +468,10 @@ impl Decoder {
                 })
             }
             Part::MagicPfns => {
-                let order = spec.magic_pfns;
+                let order = match self.magic_pfns(detection, input, end) {
+                    Ok(order) => order,
+                    Err(wanted) => return Ok(Step::NeedMore(wanted)),
+                };
                 self.produce(
                     input,
                     end,
@@ -487,6 +490,35 @@ impl Decoder {
                 })
             }
         }
+    }
+
+    /// The order of the magic pfns: that of the era, where it was found out or given. Of a dialect that
+    /// was given the eras may differ in it; the size of the HVM context, which follows, tells. `Err` holds
+    /// the bytes that it takes; a stream has as many in any case.
+    fn magic_pfns(
+        &self,
+        detection: &Detection,
+        input: &[u8],
+        end: bool,
+    ) -> Result<&'static [MagicPfn], usize> {
+        let usual = detection.best_era().magic_pfns();
+        let orders = Era::of(detection.best()).map(Era::magic_pfns);
+        let mut others = orders.filter(|order| *order != usual);
+        let (Some(other), true, None) = (others.next(), detection.given, self.era) else {
+            return Ok(usual);
+        };
+        let wanted = 8 * (1 + usual.len().min(other.len()));
+        if input.len() < wanted && !end {
+            return Err(wanted);
+        }
+        let vcpus = self.online.len() as u64;
+        let is_size = u64_at(input, 8 * other.len())
+            .is_some_and(|size| detect::is_hvm_size(vcpus, size));
+        Ok(if is_size && other.len() < usual.len() {
+            other
+        } else {
+            usual
+        })
     }
 
     /// The end of a checkpoint is reported as soon as it is known; what follows is looked at next.

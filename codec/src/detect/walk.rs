@@ -4,17 +4,54 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+use super::judge::{self, Eras, Tail, VcpuBytes};
 use super::rank::{Detection, Score, rank};
 use super::signs::{self, Signs};
 use super::{Head, names};
 use crate::code::Code;
-use crate::dialect::{Dialect, Guest};
+use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::envelope;
+use crate::era::Era;
 use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
 use crate::limits::Limits;
 
 /// Vcpus that a detection looks at; more change nothing.
 const VCPUS: usize = 64;
+
+/// A way to walk the tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidate {
+    dialect: Dialect,
+    /// Magic pfns in their order (HVM); within a dialect, eras may differ in it.
+    magic_pfns: &'static [MagicPfn],
+}
+
+impl Candidate {
+    /// Those of a dialect, oldest first.
+    fn of(dialect: Dialect, guest: Guest) -> Vec<Candidate> {
+        let mut all = Vec::new();
+        for era in Era::of(dialect) {
+            let magic_pfns = match guest {
+                Guest::Pv => &[],
+                Guest::Hvm => era.magic_pfns(),
+            };
+            let candidate = Candidate {
+                dialect,
+                magic_pfns,
+            };
+            if !all.contains(&candidate) {
+                all.push(candidate);
+            }
+        }
+        all
+    }
+
+    fn eras(self, guest: Guest) -> Eras {
+        Era::of(self.dialect)
+            .filter(|era| guest == Guest::Pv || era.magic_pfns() == self.magic_pfns)
+            .collect()
+    }
+}
 
 /// Looks at the tail. `Err` holds the bytes of tail that have to be there first, unless the input
 /// ends before; then `Ok(None)` says that no candidate makes sense of it.
@@ -24,10 +61,14 @@ pub(crate) fn detect(
     tail: &[u8],
     end: bool,
 ) -> Result<Option<Detection>, usize> {
-    let candidates = head.candidates();
+    let dialects = head.candidates();
+    let candidates = dialects
+        .iter()
+        .flat_map(|dialect| Candidate::of(*dialect, head.guest));
+    let candidates: Vec<Candidate> = candidates.collect();
     let mut window = 0;
-    for dialect in &candidates {
-        window = window.max(extent(head, limits, *dialect, tail, end)?);
+    for candidate in &candidates {
+        window = window.max(extent(head, limits, *candidate, tail, end)?);
     }
     // One more byte than the longest candidate and a signature take tells whether the input ends
     // with one of them.
@@ -39,7 +80,7 @@ pub(crate) fn detect(
     let tail = &tail[..tail.len().min(window)];
     let scores = candidates
         .iter()
-        .map(|dialect| score(head, limits, *dialect, tail, ends))
+        .map(|candidate| score(head, limits, *candidate, tail, ends))
         .collect();
     let evidence = alloc::vec![
         alloc::format!("the version word is {}", head.version as u64),
@@ -59,7 +100,10 @@ pub(crate) fn detect(
 fn extent(
     head: &Head,
     limits: &Limits,
-    dialect: Dialect,
+    Candidate {
+        dialect,
+        magic_pfns,
+    }: Candidate,
     tail: &[u8],
     end: bool,
 ) -> Result<usize, usize> {
@@ -95,15 +139,23 @@ fn extent(
         Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
         // As far as the magic number of the blob's HEADER.
         Guest::Hvm => {
-            before_map + map + vcpus * spec.context.size() + spec.magic_pfns.len() * 8 + 24
+            before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24
         }
     })
 }
 
-fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool) -> Score {
+fn score(
+    head: &Head,
+    limits: &Limits,
+    candidate: Candidate,
+    tail: &[u8],
+    ends: bool,
+) -> Score {
+    let dialect = candidate.dialect;
     let mut signs = Signs::default();
     signs::head(&mut signs, head, dialect);
-    let rest = walk(&mut signs, head, limits, dialect, tail);
+    let mut seen = Tail::default();
+    let rest = walk(&mut signs, &mut seen, head, limits, candidate, tail);
     let whole = rest.is_some();
     let exact = match rest {
         // An HVM tail is looked at up to its blob, which says its own size.
@@ -118,20 +170,28 @@ fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool
         );
         signs.note(true, 3, text);
     }
+    let pool = candidate.eras(head.guest);
+    let against = judge::signs(pool, Some(head), head.guest, &seen);
     Score {
         dialect,
         whole,
         exact,
         evidence: signs.all,
+        standings: judge::standings(pool, &against),
+        against,
     }
 }
 
 /// Follows the candidate's order through the tail; `None` where bytes are missing.
 fn walk<'a>(
     signs: &mut Signs,
+    seen: &mut Tail<'a>,
     head: &Head,
     limits: &Limits,
-    dialect: Dialect,
+    Candidate {
+        dialect,
+        magic_pfns,
+    }: Candidate,
     mut rest: &'a [u8],
 ) -> Option<&'a [u8]> {
     let spec = dialect.spec();
@@ -146,7 +206,7 @@ fn walk<'a>(
         let size = match part {
             Part::Context => spec.context.size(),
             Part::Privregs | Part::SharedInfo => head.page_size,
-            Part::MagicPfns => spec.magic_pfns.len() * 8,
+            Part::MagicPfns => magic_pfns.len() * 8,
             Part::HvmContext => 24,
             Part::Vcpumap => {
                 let (after, map) = grammar::vcpumap(spec.vcpumap, limits)(rest).ok()?;
@@ -174,6 +234,12 @@ fn walk<'a>(
             Part::Context => {
                 signs.repeats = vcpu > 0;
                 signs::context(signs, head, dialect, online[vcpu], bytes);
+                seen.vcpus.push(VcpuBytes {
+                    id: online[vcpu],
+                    layout: spec.context,
+                    context: bytes,
+                    privregs: None,
+                });
                 let more = vcpu + 1 < online.len();
                 let next = shape.after_vcpu(part, more);
                 if next != Part::Privregs {
@@ -183,6 +249,9 @@ fn walk<'a>(
             }
             Part::Privregs => {
                 signs::privregs(signs, head, online[vcpu], bytes);
+                if let Some(last) = seen.vcpus.last_mut() {
+                    last.privregs = Some(bytes);
+                }
                 vcpu += 1;
                 shape.after_vcpu(part, vcpu < online.len())
             }
@@ -193,12 +262,13 @@ fn walk<'a>(
             }
             Part::MagicPfns => {
                 signs.repeats = false;
-                signs::magic_pfns(signs, spec.magic_pfns, bytes);
+                signs::magic_pfns(signs, magic_pfns, bytes);
                 Part::HvmContext
             }
             _ => {
                 let size = u64_at(bytes, 0).unwrap_or(0);
-                signs::hvm_context(signs, dialect, online.len() as u64, size, &bytes[8..]);
+                signs::hvm_context(signs, online.len() as u64, size, &bytes[8..]);
+                seen.hvm_size = Some(size);
                 return Some(rest);
             }
         };

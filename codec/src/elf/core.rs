@@ -9,7 +9,8 @@ use object::write::elf::{FileHeader, ProgramHeader, Writer};
 
 use super::note;
 use super::sketch::Sketch;
-use crate::dialect::ContextLayout;
+use crate::dialect::{ContextLayout, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::image::Image;
 use crate::memory::{Assembly, Content, Memory, Piece};
@@ -200,11 +201,15 @@ fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
         .iter()
         .filter_map(|vcpu| Some((vcpu.id, Context::parse(vcpu.layout, &vcpu.context.bytes)?)))
         .collect();
+    let by = (
+        image.era().unwrap_or(Era::D11B),
+        image.guest().unwrap_or(Guest::Pv),
+    );
     for (id, context) in &parsed {
-        note::registers(&mut out, *id, context);
+        note::registers(&mut out, *id, context, by);
     }
     for (id, context) in &parsed {
-        note::bare_registers(&mut out, *id, context);
+        note::bare_registers(&mut out, *id, context, by);
     }
     for vcpu in &round.vcpus {
         let head = [vcpu.id, letters(vcpu.layout)];

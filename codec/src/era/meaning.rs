@@ -176,3 +176,14 @@ pub enum DcrSet {
     /// Nothing: the privregs page has it.
     Ignored,
 }
+
+/// What byte 36 of the domain setup record is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum VhptByte {
+    /// Padding: whatever the saver's stack held.
+    Padding,
+    /// Padding at first, `vhpt_size_log2` later in the era (753df0d608).
+    Either,
+    /// `vhpt_size_log2`.
+    Size,
+}

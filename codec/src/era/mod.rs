@@ -10,6 +10,8 @@
 //! | `meaning` | the small enums that rows choose from |
 //! | `table` | the 33 rows; each says what differs from the one before |
 //! | `fields` | which fields get-context assigned ([`Era::assigns`]) and set-context loaded ([`Era::loads`]) |
+//! | `stack` | how many registers are dirty, whatever the form that says it |
+//! | `explain` | what is to be said beside a register whose form depends on the era |
 //! | `name` | ids, releases, parsing |
 //!
 //! Two words are used as the hypervisor has them: *get-context* is what a save calls for each vcpu,
@@ -28,17 +30,21 @@
 //!
 //! Source: spec 12.4, which names the Xen commit of every row, and the tables under `spec/eras`.
 
+mod explain;
 mod fields;
 mod meaning;
 mod name;
+mod stack;
 mod table;
 
 use crate::dialect::{Dialect, Guest, MagicPfn};
 
+pub use explain::explain;
 pub use meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
-    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset,
+    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
+pub use stack::{Dirty, registers_in, slot, words_of};
 pub use table::Spec;
 
 use table::SPECS;
@@ -152,6 +158,12 @@ impl Era {
             Guest::Pv => self.spec().psr,
             Guest::Hvm => PsrForm::Virtual,
         }
+    }
+
+    /// Whether `evtchn_upcall_mask` of a vcpu may be 0xff, which vcpus began with from 9810e8cdd8 on: four
+    /// days before [`Era::D1bF`] ended, so not in its release.
+    pub fn mask_may_be_ff(self) -> bool {
+        self.spec().mask_is_ff || self == Era::D1bF
     }
 
     /// Magic pfns in their order (HVM). Those of the dialect, but for the fifteen minutes in which

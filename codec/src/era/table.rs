@@ -2,7 +2,7 @@
 
 use super::meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
-    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset,
+    RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
 use crate::dialect::MagicPfn::{Bufioreq, Bufpioreq, Ioreq, Store};
 use crate::dialect::MappedRegsLayout::{M1, M2, M3, M4, M5};
@@ -79,6 +79,11 @@ pub struct Spec {
     pub xsi_va: u64,
     /// Magic pfns in their order (HVM).
     pub magic_pfns: &'static [MagicPfn],
+    /// What the records of an HVM context take without those of vcpus: 80 bytes more since the record
+    /// of the identity mappings (69a6f6d074, on 2007-11-20).
+    pub hvm_fixed_bytes: &'static [u64],
+    /// What byte 36 of the domain setup record is.
+    pub vhpt: VhptByte,
 
     /// A restore sets each context with the flags of the image first, then with `context_flags`.
     pub set_twice: bool,
@@ -141,6 +146,8 @@ const D0: Spec = Spec {
     mask_is_ff: false,
     xsi_va: 0xf100_0000_0000_0000,
     magic_pfns: &[],
+    hvm_fixed_bytes: &[],
+    vhpt: VhptByte::Padding,
     set_twice: true,
     context_flags: VGCF_EXTRA_REGS,
     stack_set: StackSet::Loadrs,
@@ -367,6 +374,7 @@ const D7C: Spec = Spec {
     until: "0f93dc4f98",
     dates: ("2007-10-02", "2007-10-21"),
     news: "rr7, cr.itir, cr.iha and cr.iim are given",
+    vhpt: VhptByte::Either,
     control: ControlFill::All,
     regions: RegionFill::All,
     // From 1812330211 on (2007-10-12).
@@ -380,6 +388,7 @@ const D7D: Spec = Spec {
     until: "44d78108bf",
     dates: ("2007-10-21", "2007-10-21"),
     news: "contexts are cleared first; bsp by the guest's slots; NaT bits as a bitmap; lc, ec, f2 to f127; the stack is laid out anew",
+    vhpt: VhptByte::Size,
     cleared: true,
     unset: Unset::Zero,
     stack: StackForm::GuestSlots,
@@ -400,6 +409,7 @@ const D8A: Spec = Spec {
     dialect: Dialect::D8,
     news: "HVM images",
     magic_pfns: OLD_MAGIC,
+    hvm_fixed_bytes: &[528],
     ..D7D
 };
 
@@ -454,6 +464,8 @@ const D10B: Spec = Spec {
     dates: ("2007-11-07", "2007-11-28"),
     news: "four magic pfns, the store first",
     magic_pfns: NEW_MAGIC,
+    // The record came within the era.
+    hvm_fixed_bytes: &[608, 528],
     ..D10A
 };
 
@@ -464,6 +476,7 @@ const D10C: Spec = Spec {
     dates: ("2007-11-28", "2008-02-19"),
     releases: "3.2",
     news: "cr.irr of an HVM vcpu is loaded by a flag",
+    hvm_fixed_bytes: &[608],
     context_flags: VGCF_EXTRA_REGS | VGCF_SET_CR_IRR,
     // From 5ba35dee5b on (2007-12-17), in 3.2.0-rc2.
     pp_forced: false,

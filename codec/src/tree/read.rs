@@ -11,9 +11,10 @@ use super::seal::{Seal, seal};
 use super::{SCHEMA, limits, pfns, structure};
 use crate::code::Code;
 use crate::decode::Event;
-use crate::dialect::{Dialect, Guest};
+use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::encode::{Encoder, Piece};
 use crate::envelope::{ByteOrder, DeviceModelKind, Kind, probe, xend_header, xl_header};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
@@ -446,14 +447,15 @@ fn checkpoint(
         None => page(&shared_info, page_size)?,
     }));
     if let Some(at) = at.get("magic_pfns")? {
-        at.only(spec.magic_pfns.iter().map(|magic| magic.name()))?;
+        let order = magic_order(&at, dialect)?;
+        at.only(order.iter().map(|magic| magic.name()))?;
         let mut bytes = Vec::new();
-        for magic in spec.magic_pfns {
+        for magic in order {
             let pfn = at.need(magic.name())?.number(64)?;
             bytes.extend_from_slice(&pfn.to_le_bytes());
         }
         made.magic_pfns = Some(MagicPfns {
-            order: spec.magic_pfns,
+            order,
             section: section(bytes),
         });
     }
@@ -466,6 +468,20 @@ fn checkpoint(
     }
     made.complete = true;
     Ok(made)
+}
+
+/// The order of the magic pfns: that of the dialect, or of the eras of it that had others, where the
+/// tree has just theirs.
+fn magic_order(at: &At<'_>, dialect: Dialect) -> Result<&'static [MagicPfn], Problem> {
+    let usual = dialect.spec().magic_pfns;
+    for magic in usual {
+        if at.get(magic.name())?.is_none() {
+            let mut orders = Era::of(dialect).map(Era::magic_pfns);
+            let fits = orders.find(|order| !order.contains(magic) && !order.is_empty());
+            return Ok(fits.unwrap_or(usual));
+        }
+    }
+    Ok(usual)
 }
 
 /// A page of which nothing is known.

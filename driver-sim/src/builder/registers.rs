@@ -2,6 +2,7 @@
 
 use ia64save_codec::Guest;
 use ia64save_codec::dialect::ContextLayout;
+use ia64save_codec::era::PsrForm;
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::hvm::{
     HvmHwIa64Vacpi, HvmHwIa64Viosapic, HvmHwIa64Vlsapic, HvmHwIa64Vtime,
@@ -107,7 +108,7 @@ fn context(spec: &GuestSpec, era: Era, vcpu: u32, random: &mut Random) -> Vec<u8
     }
     let psr = match spec.guest {
         Guest::Hvm => PSR_HVM,
-        Guest::Pv if !era.shows_virtual_psr() => PSR_MACHINE,
+        Guest::Pv if era.spec().psr == PsrForm::Machine => PSR_MACHINE,
         Guest::Pv => random.pick(&[PSR_PV, PSR_PV_BUSY]),
     };
     let registers = 20 + random.below(70);

@@ -6,7 +6,7 @@ use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::wire::{bits, hvm};
-use ia64save_codec::{Dialect, Finding, tree};
+use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde_json::{Map, Value, json};
 
 use super::picture::picture;
@@ -54,7 +54,8 @@ pub fn of(loaded: &Loaded, with_config: bool) -> (Value, Outcome) {
         .iter()
         .take(VCPUS)
         .map(|vcpu| {
-            let mut groups = registers::of_context(vcpu);
+            let guest = image.guest().unwrap_or(Guest::Pv);
+            let mut groups = registers::of_context_by(vcpu, image.eras(), guest);
             groups.extend(dialect.and_then(|dialect| registers::of_privregs(vcpu, dialect)));
             json!({
                 "id": vcpu.id,
@@ -208,12 +209,16 @@ fn words(register: &Register) -> Vec<String> {
 
 /// `[name, offset, words, how its bits are read, meaning]`.
 fn register(register: &Register) -> Value {
+    let meaning = match &register.form {
+        Some(form) => format!("{} ({form})", register.meaning),
+        None => register.meaning.to_owned(),
+    };
     json!([
         register.name,
         register.offset,
         words(register),
         register.bits.map(|bits| bits.name),
-        register.meaning,
+        meaning,
     ])
 }
 

@@ -102,6 +102,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
                 .into_iter()
                 .filter(|era| era.dialect().spec().context == layout)
                 .collect(),
+            likeliest: Era::usual(dialect),
             evidence: vec![format!(
                 "contexts of {} bytes: layout {layout:?}",
                 layout.size()
@@ -115,6 +116,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
             dialect: None,
             candidates: vec![Dialect::D11],
             eras: Era::of(Dialect::D11).collect(),
+            likeliest: Era::usual(Dialect::D11),
             evidence: vec![String::from("no contexts")],
             given: false,
         });

@@ -272,21 +272,29 @@ fn could_be_ia64(window: &[u8]) -> bool {
     let Some(version) = word64(window, 8) else {
         return size;
     };
-    let version = (1..=3).contains(&version);
     if word64(window, 16).is_none() {
-        return size || version;
+        return size || (1..=3).contains(&version);
     }
-    let flags = [16, 24]
-        .iter()
-        .any(|&at| matches!(word64(window, at), Some(2 | 3)));
-    // Where the guest finds shared_info, an address of region 7, and the number of a hypercall.
-    let xsi_va = [40, 48]
-        .iter()
-        .any(|&at| word64(window, at).is_some_and(|word| word >> 60 == 0xf && word << 8 == 0));
     let hypercall_imm = [48, 56]
         .iter()
         .any(|&at| word32(window, at) == Some(0x1000));
-    version || flags || xsi_va || (size && hypercall_imm)
+    // What was put in or is missing before them moves them all: then one alone may be chance.
+    let moved =
+        marks(window.get(8..).unwrap_or(&[])) >= 2 || marks(&[&[0; 8], window].concat()) >= 2;
+    marks(window) >= 1 || (size && hypercall_imm) || moved
+}
+
+/// Words of a head that hardly anything else has where they stand: the version, the flags, and where the
+/// guest finds shared_info, an address of region 7.
+fn marks(head: &[u8]) -> usize {
+    let any = |places: &[usize], is: fn(u64) -> bool| {
+        let mut words = places.iter().filter_map(|&at| word64(head, at));
+        usize::from(words.any(is))
+    };
+    // The oldest dialect has a domid before the rest (spec 3.3).
+    any(&[8], |word| (1..=3).contains(&word))
+        + any(&[16, 24], |word| matches!(word, 2 | 3))
+        + any(&[40, 48], |word| word >> 60 == 0xf && word << 8 == 0)
 }
 
 fn word16(window: &[u8], at: usize) -> Option<u16> {
@@ -514,6 +522,10 @@ mod tests {
         for cut in 0..8 {
             assert_eq!(recognise_rest(&noise[..cut]), None);
         }
+        // A word too many at the front, or one that is missing there, moves the rest.
+        let head = ia64(0x40000, 3, 2);
+        assert_eq!(recognise_rest(&[&noise[..8], &head].concat()), None);
+        assert_eq!(recognise_rest(&head[8..]), None);
     }
 
     #[test]

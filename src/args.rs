@@ -146,7 +146,7 @@ pub struct Info {
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
     pub images: Vec<PathBuf>,
 
-    /// Read every byte: give the SHA-256 of the file and count zero pages
+    /// Read every byte: give the SHA-256 of the file, and of what is in a packed one; count zero pages
     #[arg(long)]
     pub digest: bool,
 

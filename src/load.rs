@@ -24,7 +24,7 @@ use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::{NotAnImage, probe_slice};
 use ia64save_codec::grammar::Part;
 use ia64save_codec::image::{Builder, Image, Options, Section};
-use ia64save_codec::{Error, SaveFile};
+use ia64save_codec::{Code, Error, SaveFile};
 use sha2::{Digest, Sha256};
 
 use crate::args::Reading;
@@ -462,7 +462,15 @@ fn from_mapping(
 ) -> Result<SaveFile, Failure> {
     let data = Bytes::from_owner(Owner(Arc::clone(mapped)));
     if cores && XenCore::looks_like_one(&data) {
-        return SaveFile::of_core(&data).map_err(|error| Failure::Invalid(name.into(), error));
+        return SaveFile::of_core(&data).map_err(|error| {
+            // An ELF core of another kind is called what every command calls it.
+            match probe_slice(&data, &options.limits) {
+                Err(reason) if error.code == Code::ForeignFormat && error.path == "elf" => {
+                    Failure::not_an_image(name, reason)
+                }
+                _ => Failure::Invalid(name.into(), error),
+            }
+        });
     }
     let envelope = probe_slice(&data, &options.limits)
         .map_err(|reason| Failure::not_an_image(name, reason))?;

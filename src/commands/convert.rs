@@ -14,6 +14,7 @@ use ia64save_codec::image::Trailing;
 use ia64save_codec::{Dialect, Era, Error, Guest};
 use serde_json::json;
 
+use super::held::Held;
 use super::print_json;
 use crate::args::{Convert, EnvelopeKind, Format};
 use crate::exit::{Failure, Outcome};
@@ -34,6 +35,7 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    let own = Held::where_same(&args.image, Some(&args.out))?;
     let mut loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
@@ -105,6 +107,9 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     out.write_all(&surroundings.back)?;
     // Before the name is taken: a file that shrank meanwhile was not read whole.
     loaded.verify()?;
+    if let Some(held) = &own {
+        held.unchanged()?;
+    }
     out.commit()?;
     let around = surroundings.front.len() + surroundings.back_own.len() + surroundings.back.len();
     report.print(args, Some(stream + around as u64))?;

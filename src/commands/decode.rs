@@ -204,6 +204,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let text = write(&tree.node, places.notation)
         .map_err(|error| Failure::Usage(format!("{}: {error}", loaded.name)))?;
+    drop(tree.node);
     out.write_all(text.as_bytes())?;
     // The tree last: where it is, what it names is there too.
     out.commit()?;

@@ -1,7 +1,6 @@
 //! `edit`: other values for single fields.
 
 mod change;
-mod held;
 
 use std::fmt::Write as _;
 use std::io::{self, Read};
@@ -14,12 +13,11 @@ use ia64save_codec::edit::{Patch, patch};
 use serde_json::json;
 
 use change::Change;
-use held::Held;
 
 use crate::args::{Format, Reading};
 use crate::commands::account;
+use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
-use crate::input::identity;
 use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
@@ -108,17 +106,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
-    let same = |out: &PathBuf| {
-        let there = identity::at(out);
-        there.is_some() && there == identity::at(&args.image)
-    };
-    let piped = args.image.as_os_str() == "-";
-    let own = !piped && args.out.as_ref().is_none_or(same) && args.image.is_file();
-    // Before it is read.
-    let held = own.then(|| Held::new(&args.image)).transpose()?;
+    let held = Held::where_same(&args.image, args.out.as_deref())?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
-    if args.in_place && (piped || loaded.compression.is_some()) {
+    if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
         let text = "what is packed or comes through a pipe has no place to be edited in: give -o";
         return Err(Failure::Usage(format!("{}: {text}", loaded.name)));
     }

@@ -114,19 +114,19 @@ static SEEN: AtomicI32 = AtomicI32::new(0);
 ///
 /// To be made before what has to be cleaned up, so that it goes after it.
 #[derive(Debug)]
-pub struct Deferred(());
+pub struct Deferred(&'static AtomicI32);
 
 impl Deferred {
     /// From now on.
     pub fn new() -> io::Result<Self> {
         expect_interruption()?;
         DEFERRED.fetch_add(1, Ordering::AcqRel);
-        Ok(Deferred(()))
+        Ok(Deferred(&SEEN))
     }
 
     /// An error once a signal came.
     pub fn check(&self) -> io::Result<()> {
-        match SEEN.load(Ordering::Acquire) {
+        match self.0.load(Ordering::Acquire) {
             0 => Ok(()),
             signal => Err(io::Error::other(format!("ended by signal {signal}"))),
         }
@@ -136,7 +136,7 @@ impl Deferred {
 impl Drop for Deferred {
     fn drop(&mut self) {
         let last = DEFERRED.fetch_sub(1, Ordering::AcqRel) == 1;
-        let signal = SEEN.load(Ordering::Acquire);
+        let signal = self.0.load(Ordering::Acquire);
         if last && signal != 0 {
             remove_unfinished();
             say(ENDED);
@@ -150,7 +150,7 @@ impl Drop for Deferred {
 }
 
 /// Mapped files, so that the handler can name the one that became shorter.
-static MAPPED: [Known; 64] = [const { Known::NONE }; 64];
+static MAPPED: [Known; 64] = [const { Known::none() }; 64];
 
 struct Known {
     taken: AtomicBool,
@@ -160,12 +160,14 @@ struct Known {
 }
 
 impl Known {
-    const NONE: Known = Known {
-        taken: AtomicBool::new(false),
-        start: AtomicUsize::new(0),
-        end: AtomicUsize::new(0),
-        name: AtomicPtr::new(ptr::null_mut()),
-    };
+    const fn none() -> Self {
+        Known {
+            taken: AtomicBool::new(false),
+            start: AtomicUsize::new(0),
+            end: AtomicUsize::new(0),
+            name: AtomicPtr::new(ptr::null_mut()),
+        }
+    }
 }
 
 /// The name of a mapped file, for as long as it is mapped. With more of them than there is room for, the

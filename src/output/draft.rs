@@ -65,7 +65,7 @@ impl Draft {
     }
 
     /// The file.
-    pub fn file(&self) -> &File {
+    pub fn as_file(&self) -> &File {
         &self.file
     }
 
@@ -120,9 +120,9 @@ impl Draft {
         }
         let mode = self.file.metadata()?.permissions();
         let named = Self::with_name(&self.folder, &self.prefix, 0o600)?;
-        copy(&self.file, named.file())?;
-        named.file().set_permissions(mode)?;
-        named.file().sync_all()?;
+        copy(&self.file, named.as_file())?;
+        named.as_file().set_permissions(mode)?;
+        named.as_file().sync_all()?;
         *self = named;
         self.take_name(target)
     }

@@ -114,7 +114,7 @@ impl OutputFile {
     /// The file, for writing anywhere in it; `None` where the output takes bytes in order only.
     pub fn anywhere(&self) -> Option<&File> {
         match &self.sink {
-            Sink::Temporary { file, .. } => Some(file.get_ref().file()),
+            Sink::Temporary { file, .. } => Some(file.get_ref().as_file()),
             Sink::Direct(_) => None,
         }
     }
@@ -191,7 +191,7 @@ impl Write for OutputFile {
 /// Makes the file longer by what reads as zeros.
 fn hole(file: &mut BufWriter<Draft>, bytes: u64) -> io::Result<()> {
     file.flush()?;
-    let mut file = file.get_ref().file();
+    let mut file = file.get_ref().as_file();
     let end = file.stream_position()? + bytes;
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end))?;
@@ -245,7 +245,9 @@ fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
     };
     let draft = Draft::new(directory(&target), &prefix(&target)?, new)?;
     if let Some(mode) = mode.filter(|_| kind != Kind::Secret) {
-        draft.file().set_permissions(Permissions::from_mode(mode))?;
+        draft
+            .as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
     }
     Ok(Sink::Temporary {
         file: BufWriter::with_capacity(BUFFER, draft),
@@ -281,7 +283,7 @@ fn prefix(target: &Path) -> io::Result<OsString> {
 fn finished(file: BufWriter<Draft>, kind: Kind) -> io::Result<Draft> {
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
     if kind != Kind::Secret {
-        file.file().sync_all()?;
+        file.as_file().sync_all()?;
     }
     Ok(file)
 }

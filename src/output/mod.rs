@@ -2,7 +2,7 @@
 
 pub mod assemble;
 pub mod beside;
-mod draft;
+pub(crate) mod draft;
 pub mod file;
 pub mod hexline;
 pub mod screen;

@@ -50,7 +50,9 @@ fn put(node: &mut Node, key: &str, name: &str, keys: [&str; 2], seal: &Seal) {
     map[place].1 = Node::text(name);
     let said = [Node::number(seal.bytes), Node::Text(hex(&seal.sha256))];
     let said = keys.into_iter().map(ToString::to_string).zip(said);
-    map.splice(place + 1..place + 1, said);
+    let behind = map.split_off(place + 1);
+    map.extend(said);
+    map.extend(behind);
 }
 
 /// What a tree says of a file; a tree that somebody wrote by hand says nothing.

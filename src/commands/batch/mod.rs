@@ -31,6 +31,7 @@ use crate::output::style::{self, DIM, Painted};
 use crate::progress::Progress;
 use lines::Lines;
 
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Images, and folders to look for them in

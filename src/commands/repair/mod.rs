@@ -21,6 +21,7 @@ use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 use self::said::{refuse, tell};
 use self::splice::{Data, reader};
 use crate::args::{Format, Reading};
+use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
@@ -96,6 +97,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         damaged: true,
         ..Wanted::default()
     };
+    let held = Held::where_same(&args.image, Some(&args.out))?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if args.pages_only {
         if args.out.as_os_str() == "-" {
@@ -134,6 +136,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
     let written = io::copy(&mut reader(&data, &applied), &mut out)?;
     loaded.verify()?;
+    if let Some(held) = &held {
+        held.unchanged()?;
+    }
     out.commit()?;
     tell(args, &loaded.name, written, &notes)?;
     Ok(Outcome::Fine)

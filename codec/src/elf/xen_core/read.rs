@@ -315,6 +315,7 @@ impl Sections {
         let not_elf =
             |error: object::read::Error| odd("elf", "an ELF core of ia64", format!("{error}"));
         let bytes = &data[..];
+        whole(bytes)?;
         let header = Header::parse(bytes).map_err(not_elf)?;
         let endian = header.endian().map_err(not_elf)?;
         if header.e_type(endian) != object::elf::ET_CORE
@@ -363,6 +364,39 @@ impl Sections {
     fn need(&self, name: &'static str) -> Result<&Section, Error> {
         self.get(name)
             .ok_or_else(|| odd(name, "this section of xm dump-core", "none of that name"))
+    }
+}
+
+/// Sees to it that the table of sections is there, and the names in it: a core that is cut short has lost
+/// them, as they stand at its end, and is no other file for that.
+fn whole(bytes: &[u8]) -> Result<(), Error> {
+    const ELF_HEADER: u64 = 64;
+    let half = |at: usize| {
+        let half = bytes.get(at..at + 2)?.try_into().ok()?;
+        Some(u64::from(u16::from_le_bytes(half)))
+    };
+    let cut = |path: &str, size: u64, offset: u64| {
+        Error::new(Code::Truncated, bytes.len() as u64, path)
+            .expected(format!("{size} bytes at {offset}"))
+            .found("the end of the file")
+    };
+    let within = |path: &str, size: u64, offset: u64| match offset.checked_add(size) {
+        Some(end) if end <= bytes.len() as u64 => Ok(()),
+        _ => Err(cut(path, size, offset)),
+    };
+    let words = (u64_at(bytes, 40), half(58), half(60), half(62));
+    let (Some(table), Some(size), Some(count), Some(names)) = words else {
+        return Err(cut("elf", ELF_HEADER, 0));
+    };
+    if table == 0 || count == 0 {
+        return Ok(());
+    }
+    within("elf.sections", size * count, table)?;
+    let entry = usize::try_from(table + names * size).unwrap_or(usize::MAX);
+    let at = |field: usize| u64_at(bytes, entry.checked_add(field)?);
+    match (at(24), at(32)) {
+        (Some(offset), Some(size)) if names < count => within("elf.section_names", size, offset),
+        _ => Ok(()),
     }
 }
 

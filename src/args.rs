@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
 use ia64save_codec::{Dialect, Guest, Limits};
 
+use crate::output::packing::Packing;
+
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
 #[derive(Debug, Parser)]
 #[command(
@@ -155,9 +157,13 @@ pub struct Info {
 
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Images; - is standard input
-    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    /// Images, and folders to look for them in as batch does; - is standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub images: Vec<PathBuf>,
+
+    /// Say nothing of what is valid, and of the rest no more than the verdict
+    #[arg(short, long)]
+    pub quiet: bool,
 
     /// Exit with 3 where there are warnings
     #[arg(long)]
@@ -288,6 +294,9 @@ pub struct Convert {
     /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(

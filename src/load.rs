@@ -31,6 +31,7 @@ use crate::args::Reading;
 use crate::exit::Failure;
 use crate::input::identity::{self, Identity};
 use crate::input::{self, Compression, Input, Kind, Mapped};
+use crate::output::screen;
 use crate::progress::Progress;
 use crate::scan::{self, Scanner, Span};
 
@@ -92,6 +93,9 @@ impl Loaded {
             mmap: !reading.no_mmap,
             ..input::Options::default()
         };
+        if path.as_os_str() == "-" {
+            screen::say_waiting();
+        }
         let mut input = Input::open(path, &options)?;
         let metadata = fs::metadata(path).ok();
         let identity = metadata

@@ -19,6 +19,7 @@ use crate::commands::account;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
 #[derive(clap::Args, Debug)]
@@ -47,6 +48,9 @@ pub struct Args {
     /// Write even what cannot be read any more, or is read as another dialect
     #[arg(long)]
     pub force: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(
@@ -137,7 +141,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         )?;
         still_an_image(&loaded, &again)?;
     }
-    let mut out = OutputFile::create(target, !args.no_clobber)?;
+    account::spare_terminal(target)?;
+    let out = OutputFile::create(target, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(target))?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
     out.commit()?;

@@ -17,6 +17,7 @@ use crate::args::Format;
 use crate::exit::{Failure, Outcome};
 use crate::input::Mapped;
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, read};
 
@@ -36,6 +37,9 @@ pub struct Args {
     /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(
@@ -91,7 +95,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         );
         return Err(wrong(text));
     }
-    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    account::spare_terminal(&args.out)?;
+    let out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&parts.front)?;
     let mut held = 0;
     let page = |number: u64| -> Result<&[u8], Stopped> {

@@ -3,6 +3,7 @@
 pub mod assemble;
 pub mod file;
 pub mod hexline;
+pub mod packing;
 pub mod screen;
 pub mod size;
 pub mod style;

@@ -8,7 +8,7 @@
 //! | `table` | the same as Parquet (feature `parquet`) |
 
 mod lines;
-mod list;
+pub(super) mod list;
 mod row;
 #[cfg(feature = "parquet")]
 mod table;

@@ -8,6 +8,7 @@ use ia64save_sim::Era;
 use ia64save_sim::workload::Pattern;
 
 use crate::args::{EnvelopeKind, Format, Reading};
+use crate::output::packing::Packing;
 
 #[derive(Args, Debug)]
 pub struct Simulate {
@@ -123,6 +124,9 @@ pub struct Save {
     #[arg(long)]
     pub no_clobber: bool,
 
+    #[command(flatten)]
+    pub packing: Packing,
+
     /// How the result is printed
     #[arg(
         short,
@@ -165,6 +169,9 @@ pub struct Restore {
     /// Save the restored domain again, as it is, to this file
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub resave: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(

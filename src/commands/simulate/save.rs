@@ -27,7 +27,9 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         let text = format!("--remus: {} knows no checkpoints", args.domain.dialect);
         return Err(Failure::Usage(text));
     }
-    let mut file = OutputFile::create(&args.out, !args.no_clobber)?;
+    account::spare_terminal(&args.out)?;
+    let file = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut file = file.packed(args.packing.of(&args.out))?;
     file.write_all(&before(args, &made)?)?;
     let progress = Progress::new("simulate save", None);
     let page_size = made.host.machine().page_size;

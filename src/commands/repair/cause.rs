@@ -1,0 +1,54 @@
+//! One number that explains everything that is wrong: where a count is off, all that follows is read from the
+//! wrong place.
+
+use bytes::Bytes;
+use ia64save_codec::check::Report;
+use ia64save_codec::repair::{self, Note, Repair};
+
+use super::State;
+use crate::args::Reading;
+use crate::load::Loaded;
+
+/// Errors from which on a cause is looked for.
+const SEVERAL: u64 = 3;
+/// Bytes that looking for it may read.
+const EFFORT: u64 = 256 << 20;
+/// Proposals that are tried.
+const TRIED: u64 = 48;
+
+/// The number that is wrong, with the one that makes the image valid; `None` where there are few complaints, or no
+/// single number explains them all.
+pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
+    if repair::badness(&loaded.file, report) < SEVERAL {
+        return None;
+    }
+    let data: Bytes = loaded.data();
+    let size = data.len() as u64;
+    let tried = (EFFORT / size.max(1)).min(TRIED);
+    if size == 0 || tried == 0 {
+        return None;
+    }
+    let mut read = |offset: u64, length: usize| {
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(data.len());
+        data[from..from.saturating_add(length).min(data.len())].to_vec()
+    };
+    let all = repair::candidates(&loaded.file, report, &mut read);
+    let numbers = all.into_iter().filter(|one| number(one).is_some());
+    for one in numbers.take(tried as usize) {
+        let after = State::of(&loaded.name, &data, &[&one], reading);
+        if after.is_ok_and(|after| after.badness() == 0) {
+            return number(&one).cloned();
+        }
+    }
+    None
+}
+
+/// The only thing that a repair does, where that is to put one number in the place of another.
+fn number(repair: &Repair) -> Option<&Note> {
+    match &repair.notes[..] {
+        [note] if !note.lost && note.number.is_some() => Some(note),
+        _ => None,
+    }
+}

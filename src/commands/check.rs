@@ -22,6 +22,9 @@ use crate::output::size::grouped;
 use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, OK, Painted, WARNING};
 use crate::report::{Verdicts, finding, severity_style};
 
+/// Packed images up to this size are unpacked once more where a cause is looked for.
+const UNPACKED: u64 = 64 << 20;
+
 /// Runs the command.
 pub fn run(args: &Check) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::Fine;
@@ -32,7 +35,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
     let mut documents = Documents::new(args.format, if several { 2 } else { 1 });
     for path in &paths {
         let (name, checked) = match open(path, args) {
-            Ok(loaded) => (loaded.name.clone(), Checked::image(loaded, args)),
+            Ok(loaded) => (loaded.name.clone(), Checked::image(path, loaded, args)),
             // A broken envelope is a finding like any other; there is only one then.
             Err(Failure::Invalid(name, error)) => (name, Checked::broken(error)),
             Err(failure) => {
@@ -144,9 +147,21 @@ struct Checked {
 }
 
 impl Checked {
-    fn image(loaded: Loaded, args: &Check) -> Self {
+    fn image(path: &Path, loaded: Loaded, args: &Check) -> Self {
         let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
-        let cause = cause::of(&loaded, &report, &args.reading);
+        let cause = if loaded.data().is_empty() && loaded.file.size <= UNPACKED {
+            // What was packed has passed, and is unpacked once more.
+            let wanted = Wanted {
+                random_access: true,
+                ..Wanted::default()
+            };
+            let stays = path.as_os_str() != "-" && cause::is_wanted(&loaded, &report);
+            let again = || Loaded::open(path, &args.reading, wanted).ok();
+            let again = stays.then(again).flatten();
+            again.and_then(|again| cause::of(&again, &report, &args.reading))
+        } else {
+            cause::of(&loaded, &report, &args.reading)
+        };
         Checked {
             loaded: Some(loaded),
             report,
@@ -214,8 +229,8 @@ fn text(name: &str, checked: &Checked) -> String {
     {
         let _ = writeln!(
             out,
-            "\n{} {} at byte {} is {found}; were it {expected}, nothing would be wrong. All that is complained \
-             of below follows from it. ia64save repair puts {expected} there",
+            "\n{} {} at byte {} is {found}; with {expected} there would be no error. \
+             ia64save repair puts {expected} there",
             Painted(HEADING, "One number explains it:"),
             Painted(style::LABEL, &note.path),
             note.offset

@@ -98,6 +98,14 @@ fn list(output: Format) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
+/// What the catalogue advises where this was found.
+pub(super) fn what_to_do(code: Code) -> Option<String> {
+    let text = section(code)?;
+    let (_, advice) = text.split_once("What to do:")?;
+    let paragraph = advice.trim().split("\n\n").next()?;
+    Some(paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// The text below a code's heading, without the line that repeats severity and clause.
 fn section(code: Code) -> Option<String> {
     let heading = format!("## `{code}`\n");
@@ -158,6 +166,14 @@ mod tests {
         for code in Code::ALL {
             let text = section(*code).unwrap_or_default();
             assert!(text.trim().len() > 40, "{code}: {text:?}");
+        }
+    }
+
+    #[test]
+    fn every_code_says_what_to_do() {
+        for code in Code::ALL {
+            let advice = what_to_do(*code);
+            assert!(advice.is_some_and(|text| text.len() > 10), "{code}");
         }
     }
 

@@ -211,9 +211,9 @@ impl<'a> Page<'a> {
 
     fn options(&self, page: &mut Roff) {
         page.control("SH", ["OPTIONS"]);
-        let options = self
-            .arguments()
-            .filter(|argument| !argument.is_positional());
+        let options = self.arguments();
+        let mut options: Vec<_> = options.filter(|own| !own.is_positional()).collect();
+        options.sort_by_key(|argument| argument.get_help_heading());
         let mut heading = None;
         for argument in options {
             let own = argument.get_help_heading();

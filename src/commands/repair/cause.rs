@@ -16,10 +16,15 @@ const EFFORT: u64 = 256 << 20;
 /// Proposals that are tried.
 const TRIED: u64 = 48;
 
+/// Whether there is so much wrong that a cause is worth looking for.
+pub fn is_wanted(loaded: &Loaded, report: &Report) -> bool {
+    repair::badness(&loaded.file, report) >= SEVERAL
+}
+
 /// The number that is wrong, with the one that makes the image valid; `None` where there are few complaints, or no
 /// single number explains them all.
 pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
-    if repair::badness(&loaded.file, report) < SEVERAL {
+    if !is_wanted(loaded, report) {
         return None;
     }
     let data: Bytes = loaded.data();

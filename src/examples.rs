@@ -142,11 +142,11 @@ const ALL: &[(&str, &[Example])] = &[
         "edit",
         &[
             (
-                "edit guest.sav --set 'vcpu[0].regs.psr=0x1008' -o new.sav",
+                "edit guest.sav 'vcpu[0].regs.psr=0x1008' -o new.sav",
                 "One field",
             ),
             (
-                "edit --in-place guest.sav --set p2m_size=4096",
+                "edit --in-place guest.sav p2m_size=4096",
                 "In the file itself",
             ),
         ],
@@ -169,6 +169,13 @@ const ALL: &[(&str, &[Example])] = &[
         &[(
             "corpus export seeds",
             "Streams of every dialect, good and bad, for another parser's tests",
+        )],
+    ),
+    (
+        "corpus export",
+        &[(
+            "corpus export seeds --dialect xen-3.4",
+            "Those of one dialect",
         )],
     ),
     (

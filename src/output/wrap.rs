@@ -201,6 +201,10 @@ fn filled(text: &str, columns: usize, indent: usize) -> String {
             (at, gap, filled) = (indent, 0, false);
         }
         if piece.width > 0 {
+            if at + gap >= columns {
+                // A place that is beyond the screen.
+                gap = indent.saturating_sub(at);
+            }
             out.extend(std::iter::repeat_n(' ', gap));
             at += gap;
             gap = 0;

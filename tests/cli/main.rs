@@ -18,6 +18,7 @@
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
+//! | `terminal` | lines that fit, ASCII, nothing binary; packed files, standard output by any name |
 //! | `xen` | what is said where there is no Xen |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
@@ -39,6 +40,7 @@ mod report;
 mod screens;
 mod shell;
 mod simulate;
+mod terminal;
 mod tree;
 #[cfg(feature = "xen")]
 mod xen;

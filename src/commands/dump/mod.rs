@@ -32,8 +32,10 @@ const PATH: usize = 40;
 const PLACE: usize = 10 + 7 + 2;
 /// Columns of the value before the meaning.
 const VALUE: usize = 24;
+/// Columns that a meaning needs beside the rest.
+const MEANING: usize = 20;
 /// Columns that a line with everything needs.
-const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + 20;
+const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + MEANING;
 
 /// Runs the command.
 pub fn run(args: &Dump) -> Result<Outcome, Failure> {
@@ -131,7 +133,9 @@ fn line(field: &Field<'_>, whole: bool) -> String {
     let path = Painted(LABEL, format!("{:PATH$}", field.path));
     let lines = rendered(field, whole);
     let decoded = bits::lines(field, whole);
-    if is_narrow() {
+    let indent = PLACE + wrap::width(field.path).max(PATH) + 2;
+    let behind = indent + wrap::width(&lines[0]).max(VALUE) + 2;
+    if is_narrow() || screen::width().is_some_and(|columns| columns < behind + MEANING) {
         let columns = screen::width().unwrap_or(ROOM).saturating_sub(6);
         let _ = writeln!(text, "{place}  {}", Painted(LABEL, field.path));
         let values = lines.iter().chain(&decoded).enumerate();
@@ -150,8 +154,6 @@ fn line(field: &Field<'_>, whole: bool) -> String {
         }
         return text;
     }
-    let indent = PLACE + wrap::width(field.path).max(PATH) + 2;
-    let behind = indent + wrap::width(&lines[0]).max(VALUE) + 2;
     let room = screen::width().map_or(usize::MAX, |columns| columns.saturating_sub(behind).max(16));
     let mut meaning = wrap::lines(field.meaning, room).into_iter();
     let first = Painted(DIM, meaning.next().unwrap_or_default());

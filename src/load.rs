@@ -95,6 +95,9 @@ impl Loaded {
         };
         if path.as_os_str() == "-" {
             screen::say_waiting();
+        } else if path.is_dir() {
+            let text = "a folder: name a file in it, or let check or batch look through it";
+            return Err(Failure::Usage(format!("{}: {text}", path.display())));
         }
         let mut input = Input::open(path, &options)?;
         let metadata = fs::metadata(path).ok();

@@ -74,7 +74,13 @@ impl From<Error> for Stopped {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
-    let text = fs::read_to_string(&path).map_err(|error| named(&path, &error))?;
+    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
+        io::ErrorKind::InvalidData => Failure::Tree(
+            path.display().to_string(),
+            "no tree, but bytes: encode takes what decode wrote, tree.json or the folder that it is in".into(),
+        ),
+        _ => named(&path, &error).into(),
+    })?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(wrong)?;

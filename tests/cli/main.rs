@@ -20,6 +20,7 @@
 //! | `shell` | completions and manual pages |
 //! | `terminal` | lines that fit, ASCII, nothing binary; packed files, standard output by any name |
 //! | `xen` | what is said where there is no Xen |
+//! | `words` | refusals that say what to do |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod batch;
@@ -42,5 +43,6 @@ mod shell;
 mod simulate;
 mod terminal;
 mod tree;
+mod words;
 #[cfg(feature = "xen")]
 mod xen;

@@ -2,7 +2,8 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
+use std::io::Write;
+use std::process::{Command, Stdio};
 
 use ia64save_corpus::{golden, hostile};
 
@@ -127,8 +128,16 @@ fn terminal(line: &str, folder: &Path) -> Run {
         .env("LC_ALL", "C.UTF-8")
         .env_remove("NO_COLOR")
         .current_dir(folder)
-        .stdin(std::process::Stdio::null());
-    script.output().expect("script starts").into()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let mut child = script.spawn().expect("script starts");
+    // Ctrl-D, for who reads what is typed.
+    let mut keys = child.stdin.take().expect("a pipe");
+    keys.write_all(b"\x04\x04").expect("keys");
+    let done = child.wait_with_output().expect("script ends").into();
+    drop(keys);
+    done
 }
 
 #[test]
@@ -148,7 +157,7 @@ fn a_terminal_sees_nothing_binary_and_is_told_who_waits() {
         "extract --page 1 in.sav -o -",
         "repair in.sav -o -",
         "simulate save -o -",
-        "edit in.sav vcpu[0].regs.pr=0x1 -o -",
+        "edit in.sav vcpu[0].user_regs.pr=0x1 -o -",
     ] {
         let done = terminal(line, &folder.path(""));
         assert_eq!(done.code, 2, "{line}: {done:?}");
@@ -208,7 +217,13 @@ fn a_name_says_how_a_file_is_packed() {
         let made: [&[&str]; 4] = [
             &["convert", "--compact", arg(&path), "-o", arg(&out)],
             &["repair", arg(&plain), "-o", arg(&out)],
-            &["edit", arg(&plain), "vcpu[0].regs.pr=0x1", "-o", arg(&out)],
+            &[
+                "edit",
+                arg(&plain),
+                "vcpu[0].user_regs.pr=0x1",
+                "-o",
+                arg(&out),
+            ],
             &["simulate", "save", "-o", arg(&out)],
         ];
         for (index, words) in made.into_iter().enumerate() {

@@ -6,7 +6,7 @@
 //! | `unknown` | a path that leads nowhere: what was meant |
 
 mod bits;
-mod unknown;
+pub(super) mod unknown;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};

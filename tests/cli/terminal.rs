@@ -121,7 +121,7 @@ fn a_wide_screen_is_used() {
 fn terminal(line: &str, folder: &Path) -> Run {
     let mut script = Command::new("script");
     // Who waits for what is typed waits for long.
-    let line = format!("timeout --foreground 3 \"$PROGRAM\" {line}");
+    let line = format!("timeout --foreground 6 \"$PROGRAM\" {line}");
     script
         .args(["-q", "-e", "-c", &line, "/dev/null"])
         .env("PROGRAM", env!("CARGO_BIN_EXE_ia64save"))

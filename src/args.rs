@@ -1,14 +1,41 @@
 //! What the user can say.
 
+use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
 use ia64save_codec::{Dialect, Era, Guest, Limits};
+
+use crate::examples;
+use crate::output::packing::Packing;
+use crate::output::style::{HEADING, LABEL, Painted};
+
+/// What the program was built with.
+const fn long_version() -> &'static str {
+    macro_rules! version {
+        ($features:literal) => {
+            concat!(
+                env!("CARGO_PKG_VERSION"),
+                " (commit ",
+                env!("IA64SAVE_COMMIT"),
+                ")\nfeatures: ",
+                $features
+            )
+        };
+    }
+    match (cfg!(feature = "xen"), cfg!(feature = "parquet")) {
+        (true, true) => version!("xen, parquet"),
+        (true, false) => version!("xen"),
+        (false, true) => version!("parquet"),
+        (false, false) => version!("none"),
+    }
+}
 
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).
 #[derive(Debug, Parser)]
 #[command(
     version,
+    long_version = long_version(),
     propagate_version = true,
     max_term_width = 100,
     arg_required_else_help = true
@@ -166,9 +193,13 @@ pub struct Info {
 
 #[derive(Args, Debug)]
 pub struct Check {
-    /// Images; - is standard input
-    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    /// Images, and folders to look for them in as batch does; - is standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
     pub images: Vec<PathBuf>,
+
+    /// Say nothing of what is valid, and of the rest no more than the verdict
+    #[arg(short, long)]
+    pub quiet: bool,
 
     /// Exit with 3 where there are warnings
     #[arg(long)]
@@ -300,6 +331,9 @@ pub struct Convert {
     #[arg(long)]
     pub no_clobber: bool,
 
+    #[command(flatten)]
+    pub packing: Packing,
+
     /// How the result is printed
     #[arg(
         short,
@@ -387,10 +421,93 @@ fn page_size(text: &str) -> Result<usize, String> {
     }
 }
 
+/// What commands are for: heading, commands.
+pub const GROUPS: [(&str, &[&str]); 7] = [
+    (
+        "Look",
+        &[
+            "info", "check", "dump", "map", "compare", "report", "batch", "explain",
+        ],
+    ),
+    ("Change", &["convert", "edit", "decode", "encode"]),
+    ("Rescue", &["repair"]),
+    ("Guest memory", &["extract", "find"]),
+    ("Simulate", &["simulate", "corpus"]),
+    ("Real host", &["xen"]),
+    ("Shell", &["completions", "man", "help"]),
+];
+
+/// Everything that the user can say, with help in groups and examples.
+pub fn command() -> clap::Command {
+    let mut root = dressed(Cli::command(), "");
+    root.build();
+    let template = format!(
+        "{{about-with-newline}}\n{{usage-heading}} {{usage}}\n\n{}{}\n{{options}}{{after-help}}",
+        groups(&root),
+        Painted(HEADING, "Options:")
+    );
+    root.help_template(template)
+}
+
+/// The list of commands below the headings of their groups.
+fn groups(root: &clap::Command) -> String {
+    let widest = root.get_subcommands().map(|c| c.get_name().len()).max();
+    let widest = widest.unwrap_or(0);
+    let mut out = String::new();
+    for (heading, names) in GROUPS {
+        let found = names.iter().filter_map(|name| root.find_subcommand(name));
+        let lines: Vec<_> = found
+            .map(|command| {
+                let name = Painted(LABEL, format!("{:widest$}", command.get_name()));
+                let about = command.get_about().map(ToString::to_string);
+                format!("  {name}  {}\n", about.unwrap_or_default())
+            })
+            .collect();
+        if !lines.is_empty() {
+            let _ = writeln!(out, "{}", Painted(HEADING, format!("{heading}:")));
+            out.extend(lines);
+            out.push('\n');
+        }
+    }
+    out
+}
+
+/// A command with the program's name in its version, and with examples in its long help.
+fn dressed(command: clap::Command, path: &str) -> clap::Command {
+    let own = examples::of(path);
+    let mut command = command.display_name("ia64save");
+    if !own.is_empty() {
+        let mut text = Painted(HEADING, "Examples:").to_string();
+        for (line, what) in own {
+            let _ = write!(
+                text,
+                "\n  {what}:\n    {}",
+                Painted(LABEL, format!("ia64save {line}"))
+            );
+        }
+        if let Some(after) = command.get_after_help() {
+            let _ = write!(text, "\n\n{}", after.ansi());
+        }
+        command = command.after_long_help(text);
+    }
+    let names: Vec<String> = command
+        .get_subcommands()
+        .map(|inner| inner.get_name().to_owned())
+        .collect();
+    for name in names {
+        let inner = if path.is_empty() {
+            name.clone()
+        } else {
+            format!("{path} {name}")
+        };
+        command = command.mut_subcommand(name, |found| dressed(found, &inner));
+    }
+    command
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     #[test]
     fn a_target_is_an_era_or_a_dialect() {
@@ -436,6 +553,56 @@ mod tests {
         });
         assert_eq!(letters[&'o'].as_deref(), Some("out"));
         assert_eq!(letters[&'f'].as_deref(), Some("format"));
+    }
+
+    #[test]
+    fn every_command_is_in_one_group_and_has_examples_that_parse() {
+        let mut root = command();
+        root.build();
+        for inner in root.get_subcommands() {
+            let name = inner.get_name();
+            let count = |names: &[&str]| names.iter().filter(|own| **own == name).count();
+            let groups: usize = GROUPS.iter().map(|(_, names)| count(names)).sum();
+            assert_eq!(groups, 1, "{name}");
+            assert!(name == "help" || !examples::of(name).is_empty(), "{name}");
+        }
+        let mut looked = 0;
+        walk(&root, &mut |found| {
+            let path = found.get_bin_name().unwrap_or_default();
+            let path = path.strip_prefix("ia64save").unwrap_or(path).trim();
+            for (line, _) in examples::of(path) {
+                // Words as a shell would make them.
+                let mut words = vec![String::from("ia64save"), String::new()];
+                let mut quoted = false;
+                for letter in line.chars() {
+                    match letter {
+                        '\'' => quoted = !quoted,
+                        ' ' if !quoted => words.push(String::new()),
+                        letter => words.last_mut().expect("a word").push(letter),
+                    }
+                }
+                let parsed = command().try_get_matches_from(&words);
+                assert!(parsed.is_ok(), "{line}: {}", parsed.unwrap_err());
+                looked += 1;
+            }
+        });
+        assert!(looked > 40, "{looked}");
+    }
+
+    #[test]
+    fn the_version_names_the_program_its_commit_and_its_features() {
+        for words in [
+            &["ia64save", "--version"][..],
+            &["ia64save", "info", "--version"],
+        ] {
+            let shown = command()
+                .try_get_matches_from(words)
+                .unwrap_err()
+                .to_string();
+            let expected = concat!("ia64save ", env!("CARGO_PKG_VERSION"), " (commit ");
+            assert!(shown.starts_with(expected), "{shown}");
+            assert!(shown.contains("\nfeatures: "), "{shown}");
+        }
     }
 
     #[test]

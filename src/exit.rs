@@ -116,7 +116,12 @@ impl fmt::Display for Failure {
             Failure::Io(error) => write!(f, "{error}"),
             Failure::Foreign(name, Foreign::Unknown) => write!(f, "{name}: {}", Foreign::Unknown),
             Failure::Foreign(name, foreign) => {
-                write!(f, "{name}: not an ia64 save image: {foreign}")
+                write!(f, "{name}: not an ia64 save image: {foreign}")?;
+                if let Foreign::Elf { core: true, .. } = foreign {
+                    let some = "info, map, extract, compare and find";
+                    write!(f, "; of cores those of xm dump-core are read, by {some}")?;
+                }
+                Ok(())
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),
             Failure::Transfer(name, error) => write!(f, "{name}: {error}"),

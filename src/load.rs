@@ -31,6 +31,7 @@ use crate::args::Reading;
 use crate::exit::Failure;
 use crate::input::identity::{self, Identity};
 use crate::input::{self, Compression, Input, Kind, Mapped, Stored};
+use crate::output::screen;
 use crate::output::style::{self, Painted, WARNING};
 use crate::progress::Progress;
 use crate::scan::{self, Scanner, Span};
@@ -160,6 +161,12 @@ impl Loaded {
             digest: wanted.digest,
             ..input::Options::default()
         };
+        if path.as_os_str() == "-" {
+            screen::say_waiting();
+        } else if path.is_dir() {
+            let text = "a folder: name a file in it, or let check or batch look through it";
+            return Err(Failure::Usage(format!("{}: {text}", path.display())));
+        }
         let mut input = Input::open(path, &options)?;
         let metadata = fs::metadata(path).ok();
         let identity = metadata

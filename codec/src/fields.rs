@@ -34,11 +34,20 @@ pub struct Field<'a> {
 }
 
 /// Which fields to visit.
+///
+/// ```
+/// use ia64save_codec::fields::Selection;
+/// let every = Selection::new("vcpu[*].regs.cfm");
+/// assert!(every.takes("vcpu[3].regs.cfm") && !every.takes("vcpu[3].regs.psr"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Selection {
-    /// Only the fields at or below this path; empty means all.
+    /// Only the fields at or below this path; empty means all. `[*]` stands for every index.
     pub path: String,
 }
+
+/// What stands for every index.
+const EVERY: &str = "[*]";
 
 impl Selection {
     /// The fields at or below a path.
@@ -49,19 +58,52 @@ impl Selection {
     /// Whether a path is selected.
     pub fn takes(&self, path: &str) -> bool {
         self.path.is_empty()
-            || path
-                .strip_prefix(&self.path[..])
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+            || Self::common(&self.path, path).is_some_and(|(pattern, rest)| {
+                pattern.is_empty() && (rest.is_empty() || rest.starts_with(['.', '[']))
+            })
+    }
+
+    /// Whether a path is what was asked for, and not below it.
+    pub fn is(&self, path: &str) -> bool {
+        Self::common(&self.path, path) == Some(("", ""))
     }
 
     /// Whether anything below `part` could be selected.
     fn reaches(&self, part: &str) -> bool {
-        self.takes(part) || self.path.starts_with(part)
+        self.takes(part) || Self::common(&self.path, part).is_some_and(|(_, rest)| rest.is_empty())
     }
 
     /// Whether `part` was asked for by name: what is large or secret is shown only then.
     fn names(&self, part: &str) -> bool {
         !self.path.is_empty() && self.reaches(part)
+    }
+
+    /// The paths below `prefix` that were asked for, without it.
+    fn below(&self, prefix: &str) -> Option<&str> {
+        let (inner, rest) = Self::common(&self.path, prefix)?;
+        inner.strip_prefix('.').filter(|_| rest.is_empty())
+    }
+
+    /// What is left of a pattern and of a path behind what they have in common; `None` where they part before
+    /// either ends.
+    fn common<'p, 'q>(mut pattern: &'p str, mut path: &'q str) -> Option<(&'p str, &'q str)> {
+        loop {
+            if let Some(rest) = pattern.strip_prefix(EVERY)
+                && let Some(indexed) = path.strip_prefix('[')
+            {
+                pattern = rest;
+                path = indexed.split_once(']')?.1;
+                continue;
+            }
+            match (pattern.chars().next(), path.chars().next()) {
+                (Some(one), Some(other)) if one == other => {
+                    pattern = &pattern[one.len_utf8()..];
+                    path = &path[other.len_utf8()..];
+                }
+                (Some(_), Some(_)) => return None,
+                _ => return Some((pattern, path)),
+            }
+        }
     }
 }
 
@@ -161,14 +203,34 @@ impl Walker<'_, '_> {
                 (self.visit)(field);
             }
         });
-        let inner = self
-            .selection
-            .path
-            .strip_prefix(prefix)
-            .and_then(|rest| rest.strip_prefix('.'));
-        let Some(inner) = inner.filter(|_| !found) else {
+        let selection = self.selection;
+        if let Some(inner) = selection.below(prefix).filter(|_| !found) {
+            self.pieces(prefix, inner, offset, layout, bytes, form);
+        }
+    }
+
+    /// What the layout keeps in one piece, an element or each of them.
+    fn pieces(
+        &mut self,
+        prefix: &str,
+        inner: &str,
+        offset: u64,
+        layout: &'static Layout,
+        bytes: &[u8],
+        form: Form<'_>,
+    ) {
+        if let Some((before, after)) = inner.split_once(EVERY) {
+            let each = |index: usize| format!("{before}[{index}]{after}");
+            let first = |index: &usize| {
+                let path = each(*index);
+                let known = path.split_once(EVERY).map_or(&path[..], |(known, _)| known);
+                layout.find(known).is_some()
+            };
+            for index in (0..).take_while(first) {
+                self.pieces(prefix, &each(index), offset, layout, bytes, form);
+            }
             return;
-        };
+        }
         let Some(located) = layout.find(inner) else {
             return;
         };
@@ -188,7 +250,7 @@ impl Walker<'_, '_> {
             meaning: located.field.meaning,
             bytes: value,
         };
-        let path = self.selection.path.clone();
+        let path = format!("{prefix}.{inner}");
         (self.visit)(Field {
             path: &path,
             offset: offset + entry.offset as u64,
@@ -501,4 +563,35 @@ impl Walker<'_, '_> {
 
 fn envelope_signature_size() -> u64 {
     crate::envelope::SIGNATURE_SIZE as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_star_stands_for_every_index() {
+        let every = Selection::new("vcpu[*].regs.b[*]");
+        for path in [
+            "vcpu[0].regs.b[7]",
+            "vcpu[12].regs.b[0]",
+            "vcpu[1].regs.b[2].x",
+        ] {
+            assert!(every.takes(path), "{path}");
+        }
+        for path in [
+            "vcpu[0].regs.bsp",
+            "vcpu[0].regs.b",
+            "vcpu.regs.b[0]",
+            "vcpu[0].regs",
+        ] {
+            assert!(!every.takes(path), "{path}");
+        }
+        assert!(every.is("vcpu[0].regs.b[7]") && !every.is("vcpu[0].regs.b[7].x"));
+        assert!(every.reaches("vcpu[3]") && !every.reaches("privregs[3]"));
+        assert_eq!(every.below("vcpu[3]"), Some("regs.b[*]"));
+        assert_eq!(every.below("vcpu[3].re"), None);
+        let all = Selection::default();
+        assert!(all.takes("p2m_size") && !all.names("pages") && all.reaches("x"));
+    }
 }

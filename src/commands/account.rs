@@ -9,7 +9,8 @@ use serde_json::{Value, json};
 
 use super::print_json;
 use crate::args::Format;
-use crate::output::style;
+use crate::exit::Failure;
+use crate::output::{screen, style};
 
 /// Prints the account beside what was written to `out`.
 pub fn print(
@@ -18,13 +19,23 @@ pub fn print(
     text: impl FnOnce() -> String,
     value: impl FnOnce() -> Value,
 ) -> io::Result<()> {
-    let taken = out.is_some_and(|out| out.as_os_str() == "-");
+    let taken = out.is_some_and(screen::is_stdout);
     match (format, taken) {
         (Format::Text, false) => write!(style::stdout(), "{}", text()),
         (Format::Text, true) => write!(style::stderr(), "{}", text()),
         (_, false) => print_json(vec![value()], format),
         (_, true) => writeln!(io::stderr(), "{}", value()),
     }
+}
+
+/// Refuses to write what nobody can read to a terminal.
+pub fn spare_terminal(out: &Path) -> Result<(), Failure> {
+    if screen::is_terminal(out) {
+        let text = "what would be written is binary, which a terminal cannot show: choose a file with -o, or \
+                    send it into a pipe";
+        return Err(Failure::Usage(text.into()));
+    }
+    Ok(())
 }
 
 /// A document that begins as `head` does, and goes on with `rest`.

@@ -3,12 +3,16 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
 use ia64save_codec::image::PageIndex;
+use ia64save_codec::repair::Note;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
+use super::batch::list;
+use super::repair::cause;
 use super::{Documents, complain};
 use crate::args::{Check, Format};
 use crate::exit::{Failure, Outcome};
@@ -18,34 +22,45 @@ use crate::output::size::grouped;
 use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, OK, Painted, WARNING};
 use crate::report::{Verdicts, finding, severity_style};
 
+/// Packed images up to this size are unpacked once more where a cause is looked for.
+const UNPACKED: u64 = 64 << 20;
+
 /// Runs the command.
 pub fn run(args: &Check) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        zero: true,
-        ..Wanted::default()
-    };
     let mut outcome = Outcome::Fine;
-    let mut documents = Documents::new(args.format, args.images.len());
-    for (index, path) in args.images.iter().enumerate() {
-        let (name, checked) = match Loaded::open(path, &args.reading, wanted) {
-            Ok(loaded) => (loaded.name.clone(), Checked::image(loaded)),
+    let mut totals = Totals::default();
+    let paths = paths(&args.images);
+    // A folder is several images, however many are in it.
+    let several = paths.len() > 1 || args.images.iter().any(|path| path.is_dir());
+    let mut documents = Documents::new(args.format, if several { 2 } else { 1 });
+    for path in &paths {
+        let (name, checked) = match open(path, args) {
+            Ok(loaded) => (loaded.name.clone(), Checked::image(path, loaded, args)),
             // A broken envelope is a finding like any other; there is only one then.
             Err(Failure::Invalid(name, error)) => (name, Checked::broken(error)),
             Err(failure) => {
+                totals.unread += 1;
                 outcome = outcome.and(complain(&failure));
                 continue;
             }
         };
-        outcome = outcome.and(match checked.report.verdict {
+        let own = match checked.report.verdict {
             Verdict::Invalid => Outcome::Invalid,
             Verdict::ValidWithWarnings if args.strict => Outcome::Warnings,
             Verdict::ValidWithWarnings | Verdict::Valid => Outcome::Fine,
-        });
-        let written = if args.format == Format::Text {
-            let gap = if index > 0 { "\n" } else { "" };
-            write!(style::stdout(), "{gap}{}", text(&name, &checked))
-        } else {
-            documents.add(json(&name, &checked))
+        };
+        outcome = outcome.and(own);
+        let gap = if totals.shown() > 0 { "\n" } else { "" };
+        totals.count(checked.report.verdict);
+        let written = match args.format {
+            Format::Text if args.quiet && own == Outcome::Fine => Ok(()),
+            Format::Text if args.quiet => {
+                let head = head(&name, &checked.report);
+                writeln!(style::stdout(), "{head}")
+            }
+            Format::Text => write!(style::stdout(), "{gap}{}", text(&name, &checked)),
+            Format::Json | Format::Jsonl if args.quiet && own == Outcome::Fine => Ok(()),
+            Format::Json | Format::Jsonl => documents.add(json(&name, &checked)),
         };
         written?;
         if let Some(loaded) = &checked.loaded {
@@ -53,20 +68,104 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
         }
     }
     documents.finish()?;
+    if several && args.format == Format::Text && !args.quiet {
+        writeln!(style::stdout(), "\n{}", Painted(HEADING, totals.text()))?;
+    }
     Ok(outcome)
+}
+
+/// The files named, and those in the folders named.
+fn paths(named: &[PathBuf]) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    for path in named {
+        if path.is_dir() {
+            let found = list::files(std::slice::from_ref(path), false);
+            paths.extend(found.into_iter().map(|file| file.path));
+        } else {
+            paths.push(path.clone());
+        }
+    }
+    paths
+}
+
+fn open(path: &Path, args: &Check) -> Result<Loaded, Failure> {
+    let wanted = Wanted {
+        zero: true,
+        ..Wanted::default()
+    };
+    Loaded::open(path, &args.reading, wanted)
+}
+
+/// How many images there were, by verdict.
+#[derive(Clone, Copy, Debug, Default)]
+struct Totals {
+    valid: usize,
+    warnings: usize,
+    invalid: usize,
+    /// What is no image, or could not be read.
+    unread: usize,
+}
+
+impl Totals {
+    fn count(&mut self, verdict: Verdict) {
+        match verdict {
+            Verdict::Valid => self.valid += 1,
+            Verdict::ValidWithWarnings => self.warnings += 1,
+            Verdict::Invalid => self.invalid += 1,
+        }
+    }
+
+    fn shown(self) -> usize {
+        self.valid + self.warnings + self.invalid
+    }
+
+    fn text(self) -> String {
+        let parts = [
+            (self.valid, "valid"),
+            (self.warnings, "valid with warnings"),
+            (self.invalid, "invalid"),
+            (self.unread, "not read"),
+        ];
+        let told = parts.iter().filter(|(count, _)| *count > 0);
+        let told: Vec<_> = told
+            .map(|(count, what)| format!("{} {what}", grouped(*count as u64)))
+            .collect();
+        let all = self.shown() + self.unread;
+        let what = if all == 1 { "file" } else { "files" };
+        match told.is_empty() {
+            true => format!("{all} {what}"),
+            false => format!("{} {what}: {}", grouped(all as u64), told.join(", ")),
+        }
+    }
 }
 
 struct Checked {
     loaded: Option<Loaded>,
     report: Report,
+    /// The number that explains all that is wrong.
+    cause: Option<Note>,
 }
 
 impl Checked {
-    fn image(loaded: Loaded) -> Self {
+    fn image(path: &Path, loaded: Loaded, args: &Check) -> Self {
         let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
+        let cause = if loaded.data().is_empty() && loaded.file.size <= UNPACKED {
+            // What was packed has passed, and is unpacked once more.
+            let wanted = Wanted {
+                random_access: true,
+                ..Wanted::default()
+            };
+            let stays = path.as_os_str() != "-" && cause::is_wanted(&loaded, &report);
+            let again = || Loaded::open(path, &args.reading, wanted).ok();
+            let again = stays.then(again).flatten();
+            again.and_then(|again| cause::of(&again, &report, &args.reading))
+        } else {
+            cause::of(&loaded, &report, &args.reading)
+        };
         Checked {
             loaded: Some(loaded),
             report,
+            cause,
         }
     }
 
@@ -74,6 +173,7 @@ impl Checked {
         Checked {
             loaded: None,
             report: Report::of(error),
+            cause: None,
         }
     }
 }
@@ -95,28 +195,46 @@ fn json(name: &str, checked: &Checked) -> Value {
         "verdict": report.verdict.name(),
         "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
         "suppressed": suppressed,
+        "cause": checked.cause.as_ref().map(|note| json!({
+            "path": note.path,
+            "offset": note.offset,
+            "found": note.number.map(|(found, _)| found),
+            "expected": note.number.map(|(_, expected)| expected),
+        })),
         "num_records": pages.map(PageIndex::len),
         "num_zero": pages.and_then(PageIndex::zero),
     })
 }
 
-fn text(name: &str, checked: &Checked) -> String {
-    let report = &checked.report;
-    let counts = Verdicts::of(&report.findings);
-    let mut out = String::new();
+/// Name, verdict and how many complaints there are.
+fn head(name: &str, report: &Report) -> String {
     let verdict = match report.verdict {
         Verdict::Valid => Painted(OK, "valid"),
         Verdict::ValidWithWarnings => Painted(WARNING, "valid, with warnings"),
         Verdict::Invalid => Painted(ERROR, "invalid"),
     };
-    let _ = writeln!(
-        out,
-        "{}: {verdict}{}",
-        Painted(HEADING, name),
-        Painted(DIM, tally(counts))
-    );
+    let tally = tally(Verdicts::of(&report.findings));
+    let (name, tally) = (Painted(HEADING, name), Painted(DIM, tally));
+    format!("{name}: {verdict}{tally}")
+}
+
+fn text(name: &str, checked: &Checked) -> String {
+    let report = &checked.report;
+    let mut out = head(name, report) + "\n";
     if let Some(loaded) = &checked.loaded {
         let _ = writeln!(out, "{}", Painted(DIM, summary(loaded)));
+    }
+    if let Some((note, (found, expected))) =
+        checked.cause.as_ref().and_then(|n| Some((n, n.number?)))
+    {
+        let _ = writeln!(
+            out,
+            "\n{} {} at byte {} is {found}; with {expected} there would be no error. \
+             ia64save repair puts {expected} there",
+            Painted(HEADING, "One number explains it:"),
+            Painted(style::LABEL, &note.path),
+            note.offset
+        );
     }
     for found in &report.findings {
         out.push('\n');

@@ -15,11 +15,12 @@ use ia64save_codec::{Dialect, Era, Error, Guest};
 use serde_json::json;
 
 use super::held::Held;
-use super::print_json;
+use super::{account, print_json};
 use crate::args::{Convert, EnvelopeKind, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::screen;
 use crate::output::size::grouped;
 use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
@@ -87,7 +88,9 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         );
         return Err(Failure::Usage(text));
     }
-    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    account::spare_terminal(&args.out)?;
+    let out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&surroundings.front)?;
     let mut held = 0;
     let written = conversion.write(|piece| -> Result<(), Stopped> {
@@ -247,7 +250,7 @@ struct Report<'a> {
 impl Report<'_> {
     /// On standard output, or on standard error where the image goes to standard output.
     fn print(&self, args: &Convert, written: Option<u64>) -> Result<(), Failure> {
-        let to_stdout = args.out.as_os_str() == "-";
+        let to_stdout = screen::is_stdout(&args.out);
         if args.format != Format::Text {
             let value = json!({
                 "schema": "ia64save/convert/1",

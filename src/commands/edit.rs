@@ -9,17 +9,19 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 use clap::{ArgGroup, ValueHint};
 use ia64save_codec::Dialect;
-use ia64save_codec::edit::{Patch, patch};
+use ia64save_codec::edit::{Patch, Refusal, patch};
 use serde_json::json;
 
 use change::Change;
 
 use crate::args::{Format, Reading};
 use crate::commands::account;
+use crate::commands::dump::unknown;
 use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
 #[derive(clap::Args, Debug)]
@@ -48,6 +50,9 @@ pub struct Args {
     /// Write even what cannot be read any more, or is read as another dialect
     #[arg(long)]
     pub force: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(
@@ -100,6 +105,18 @@ impl Read for Patched {
     }
 }
 
+/// Why a field cannot have another value. One that a broken stream has no more of is no slip of the finger.
+fn refused(loaded: &Loaded, refusal: Refusal) -> Failure {
+    match (refusal, &loaded.image().error) {
+        (Refusal::Unknown(_), Some(error)) => Failure::Invalid(loaded.name.clone(), error.clone()),
+        (Refusal::Unknown(path), None) => {
+            let said = unknown::said(loaded, &path);
+            Failure::Usage(format!("{}: {said}", loaded.name))
+        }
+        (refusal, _) => Failure::Usage(format!("{}: {refusal}", loaded.name)),
+    }
+}
+
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let wanted = Wanted {
@@ -115,8 +132,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let mut patches: Vec<Patch> = Vec::new();
     for (path, value) in &args.edits {
-        let one = patch(&loaded.file, path, value)
-            .map_err(|refusal| Failure::Usage(format!("{}: {refusal}", loaded.name)))?;
+        let one = patch(&loaded.file, path, value).map_err(|refusal| refused(&loaded, refusal))?;
         let ends = |patch: &Patch| patch.offset + patch.bytes.len() as u64;
         let clash = patches
             .iter()
@@ -142,7 +158,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         )?;
         still_an_image(&loaded, &again)?;
     }
-    let mut out = OutputFile::create(target, !args.no_clobber)?;
+    account::spare_terminal(target)?;
+    let out = OutputFile::create(target, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(target))?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
     if let Some(held) = &held {

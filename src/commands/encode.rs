@@ -17,6 +17,7 @@ use crate::args::Format;
 use crate::exit::{Failure, Outcome};
 use crate::input::{Mapped, identity};
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, read};
 use crate::progress::Progress;
@@ -47,6 +48,8 @@ pub struct Args {
     /// Write an image that is far larger than the tree and its files
     #[arg(long)]
     pub allow_large: bool,
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(
@@ -143,7 +146,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if !args.allow_large {
         bounded(&parts, input as u64).map_err(wrong)?;
     }
-    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    account::spare_terminal(&args.out)?;
+    let out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&parts.front)?;
     let mut held = 0;
     let page = |number: u64| -> Result<&[u8], Stopped> {

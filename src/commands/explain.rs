@@ -9,8 +9,10 @@ use serde_json::json;
 use super::print_json;
 use crate::args::{Explain, Format};
 use crate::exit::{Failure, Outcome};
-use crate::output::style::{self, DIM, HEADING, Painted};
+use crate::output::screen;
+use crate::output::style::{self, DIM, HEADING, LABEL, Painted};
 use crate::output::table::{Align, Cell, Table};
+use crate::output::wrap;
 use crate::report::severity_style;
 
 /// How much a name has to be like another to be meant.
@@ -42,7 +44,7 @@ pub fn run(args: &Explain) -> Result<Outcome, Failure> {
             "{}",
             Painted(DIM, format!("spec clause {}", code.clause()))
         );
-        let _ = writeln!(out, "\n{}", section.trim());
+        let _ = writeln!(out, "\n{}", prose(section.trim()));
         write!(style::stdout(), "{out}")?;
     } else {
         print_json(
@@ -96,6 +98,14 @@ fn list(output: Format) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
+/// What the catalogue advises where this was found.
+pub(super) fn what_to_do(code: Code) -> Option<String> {
+    let text = section(code)?;
+    let (_, advice) = text.split_once("What to do:")?;
+    let paragraph = advice.trim().split("\n\n").next()?;
+    Some(paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
 /// The text below a code's heading, without the line that repeats severity and clause.
 fn section(code: Code) -> Option<String> {
     let heading = format!("## `{code}`\n");
@@ -111,6 +121,31 @@ fn section(code: Code) -> Option<String> {
             .join("\n")
             .replace("\n\n\n", "\n\n"),
     )
+}
+
+/// Columns of a paragraph: longer lines are hard to read.
+const PROSE: usize = 80;
+
+/// A text of paragraphs for a screen: lines that fit, names in the colour of names, and what a paragraph is about
+/// in front of it.
+fn prose(text: &str) -> String {
+    let columns = screen::width().unwrap_or(PROSE).min(PROSE);
+    let paragraphs = text.split("\n\n").map(|paragraph| {
+        let lines: Vec<_> = paragraph.lines().map(str::trim).collect();
+        let joined = lines.join(" ");
+        let about = ["Example:", "Original restore:", "What to do:"];
+        let about = about.into_iter().find(|about| joined.starts_with(about));
+        let rest = &joined[about.map_or(0, str::len)..];
+        let mut out = about.map_or_else(String::new, |about| Painted(HEADING, about).to_string());
+        for (index, part) in rest.split('`').enumerate() {
+            match index % 2 {
+                0 => out += part,
+                _ => out += &Painted(LABEL, part).to_string(),
+            }
+        }
+        wrap::paragraph(&out, columns)
+    });
+    paragraphs.collect::<Vec<_>>().join("\n\n")
 }
 
 /// The code whose name is most like what the user typed; none where it is like no name.
@@ -132,6 +167,33 @@ mod tests {
             let text = section(*code).unwrap_or_default();
             assert!(text.trim().len() > 40, "{code}: {text:?}");
         }
+    }
+
+    #[test]
+    fn every_code_says_what_to_do() {
+        for code in Code::ALL {
+            let advice = what_to_do(*code);
+            assert!(advice.is_some_and(|text| text.len() > 4), "{code}");
+        }
+    }
+
+    #[test]
+    fn prose_is_wrapped_and_has_no_marks() {
+        for code in Code::ALL {
+            let text = prose(section(*code).unwrap_or_default().trim());
+            let plain = anstream::adapter::strip_str(&text).to_string();
+            assert!(!plain.contains('`'), "{code}: {plain}");
+            let widest = plain.lines().map(wrap::width).max();
+            assert!(
+                widest.is_some_and(|widest| widest <= PROSE),
+                "{code}: {plain}"
+            );
+        }
+        let text = prose("one\ntwo `three`\n\nWhat to do: four");
+        assert_eq!(
+            anstream::adapter::strip_str(&text).to_string(),
+            "one two three\n\nWhat to do: four"
+        );
     }
 
     #[test]

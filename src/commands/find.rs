@@ -18,6 +18,7 @@ use crate::report::hex;
 
 /// The arguments of `find`.
 #[derive(Args, Debug)]
+#[command(after_help = "Exit codes: 0 found, 1 not found, 2 and up: nothing could be looked for.")]
 #[command(group = ArgGroup::new("needle").required(true).args(["bytes", "text"]))]
 pub struct Find {
     /// The image, or a core of xm dump-core; - is standard input
@@ -62,8 +63,17 @@ pub struct Find {
 #[derive(Clone, Debug)]
 pub struct Bytes(Vec<u8>);
 
-/// Runs the command.
+/// Runs the command. As with grep 1 says that there is no hit, and nothing else.
 pub fn run(args: &Find) -> Result<Outcome, Failure> {
+    match run_or_fail(args) {
+        Err(failure) if failure.outcome() == Outcome::Invalid => {
+            Err(Failure::Usage(failure.to_string()))
+        }
+        done => done,
+    }
+}
+
+fn run_or_fail(args: &Find) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         random_access: true,
         cores: true,
@@ -104,7 +114,12 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
             args.format,
         )?;
     }
-    Ok(Outcome::Fine)
+    let found = !hits.is_empty() || more;
+    Ok(if found {
+        Outcome::Fine
+    } else {
+        Outcome::Differ
+    })
 }
 
 fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more: bool) -> Value {

@@ -273,6 +273,7 @@ fn memory_map(out: &mut String, image: &Image) {
         ("", Align::Left),
         ("size", Align::Right),
         ("attribute", Align::Right),
+        ("", Align::Left),
     ];
     let mut table = Table::new(4, columns);
     let mut left_out = 0;
@@ -289,6 +290,14 @@ fn memory_map(out: &mut String, image: &Image) {
             Some(end) => (pfn(descriptor.phys_addr), format!(".. {}", pfn(end))),
             None => ("beyond 64 bits".into(), String::new()),
         };
+        // A range that begins or ends within a page is told in bytes as well: its pfns alone say something else.
+        let start = descriptor.phys_addr;
+        let stop = descriptor
+            .num_pages
+            .checked_mul(4096)
+            .and_then(|size| start.checked_add(size));
+        let uneven = stop.filter(|end| start % page_size != 0 || end % page_size != 0);
+        let uneven = uneven.map(|end| format!("bytes {start:#x} .. {end:#x}"));
         let bytes = descriptor
             .num_pages
             .checked_mul(4096)
@@ -311,6 +320,7 @@ fn memory_map(out: &mut String, image: &Image) {
             Cell::styled(ADDRESS, end),
             Cell::styled(style, bytes),
             Cell::styled(style, format!("{:#x}", descriptor.attribute)),
+            Cell::styled(DIM, uneven.unwrap_or_default()),
         ]);
     }
     let _ = writeln!(

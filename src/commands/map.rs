@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 
-use anstyle::Style;
+use anstyle::{AnsiColor, Style};
 use ia64save_codec::image::{Checkpoint, Extent, State};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::ram::RamMap;
@@ -13,12 +13,19 @@ use super::no_checkpoint;
 use crate::args::{Format, Map};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
+use crate::output::screen;
 use crate::output::size::{grouped, human};
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, OK, Painted, WARNING};
+use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
 use crate::output::table::{Align, Cell, Table};
 
-/// Cells of a bar.
+/// Cells of a bar where there is room.
 const BAR: u64 = 64;
+/// Most cells of a bar, on a wide screen.
+const WIDEST_BAR: u64 = 128;
+/// Fewest cells of a bar.
+const NARROWEST_BAR: u64 = 8;
+/// Columns of ` about 1 024 pages a cell`.
+const SCALE: u64 = 26;
 /// Rows of the table that are printed; a live image has thousands of extents.
 const ROWS: usize = 40;
 
@@ -101,17 +108,31 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
     value
 }
 
-/// How a state looks: most telling first, which decides what a cell of several shows.
-pub(super) const LOOKS: [(&str, char, Style); 8] = [
-    ("hole", '!', ERROR),
-    ("sent again", '▓', WARNING),
-    ("sent", '█', OK),
-    ("zero", '░', OK),
-    ("ballooned out", '▒', ADDRESS),
-    ("unallocated", '·', ADDRESS),
-    ("unread", '?', ERROR),
-    ("not RAM", ' ', DIM),
+/// How a state looks: most telling first, which decides what a cell of several shows. No two have the same
+/// shape, here or in ASCII, and the hues are those that the colour-blind tell apart.
+pub(super) const LOOKS: [(&str, Glyph, Style); 8] = [
+    ("hole", Glyph('!', '!'), ERROR),
+    ("sent again", Glyph('▚', '%'), WARNING),
+    ("sent", Glyph('█', '#'), BLUE),
+    ("zero", Glyph('░', '.'), BLUE),
+    ("ballooned out", Glyph('▁', '_'), PALE),
+    ("unallocated", Glyph('·', '-'), PALE),
+    ("unread", Glyph('?', '?'), ERROR),
+    ("not RAM", Glyph(' ', ' '), DIM),
 ];
+
+const BLUE: Style = AnsiColor::BrightBlue.on_default();
+const PALE: Style = AnsiColor::White.on_default().dimmed();
+
+/// What is drawn, where it can be, and in ASCII.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glyph(char, char);
+
+impl Glyph {
+    fn shown(self) -> char {
+        if screen::unicode() { self.0 } else { self.1 }
+    }
+}
 
 /// The row of [`LOOKS`] that an extent has.
 pub(super) fn look(extent: &Extent) -> usize {
@@ -156,8 +177,9 @@ impl Drawing {
         };
         let mut gap = true;
         checkpoint.map(ram, &mut |extent| drawing.count(extent, &mut gap));
+        let (most, _) = room(drawing.digits(), screen::width());
         for bar in &mut drawing.bars {
-            let cells = bar.pfns.pages().min(BAR);
+            let cells = bar.pfns.pages().min(most);
             bar.cells = vec![LOOKS.len() - 1; cells as usize];
         }
         let mut at = 0;
@@ -206,6 +228,12 @@ impl Drawing {
         }
     }
 
+    /// Columns of the widest pfn that a bar begins with.
+    fn digits(&self) -> usize {
+        let pfns = self.bars.iter().map(|bar| bar.pfns.first());
+        pfns.map(|pfn| format!("{pfn:#x}").len()).max().unwrap_or(3)
+    }
+
     fn text(&self, loaded: &Loaded, checkpoint: &Checkpoint) -> String {
         let mut out = String::new();
         let page_size = loaded.image().page_size as u64;
@@ -219,9 +247,9 @@ impl Drawing {
         );
         let width = most.chars().count().max(9);
         for ((name, glyph, style), total) in LOOKS.iter().zip(self.totals) {
-            if total > 0 && *glyph != ' ' {
+            if total > 0 && *name != "not RAM" {
                 let bytes = human(total.saturating_mul(page_size));
-                let (glyph, count) = (Painted(*style, glyph), grouped(total));
+                let (glyph, count) = (Painted(*style, glyph.shown()), grouped(total));
                 let pages = if total == 1 { "page " } else { "pages" };
                 let _ = writeln!(
                     out,
@@ -234,13 +262,8 @@ impl Drawing {
             return out;
         }
         let _ = writeln!(out);
-        let width = self
-            .bars
-            .iter()
-            .map(|bar| format!("{:#x}", bar.pfns.first()).len())
-            .max();
         for bar in &self.bars {
-            bar.draw(&mut out, width.unwrap_or(3));
+            bar.draw(&mut out, self.digits(), screen::width());
         }
         more(&mut out, self.more_bars, "bars");
         let columns = [
@@ -293,7 +316,7 @@ impl Bar {
         }
     }
 
-    fn draw(&self, out: &mut String, width: usize) {
+    fn draw(&self, out: &mut String, width: usize, columns: Option<usize>) {
         let (start, end) = (self.pfns.first(), end(self.pfns));
         let _ = write!(out, "  {} ", Painted(ADDRESS, format!("{start:#width$x}")));
         for run in self.cells.chunk_by(|a, b| a == b) {
@@ -301,18 +324,32 @@ impl Bar {
             let _ = write!(
                 out,
                 "{}",
-                Painted(style, glyph.to_string().repeat(run.len()))
+                Painted(style, glyph.shown().to_string().repeat(run.len()))
             );
         }
-        let pad = BAR as usize - self.cells.len();
+        let (most, beside) = room(width, columns);
+        let pad = most as usize - self.cells.len();
         let each = self.pfns.pages().div_ceil(self.cells.len() as u64);
-        let scale = if each > 1 {
-            format!("  about {} pages a cell", grouped(each))
-        } else {
-            String::new()
+        let scale = match each {
+            0 | 1 => String::new(),
+            _ if beside => format!("  about {} pages a cell", grouped(each)),
+            _ => format!("\n    about {} pages a cell", grouped(each)),
         };
         let end = Painted(ADDRESS, format!("{end:#x}"));
         let _ = writeln!(out, "{:pad$} {end}{}", "", Painted(DIM, scale));
+    }
+}
+
+/// How many cells a bar may have beside pfns of so many columns, and whether its scale stands beside it.
+fn room(digits: usize, columns: Option<usize>) -> (u64, bool) {
+    let Some(columns) = columns else {
+        return (BAR, true);
+    };
+    let pfns = 2 + (digits as u64 + 1) * 2;
+    let left = (columns as u64).saturating_sub(pfns);
+    match left.checked_sub(SCALE) {
+        Some(cells @ 32..) => (cells.min(WIDEST_BAR), true),
+        _ => (left.clamp(NARROWEST_BAR, BAR), false),
     }
 }
 
@@ -330,6 +367,7 @@ fn more(out: &mut String, count: usize, of: &str) {
 mod tests {
     use super::*;
     use ia64save_codec::image::Unallocated;
+    use std::collections::BTreeSet;
 
     #[test]
     fn the_last_number_of_all_has_a_bar_and_a_cell() {
@@ -357,7 +395,27 @@ mod tests {
         );
         assert_eq!(drawing.totals[unallocated], 3);
         let mut out = String::new();
-        drawing.bars[1].draw(&mut out, 3);
+        drawing.bars[1].draw(&mut out, 3, None);
         assert!(out.contains("0x10000000000000000"), "{out}");
+    }
+
+    #[test]
+    fn shapes_differ() {
+        for ascii in [false, true] {
+            let shapes = LOOKS.map(|(_, Glyph(drawn, plain), _)| if ascii { plain } else { drawn });
+            assert_eq!(BTreeSet::from(shapes).len(), LOOKS.len());
+            assert!(!ascii || shapes.iter().all(char::is_ascii));
+        }
+    }
+
+    #[test]
+    fn bars_fill_the_screen_and_no_more() {
+        for columns in 40..=200 {
+            let (cells, beside) = room(10, Some(columns));
+            let used = 2 + 11 + cells + 11 + if beside { SCALE } else { 0 };
+            assert!(used <= columns as u64, "{columns}: {cells}");
+        }
+        assert_eq!(room(10, None), (BAR, true));
+        assert!(room(10, Some(200)).0 > BAR);
     }
 }

@@ -19,6 +19,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::draft::Draft;
+use super::packing::{Compress, Packer};
+use super::screen;
 use super::style::STDOUT;
 
 const BUFFER: usize = 1 << 20;
@@ -37,6 +39,8 @@ pub struct OutputFile {
     sink: Sink,
     /// A reader that goes away early has seen what it wanted.
     listing: bool,
+    /// What the bytes go through first.
+    packer: Option<Packer>,
 }
 
 #[derive(Debug)]
@@ -72,7 +76,7 @@ impl OutputFile {
     }
 
     fn start(target: &Path, force: bool, kind: Kind) -> io::Result<OutputFile> {
-        let stdout = target.as_os_str() == "-";
+        let stdout = screen::is_stdout(target);
         let name = if stdout {
             STDOUT.into()
         } else {
@@ -88,6 +92,7 @@ impl OutputFile {
                 name,
                 sink,
                 listing: false,
+                packer: None,
             }),
             Err(error) => Err(named(&name, &error)),
         }
@@ -98,6 +103,13 @@ impl OutputFile {
     pub fn listing(mut self) -> Self {
         self.listing = true;
         self
+    }
+
+    /// Packs what is written from here on.
+    pub fn packed(mut self, how: Compress) -> io::Result<Self> {
+        let packer = Packer::new(how);
+        self.packer = packer.map_err(|error| named(&self.name, &error))?;
+        Ok(self)
     }
 
     /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
@@ -113,6 +125,9 @@ impl OutputFile {
 
     /// The file, for writing anywhere in it; `None` where the output takes bytes in order only.
     pub fn anywhere(&self) -> Option<&File> {
+        if self.packer.is_some() {
+            return None;
+        }
         match &self.sink {
             Sink::Temporary { file, .. } => Some(file.get_ref().as_file()),
             Sink::Direct(_) => None,
@@ -121,6 +136,9 @@ impl OutputFile {
 
     /// Writes zeros, as a hole where the file system has such a thing.
     pub fn hole(&mut self, bytes: u64) -> io::Result<()> {
+        if self.packer.is_some() {
+            return io::copy(&mut io::repeat(0).take(bytes), self).map(drop);
+        }
         let result = match &mut self.sink {
             Sink::Temporary { file, .. } => hole(file, bytes),
             Sink::Direct(file) => io::copy(&mut io::repeat(0).take(bytes), file).map(drop),
@@ -130,6 +148,10 @@ impl OutputFile {
 
     /// Completes the file: all of it is on the disk, then it gets its name.
     pub fn commit(mut self) -> io::Result<()> {
+        if let Some(packer) = self.packer.take() {
+            let last = packer.finish().map_err(|error| self.named(&error))?;
+            self.write_all(&last)?;
+        }
         if matches!(self.sink, Sink::Direct(_)) {
             return self.flush();
         }
@@ -172,6 +194,12 @@ impl OutputFile {
 
 impl Write for OutputFile {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if let Some(mut packer) = self.packer.take() {
+            let packed = packer.pack(bytes).map_err(|error| self.named(&error))?;
+            self.write_all(&packed)?;
+            self.packer = Some(packer);
+            return Ok(bytes.len());
+        }
         let result = match &mut self.sink {
             Sink::Temporary { file, .. } => file.write(bytes),
             Sink::Direct(file) => file.write(bytes),

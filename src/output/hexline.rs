@@ -3,10 +3,17 @@
 use std::fmt;
 use std::ops::Range;
 
+use super::screen;
 use super::style::{ADDRESS, DIM, ERROR, Painted};
 
-/// Bytes of a line.
-pub const WIDTH: u64 = 16;
+/// Bytes of a line on a screen of so many columns.
+fn bytes_of_a_line(columns: Option<usize>) -> u64 {
+    match columns {
+        Some(..48) => 4,
+        Some(..80) => 8,
+        _ => 16,
+    }
+}
 
 /// A line of a hex dump, and a second line with carets below the bytes that are marked.
 ///
@@ -20,35 +27,46 @@ pub struct HexLine<'a> {
     mark: Range<u64>,
     base: u64,
     bytes: &'a [u8],
+    /// Bytes of a line.
+    width: u64,
 }
 
 impl<'a> HexLine<'a> {
     /// Which bytes of the input the line wants to show; fewer will do, at its end for example.
     ///
-    /// A line starts at a multiple of 16 as long as the marked bytes fit into it then. Where nothing
-    /// can be marked because the input ends, the line shows what stands before the end.
+    /// A line starts at a multiple of its length as long as the marked bytes fit into it then. Where
+    /// nothing can be marked because the input ends, the line shows what stands before the end.
     pub fn wants(mark: &Range<u64>, end: u64) -> Range<u64> {
+        Self::of(mark, end, bytes_of_a_line(screen::width()))
+    }
+
+    fn of(mark: &Range<u64>, end: u64, width: u64) -> Range<u64> {
         let len = mark.end.saturating_sub(mark.start);
-        let mut start = mark.start - mark.start % WIDTH;
-        if start < mark.start && mark.start - start + len > WIDTH {
+        let mut start = mark.start - mark.start % width;
+        if start < mark.start && mark.start - start + len > width {
             start = mark.start;
         } else if mark.start >= end {
             // The caret stands in the column of the byte that is missing.
-            start = end.saturating_sub(WIDTH / 2).min(start);
+            start = end.saturating_sub(width / 2).min(start);
         }
-        start..start.saturating_add(WIDTH)
+        start..start.saturating_add(width)
     }
 
     /// A line around `mark` from `bytes`, which stand in the input at offset `base`. `end` is where
     /// the input ends. An empty `mark` marks the place where something is missing.
     pub fn new(base: u64, bytes: &'a [u8], mark: Range<u64>, end: u64) -> Self {
+        Self::with(base, bytes, mark, end, bytes_of_a_line(screen::width()))
+    }
+
+    fn with(base: u64, bytes: &'a [u8], mark: Range<u64>, end: u64, width: u64) -> Self {
         let mark = if mark.start > end { end..end } else { mark };
-        let line = Self::wants(&mark, end);
+        let line = Self::of(&mark, end, width);
         HexLine {
             line,
             mark,
             base,
             bytes,
+            width,
         }
     }
 
@@ -63,10 +81,11 @@ impl<'a> HexLine<'a> {
 
     /// The offsets of the line, with whether a wider gap stands before them.
     fn columns(&self) -> impl Iterator<Item = (u64, &'static str)> {
-        let start = self.line.start;
-        self.line
-            .clone()
-            .map(move |at| (at, if at - start == WIDTH / 2 { "  " } else { " " }))
+        let (start, width) = (self.line.start, self.width);
+        self.line.clone().map(move |at| {
+            let half = width == 16 && at - start == 8;
+            (at, if half { "  " } else { " " })
+        })
     }
 }
 
@@ -143,6 +162,25 @@ mod tests {
             plain(0, &bytes, 16..40),
             "0x00000010  10 11 12 13 14 15 16 17  18 19 1a 1b 1c 1d 1e 1f  ................\n\
              \u{20}           ^^ ^^ ^^ ^^ ^^ ^^ ^^ ^^  ^^ ^^ ^^ ^^ ^^ ^^ ^^ ^^ +8"
+        );
+    }
+
+    #[test]
+    fn a_narrow_screen_has_fewer_bytes_in_a_line() {
+        let bytes: Vec<u8> = (0x40..0x60).collect();
+        let line = |columns| {
+            let width = bytes_of_a_line(Some(columns));
+            let line = HexLine::with(0, &bytes, 8..16, 32, width).to_string();
+            anstream::adapter::strip_str(&line).to_string()
+        };
+        assert_eq!(
+            line(60),
+            "0x00000008  48 49 4a 4b 4c 4d 4e 4f  HIJKLMNO\n\
+             \u{20}           ^^ ^^ ^^ ^^ ^^ ^^ ^^ ^^"
+        );
+        assert_eq!(
+            line(40),
+            "0x00000008  48 49 4a 4b  HIJK\n            ^^ ^^ ^^ ^^ +4"
         );
     }
 

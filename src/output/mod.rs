@@ -5,6 +5,7 @@ pub mod beside;
 pub(crate) mod draft;
 pub mod file;
 pub mod hexline;
+pub mod packing;
 pub mod screen;
 pub mod size;
 pub mod style;

@@ -164,9 +164,18 @@ fn wrapped(line: &str, columns: usize) -> String {
     if width(text) <= columns {
         return line.to_owned();
     }
+    let indent = hanging(&pieces(text), columns);
+    filled(text, columns, indent) + end
+}
+
+/// A text without ends of lines, in lines of at most `columns` that begin at the left.
+pub fn paragraph(text: &str, columns: usize) -> String {
+    filled(text, columns, 0)
+}
+
+fn filled(text: &str, columns: usize, indent: usize) -> String {
     let pieces = pieces(text);
-    let indent = hanging(&pieces, columns);
-    let mut out = String::with_capacity(line.len() + 64);
+    let mut out = String::with_capacity(text.len() + 64);
     let mut at = 0;
     // Blanks are written once it is known that a word follows on the same line.
     let mut gap = 0;
@@ -192,6 +201,10 @@ fn wrapped(line: &str, columns: usize) -> String {
             (at, gap, filled) = (indent, 0, false);
         }
         if piece.width > 0 {
+            if at + gap >= columns {
+                // A place that is beyond the screen.
+                gap = indent.saturating_sub(at);
+            }
             out.extend(std::iter::repeat_n(' ', gap));
             at += gap;
             gap = 0;
@@ -212,7 +225,6 @@ fn wrapped(line: &str, columns: usize) -> String {
             at += own;
         }
     }
-    out.push_str(end);
     out
 }
 

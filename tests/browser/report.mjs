@@ -86,7 +86,7 @@ const names = ["real340-pv-2vcpu", "real340-hvm-2vcpu", "real310-pv", "r410-hvm-
 
 for (const name of names) await test(`${name}: hovering says what map says`, async () => {
   const page = await open(report(golden(name)));
-  assert.equal(await page.locator("h1").innerText(), golden(name));
+  assert.equal(await page.locator("h1").innerText(), name + ".sav.zst");
   const extents = JSON.parse(ia64save("map", "--format", "json", golden(name))).filter(extent => extent.state !== "not_ram");
   await page.locator("#map").scrollIntoViewIfNeeded();
   const { per } = await view(page);
@@ -220,6 +220,78 @@ await test("nothing that an image says becomes part of the page", async () => {
   const without = await open(report(image, "--no-config"));
   assert.equal(await without.locator("pre.text").count(), 0);
   await close(without);
+});
+
+await test("findings are filtered by severity and by text, and link to their clauses", async () => {
+  const page = await open(report(hostile("ver-1-on-v3-body")));
+  const all = page.locator(".finding"), shown = () => page.locator(".finding:not([hidden])").count();
+  const total = await all.count();
+  assert(total > 3, `${total} findings`);
+  assert.match(await all.first().getAttribute("class"), /error/);
+  await page.locator("#tally button.error").click();
+  const rest = await shown();
+  assert(rest < total);
+  assert.equal(await page.locator("#tally button.error").getAttribute("aria-pressed"), "false");
+  await page.locator("#tally button.error").click();
+  await page.locator("#tally input").fill("no such finding");
+  assert.equal(await shown(), 0);
+  await page.locator("#tally input").fill("");
+  assert.equal(await shown(), total);
+  assert.match(await all.first().locator(".head a").getAttribute("href"), /spec\/ia64-save\.md#c\d+-\d+$/);
+  await close(page);
+});
+
+await test("without a script the summary and the findings are there", async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(report(hostile("trunc-pv-vcpu0_context"))).href);
+  const text = await page.locator("main").innerText();
+  for (const words of ["Not everything was read", "the context of vcpu 0", "the input ends inside the stream", "what to do", "not read"]) assert(text.includes(words), words);
+  await context.close();
+});
+
+await test("one pass is no chart; several have titles", async () => {
+  const one = await open(report(golden("real310-pv")));
+  assert.equal(await one.locator("svg.plot").count(), 0);
+  await close(one);
+  const several = await open(report(golden("r410-hvm-live-4vcpu-hole")));
+  const titles = await several.locator("svg.plot .title").allTextContents();
+  assert.deepEqual(titles, ["page records", "pass"]);
+  await close(several);
+});
+
+await test("paper shows what is folded", async () => {
+  const page = await open(report(golden("r410-hvm-live-4vcpu-hole")), { colorScheme: "dark" });
+  await page.emulateMedia({ media: "print" });
+  await page.evaluate(() => dispatchEvent(new Event("beforeprint")));
+  assert.equal(await page.locator("details:not([open])").count(), 0);
+  const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor);
+  assert.equal(ground, "rgb(255, 255, 255)");
+  assert.equal(await page.locator("nav").isVisible(), false);
+  await close(page);
+});
+
+await test("kinds of pages differ without their colour", async () => {
+  const page = await open(report(golden("r410-pv-live-balloon")));
+  // Grey as the eye sees it: what is left differs by shape.
+  const samples = await page.locator(".legend canvas.swatch").evaluateAll(all => all.map(canvas => {
+    const { data, width } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height), ground = data.slice(0, 3).join();
+    let marked = "";
+    for (let at = 0; at < data.length; at += 4) marked += data.slice(at, at + 3).join() === ground ? "." : "#";
+    return width + marked;
+  }));
+  assert(samples.length >= 4, `${samples.length} kinds`);
+  assert.equal(new Set(samples).size, samples.length);
+  await close(page);
+});
+
+for (const width of [390, 768, 1280, 2000]) await test(`${width} pixels: letters keep their size`, async () => {
+  const page = await open(report(golden("r410-hvm-live-4vcpu-hole")), { viewport: { width, height: 900 } });
+  const small = await page.evaluate(() => [...document.querySelectorAll("svg.plot text")].map(text => text.getBoundingClientRect().height));
+  assert(Math.min(...small.filter(Boolean)) >= 10, `${small}`);
+  const over = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  assert(over <= 0, `${over} pixels too wide`);
+  await close(page);
 });
 
 for (const width of [360, 768, 1600]) await test(`${width} pixels are wide enough`, async () => {

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use ia64save_corpus::{Verdict, goldens, hostile};
+use ia64save_corpus::{Verdict, golden, goldens, hostile};
 
 use super::program::{Folder, arg, run, run_with};
 
@@ -132,4 +132,95 @@ fn no_byte_of_a_page_is_shown() {
             "{out}"
         );
     }
+}
+
+#[test]
+fn folders_totals_and_quiet() {
+    let folder = Folder::new();
+    std::fs::create_dir_all(folder.path("in/deep")).expect("folders");
+    folder.file("in/good.sav", &golden("real310-pv").bytes());
+    folder.file("in/readme.txt", b"nothing");
+    let bad = folder.file("in/deep/bad.sav", &golden("real310-pv").bytes()[..100_000]);
+    let inside = folder.path("in");
+    let done = run(["check", arg(&inside)]);
+    assert_eq!(done.code, 1, "{done:?}");
+    assert!(
+        done.out.ends_with("\n2 files: 1 valid, 1 invalid\n"),
+        "{}",
+        done.out
+    );
+    assert_eq!(done.err, "");
+    let done = run(["check", "--quiet", arg(&inside)]);
+    assert_eq!(done.code, 1);
+    let expected = format!("{}: invalid (1 error)\n", bad.display());
+    assert_eq!(
+        done.out, expected,
+        "a line for what is bad, and nothing else"
+    );
+    let done = run(["check", "-q", arg(&folder.path("in/good.sav"))]);
+    assert_eq!((done.code, &done.out[..], &done.err[..]), (0, "", ""));
+    // One image has no total, and a folder is a list however many are in it.
+    assert!(!run(["check", arg(&bad)]).out.contains("files:"));
+    let json = run(["check", "-f", "json", arg(&folder.path("in/deep"))]).json();
+    assert_eq!(json.as_array().map(Vec::len), Some(1), "{json}");
+}
+
+/// A list of unallocated pfns that says it has one more or less than it has.
+fn miscounted(name: &str, by: i64) -> (Vec<u8>, Vec<u8>, u64) {
+    let folder = Folder::new();
+    let whole = golden(name).bytes().to_vec();
+    let path = folder.file("in.sav", &whole);
+    let field = run(["dump", "-f", "json", arg(&path), "unallocated.count"]).json();
+    let at = field["fields"][0]["offset"].as_u64().expect("an offset") as usize;
+    let count = u32::from_le_bytes(whole[at..at + 4].try_into().expect("4 bytes"));
+    let mut bad = whole.clone();
+    let wrong = (i64::from(count) + by) as u32;
+    bad[at..at + 4].copy_from_slice(&wrong.to_le_bytes());
+    (whole, bad, at as u64)
+}
+
+#[test]
+fn one_count_that_explains_all_is_said_first_and_repaired() {
+    for (name, by) in [
+        ("r410-pv-live-balloon", 1),
+        ("r410-pv-live-balloon", -1),
+        ("r410-pv-live-balloon", 7),
+        ("r410-hvm-live-4vcpu-hole", 1),
+        ("r410-hvm-live-4vcpu-hole", -2),
+    ] {
+        let (whole, bad, at) = miscounted(name, by);
+        let folder = Folder::new();
+        let path = folder.file("bad.sav", &bad);
+        let json = run(["check", "-f", "json", arg(&path)]).json();
+        assert_eq!(
+            json["cause"]["path"], "unallocated.count",
+            "{name} {by}: {json}"
+        );
+        assert_eq!(json["cause"]["offset"], at);
+        let shown = run(["check", arg(&path)]).out;
+        let first = shown.find("One number explains it").expect("the cause");
+        assert!(first < shown.find("error[").expect("an error"), "{shown}");
+        // Packed, it is the same.
+        let packed = folder.path("bad.sav.gz");
+        let mut gz = std::process::Command::new("gzip");
+        let gz = gz.args(["-c", arg(&path)]).output().expect("gzip starts");
+        std::fs::write(&packed, gz.stdout).expect("a file");
+        let json = run(["check", "-f", "json", arg(&packed)]).json();
+        assert_eq!(
+            json["cause"]["path"], "unallocated.count",
+            "{name} {by}, packed"
+        );
+        let out = folder.path("out.sav");
+        let done = run(["repair", arg(&path), "-o", arg(&out)]);
+        assert_eq!(done.code, 0, "{name} {by}: {done:?}");
+        assert!(
+            std::fs::read(&out).expect("the file") == whole,
+            "{name} {by}"
+        );
+    }
+    // A file that is cut has no such cause.
+    let folder = Folder::new();
+    let cut = folder.file("cut.sav", &golden("real310-pv").bytes()[..100_000]);
+    let json = run(["check", "-f", "json", arg(&cut)]).json();
+    assert_eq!(json["cause"], serde_json::Value::Null);
 }

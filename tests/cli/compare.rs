@@ -243,3 +243,27 @@ fn what_cannot_be_compared_is_no_difference() {
     );
     assert_eq!(run(["compare", "-", "-"]).code, 2);
 }
+
+#[test]
+fn strict_says_what_it_unpacked() {
+    let folder = Folder::new();
+    let golden = golden("real310-pv");
+    let plain = folder.file("a.sav", &golden.bytes());
+    let packed = folder.path("a.sav.gz");
+    assert_eq!(run(["repair", arg(&plain), "-o", arg(&packed)]).code, 0);
+    let done = run(["compare", "--strict", arg(&plain), arg(&packed)]);
+    assert_eq!(done.code, 0);
+    assert!(done.out.contains("what is packed in"), "{}", done.out);
+    let json = run([
+        "compare",
+        "--strict",
+        "-f",
+        "json",
+        arg(&plain),
+        arg(&packed),
+    ])
+    .json();
+    assert_eq!(json["unpacked"], serde_json::json!([false, true]));
+    let done = run(["compare", "--strict", arg(&plain), arg(&plain)]);
+    assert!(!done.out.contains("packed"), "{}", done.out);
+}

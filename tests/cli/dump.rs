@@ -106,3 +106,70 @@ fn a_text_reaches_scripts_whole() {
     let line = &fields(arg(&path), &["start_info.cmd_line"])[0];
     assert_eq!(line["value"], "a\u{7f}b\u{1b}c");
 }
+
+#[test]
+fn a_star_is_every_index() {
+    let folder = Folder::new();
+    let golden = golden("real340-pv-2vcpu");
+    let path = folder.file("image.sav", &golden.bytes());
+    let all = fields(arg(&path), &["vcpu[*].regs.cfm"]);
+    let expected: Vec<_> = golden.truth["vcpus"]
+        .as_array()
+        .expect("vcpus")
+        .iter()
+        .map(|vcpu| format!("{:#x}", vcpu["cfm"].as_u64().expect("a number")))
+        .collect();
+    let found: Vec<_> = all
+        .iter()
+        .map(|field| field["value"].as_str().expect("hex"))
+        .collect();
+    assert_eq!(found, expected);
+    // What a structure keeps in one piece, too.
+    let branches = fields(arg(&path), &["vcpu[*].regs.b[*]"]);
+    assert_eq!(branches.len(), expected.len() * 8);
+    assert_eq!(branches[9]["path"], "vcpu[1].regs.b[1]");
+    assert_eq!(fields(arg(&path), &["vcpu[1].regs.b[*]"])[1], branches[9]);
+    assert_eq!(run(["dump", arg(&path), "vcpu[*].regs.nothing"]).code, 2);
+}
+
+#[test]
+fn bits_have_names_and_columns_a_head() {
+    let folder = Folder::new();
+    let golden = golden("r410-hvm-live-4vcpu-hole");
+    let path = folder.file("image.sav", &golden.bytes());
+    let cfm = golden.truth["vcpus"][0]["cfm"].as_u64().expect("a number");
+    let field = &fields(arg(&path), &["vcpu[0].regs.cfm"])[0];
+    assert_eq!(field["bits"]["sof"], cfm & 127);
+    assert_eq!(field["bits"]["sol"], cfm >> 7 & 127);
+    let shown = run(["dump", arg(&path), "vcpu[0].regs.cfm"]).out;
+    let lines: Vec<_> = shown.lines().collect();
+    let head: Vec<_> = lines[0].split_whitespace().collect();
+    assert_eq!(head, ["offset", "size", "path", "value", "meaning"]);
+    let sof = format!("sof {}, sol {}", cfm & 127, cfm >> 7 & 127);
+    assert!(lines[2].contains(&sof), "{shown}");
+    // Columns are where their heads say.
+    assert_eq!(lines[0].find("value"), lines[1].find("0x"), "{shown}");
+    for path in ["psr", "ar.rsc", "cr.pta", "tr.itrs[0].pte"] {
+        let field = &fields(
+            arg(&folder.path("image.sav")),
+            &[&format!("vcpu[0].regs.{path}")],
+        )[0];
+        assert!(field["bits"].is_object(), "{path}: {field}");
+    }
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_met_with_one_that_does() {
+    let folder = Folder::new();
+    let path = folder.file("image.sav", &golden("real340-pv-2vcpu").bytes());
+    for (wrong, said) in [
+        ("vcpu[0].regs.cfmm", "did you mean vcpu[0].regs.cfm?"),
+        ("memap", "did you mean memmap?"),
+        ("vcpu[9].regs", "vcpu has [0], [1]"),
+        ("zzz", "the image has arch_setup"),
+    ] {
+        let done = run(["dump", arg(&path), wrong]);
+        assert_eq!(done.code, 2, "{done:?}");
+        assert!(done.err.contains(said), "{wrong}: {}", done.err);
+    }
+}

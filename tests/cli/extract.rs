@@ -584,3 +584,101 @@ fn what_goes_nowhere_is_asked_for() {
     assert_eq!(fs::read(&kept).expect("the file"), b"precious");
     assert_eq!(folder.names(), ["image.sav", "kept"]);
 }
+
+/// An image in whose guest a text of so many characters stands, over several pages.
+fn with_a_text(length: usize) -> (Vec<u8>, u64) {
+    let whole = golden("real310-pv").bytes();
+    let options = ia64save_codec::image::Options::default();
+    let image = ia64save_codec::image::Image::parse(&whole, &options);
+    let pages = &image.checkpoints[0].pages;
+    let pfns = pages.pfns();
+    let needed = length.div_ceil(PAGE) + 1;
+    let follow = |start: &usize| {
+        let run = &pfns[*start..*start + needed];
+        let last = |pfn: &u64| pfns.iter().filter(|other| *other == pfn).count() == 1;
+        run.windows(2).all(|two| two[0] + 1 == two[1]) && run.iter().all(last)
+    };
+    let start = (0..pfns.len() - needed).find(follow).expect("neighbours");
+    let mut bytes = whole.to_vec();
+    for record in start..start + needed {
+        let at = pages.page_offset(record) as usize;
+        bytes[at..at + PAGE].fill(0);
+    }
+    for index in 0..length {
+        let at = pages.page_offset(start + index / PAGE) as usize + index % PAGE;
+        bytes[at] = b'a' + (index % 26) as u8;
+    }
+    (bytes, pfns[start])
+}
+
+#[test]
+fn a_string_is_whole_however_long() {
+    let folder = Folder::new();
+    let length = 40_000;
+    let (bytes, pfn) = with_a_text(length);
+    let path = folder.file("in.sav", &bytes);
+    for least in ["4096", "4097", "40000"] {
+        let words = [
+            "extract",
+            "--strings",
+            "--min-length",
+            least,
+            "-f",
+            "json",
+            arg(&path),
+        ];
+        let json = run(words).json();
+        assert_eq!(json["schema"], "ia64save/strings/1");
+        let texts = json["texts"].as_array().expect("texts");
+        let own = texts
+            .iter()
+            .find(|text| text["pfn"] == pfn)
+            .expect("the text");
+        let text = own["text"].as_str().expect("text");
+        assert_eq!(text.len(), length, "{least}");
+        assert!(text.starts_with("abc") && text.contains("zab"));
+    }
+    let words = [
+        "extract",
+        "--strings",
+        "--min-length",
+        "40001",
+        "-f",
+        "json",
+        arg(&path),
+    ];
+    assert_eq!(run(words).json()["texts"], serde_json::json!([]));
+    let lines = run(["extract", "--strings", "--min-length", "40000", arg(&path)]).out;
+    assert_eq!(lines.lines().filter(|line| line.len() > length).count(), 1);
+}
+
+#[test]
+fn json_is_one_document() {
+    let folder = Folder::new();
+    let plain = folder.file("in.sav", &golden("real310-pv").bytes());
+    let sxp = folder.file("domain.sxp", b"(domain (name x))");
+    let path = folder.path("in.chk");
+    let words = [
+        "convert",
+        "--envelope",
+        "xend",
+        "--config",
+        arg(&sxp),
+        arg(&plain),
+        "-o",
+        arg(&path),
+    ];
+    assert_eq!(run(words).code, 0);
+    let json = run(["extract", "--strings", "-f", "json", arg(&path)]).json();
+    assert!(
+        json["texts"]
+            .as_array()
+            .is_some_and(|texts| texts.len() > 3)
+    );
+    let json = run(["extract", "--config", "-f", "json", arg(&path)]).json();
+    assert_eq!(json["config"], "(domain (name x))");
+    assert_eq!(
+        run(["extract", "--config", arg(&path)]).out,
+        "(domain (name x))"
+    );
+}

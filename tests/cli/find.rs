@@ -134,3 +134,17 @@ fn hostile_images_never_crash() {
         assert!(!run.err.contains("panicked"), "{}: {run:?}", case.name);
     }
 }
+
+#[test]
+fn the_exit_code_says_what_was_found() {
+    let folder = Folder::new();
+    let path = folder.file("in.sav", &golden("real310-pv").bytes());
+    let code = |args: &[&str]| run(["find", arg(&path)].iter().chain(args)).code;
+    assert_eq!(code(&["--text", "xen-3.0-ia64"]), 0);
+    assert_eq!(code(&["--text", "there is no such text in it"]), 1);
+    assert_eq!(code(&["--text", "no such text", "--format", "json"]), 1);
+    assert_eq!(code(&["--text", "xen-3.0-ia64", "--limit", "0"]), 0);
+    // What is broken is an error, and no answer.
+    let cut = folder.file("cut.sav", &golden("real310-pv").bytes()[..100_000]);
+    assert_eq!(run(["find", arg(&cut), "--text", "x"]).code, 2);
+}

@@ -188,3 +188,25 @@ fn what_can_be_told_of_a_broken_image_is_told() {
         golden.truth["pages"]["num_records"]
     );
 }
+
+#[test]
+fn a_range_within_a_page_is_told_in_bytes() {
+    let folder = Folder::new();
+    let case = ia64save_corpus::hostile();
+    let case = case
+        .iter()
+        .find(|case| case.name == "memdesc-phys-unaligned");
+    let path = folder.file("in.sav", &case.expect("the case").bytes());
+    let shown = run(["info", arg(&path)]).out;
+    let descriptor = &run(["info", "-f", "json", arg(&path)]).json()["memmap"]["descriptors"][0];
+    let start = descriptor["phys_addr"]
+        .as_str()
+        .expect("an address")
+        .to_owned();
+    assert!(shown.contains(&format!("bytes {start} .. ")), "{shown}");
+    let page = run(["report", arg(&path), "-o", "-"]).out;
+    assert!(page.contains("In bytes") && page.contains(&format!("{start} to ")));
+    // Where nothing is uneven, nothing is said.
+    let path = folder.file("in.sav", &ia64save_corpus::golden("real310-pv").bytes());
+    assert!(!run(["info", arg(&path)]).out.contains("bytes 0x"));
+}

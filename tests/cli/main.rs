@@ -19,7 +19,9 @@
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
+//! | `terminal` | lines that fit, ASCII, nothing binary; packed files, standard output by any name |
 //! | `xen` | what is said where there is no Xen |
+//! | `words` | refusals that say what to do |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
 mod batch;
@@ -41,6 +43,8 @@ mod report;
 mod screens;
 mod shell;
 mod simulate;
+mod terminal;
 mod tree;
+mod words;
 #[cfg(feature = "xen")]
 mod xen;

@@ -35,10 +35,18 @@ fn a_page_for_every_image() {
             data["vcpus"].as_array().map(Vec::len),
             golden.truth["vcpus"].as_array().map(Vec::len)
         );
+        // Links to the specification are followed by who clicks on them; nothing is loaded.
+        let spec = "https://github.com/ia64save/ia64save/blob/main/spec/ia64-save.md#c";
         for word in ["http://", "https://", "src=\"", "@import", "url("] {
+            let own = [
+                "http://www.w3.org/2000/svg",
+                "url(#zero)",
+                "url(#again)",
+                spec,
+            ];
             let hits = page
                 .match_indices(word)
-                .filter(|(at, _)| !page[*at..].starts_with("http://www.w3.org/2000/svg"));
+                .filter(|(at, _)| !own.iter().any(|own| page[*at..].starts_with(own)));
             assert_eq!(hits.count(), 0, "{word}");
         }
         let mode = fs::metadata(&out).expect("the page").permissions().mode();
@@ -94,4 +102,89 @@ fn names_are_texts() {
     assert_eq!(run.code, 0);
     assert!(run.out.contains("a&lt;b&gt;&amp;.sav - ia64save</title>"));
     assert!(run.out.trim_end().ends_with("</html>"));
+}
+
+/// The part of a page that needs no script, without its marks.
+fn read(page: &str) -> String {
+    let (_, rest) = page.split_once("<main").expect("main");
+    let (main, _) = rest.split_once("</main>").expect("its end");
+    let pieces = main
+        .split('<')
+        .map(|piece| piece.split_once('>').map_or(piece, |(_, text)| text));
+    pieces.collect::<Vec<_>>().join(" ")
+}
+
+fn page_of(folder: &Folder, path: &std::path::Path) -> String {
+    let out = folder.path("report.html");
+    run(["report", arg(path), "-o", arg(&out)]);
+    fs::read_to_string(&out).expect("the page")
+}
+
+#[test]
+fn what_was_not_read_is_said_and_is_no_zero() {
+    let folder = Folder::new();
+    let case = hostile()
+        .into_iter()
+        .find(|case| case.name == "trunc-pv-vcpu0_context");
+    let path = folder.file("cut.sav", &case.expect("the case").bytes());
+    let text = read(&page_of(&folder, &path));
+    assert!(text.contains("Not everything was read"), "{text}");
+    assert!(text.contains("the context of vcpu 0"), "{text}");
+    assert!(text.contains("not read"), "{text}");
+    assert!(
+        text.contains("Get the rest of the file"),
+        "what to do: {text}"
+    );
+    // A whole image says nothing of the kind.
+    let path = folder.file("whole.sav", &golden("real310-pv").bytes());
+    assert!(!read(&page_of(&folder, &path)).contains("not read"));
+    // Nothing at all is read of a file that ends at once.
+    let path = folder.file("cut.sav", &golden("real310-pv").bytes()[..6]);
+    let page = page_of(&folder, &path);
+    assert!(!page.contains("<div class=\"v\">0<"), "{}", read(&page));
+    assert!(read(&page).matches("not read").count() >= 5);
+}
+
+#[test]
+fn the_page_names_the_file_its_size_and_its_digest_and_no_folder() {
+    use sha2::{Digest, Sha256};
+    let folder = Folder::new();
+    fs::create_dir(folder.path("secret-place")).expect("a folder");
+    let plain = folder.file("plain.sav", &golden("real310-pv").bytes());
+    let packed = folder.path("secret-place/guest.sav.gz");
+    assert_eq!(run(["repair", arg(&plain), "-o", arg(&packed)]).code, 0);
+    let page = page_of(&folder, &packed);
+    assert!(page.contains("<h1>guest.sav.gz</h1>"));
+    assert!(
+        !page.contains("secret-place"),
+        "the folder is nobody's business"
+    );
+    let sha = |bytes: &[u8]| super::program::hex(&Sha256::digest(bytes));
+    let at_rest = fs::read(&packed).expect("the file");
+    assert!(
+        page.contains(&sha(&at_rest)),
+        "digest of the file as it lies there"
+    );
+    assert!(
+        page.contains(&sha(&golden("real310-pv").bytes())),
+        "and of what is in it"
+    );
+    let data = data(&page);
+    assert_eq!(data["file_size"], at_rest.len());
+}
+
+#[test]
+fn errors_come_first() {
+    let folder = Folder::new();
+    for case in hostile() {
+        let path = folder.file("in.sav", &case.bytes());
+        let page = page_of(&folder, &path);
+        let order: Vec<_> = page
+            .match_indices("<article class=\"card finding ")
+            .map(|(at, start)| page[at + start.len()..].chars().next().expect("a severity"))
+            .collect();
+        let mut sorted = order.clone();
+        sorted.sort_by_key(|letter| "ewn".find(*letter));
+        assert_eq!(order, sorted, "{}", case.name);
+    }
 }

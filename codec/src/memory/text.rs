@@ -1,11 +1,9 @@
 //! What a person could read in memory.
 
-use alloc::string::String;
-
 use super::Memory;
 
-/// Printable characters in a row.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Printable characters in a row, however many: where they are. [`Text::pieces`] gives them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Text {
     /// The pfn of the first.
     pub pfn: u64,
@@ -13,23 +11,37 @@ pub struct Text {
     pub in_page: usize,
     /// File offset of the first.
     pub offset: u64,
-    /// The characters. What is longer than [`Texts::MOST`] comes in pieces.
-    pub text: String,
+    /// How many there are. They go on in the next page where they reach the end of one.
+    pub len: u64,
 }
 
-/// Finds rows of printable ASCII, across neighbouring pages too.
+impl Text {
+    /// The characters, page by page, borrowed from the image.
+    pub fn pieces<'a>(self, memory: &Memory<'a>) -> impl Iterator<Item = &'a str> {
+        let (mut pfn, mut from, mut left) = (self.pfn, self.in_page, self.len);
+        core::iter::from_fn(move || {
+            if left == 0 {
+                return None;
+            }
+            let rest = memory.page(pfn)?.get(from..)?;
+            let count = usize::try_from(left).map_or(rest.len(), |left| left.min(rest.len()));
+            left -= count as u64;
+            (pfn, from) = (pfn.wrapping_add(1), 0);
+            core::str::from_utf8(&rest[..count]).ok()
+        })
+    }
+}
+
+/// Finds rows of printable ASCII, across neighbouring pages too. A row may be as long as memory: none is held.
 #[derive(Clone, Copy, Debug)]
 pub struct Texts {
-    least: usize,
+    least: u64,
 }
 
 impl Texts {
-    /// Most characters of one piece.
-    pub const MOST: usize = 4096;
-
     /// Rows of at least so many characters.
     pub fn new(least: usize) -> Self {
-        let least = least.clamp(1, Self::MOST);
+        let least = least.max(1) as u64;
         Texts { least }
     }
 
@@ -43,18 +55,15 @@ impl Texts {
             }
             next = pfn.checked_add(1);
             for (in_page, byte) in page.iter().enumerate() {
-                let printable = matches!(byte, b' '..=b'~' | b'\t');
-                if printable {
-                    let row = row.get_or_insert_with(|| Text {
+                if matches!(byte, b' '..=b'~' | b'\t') {
+                    let row = row.get_or_insert(Text {
                         pfn,
                         in_page,
                         offset: offset + in_page as u64,
-                        text: String::new(),
+                        len: 0,
                     });
-                    row.text.push(char::from(*byte));
-                }
-                let full = row.as_ref().is_some_and(|row| row.text.len() >= Self::MOST);
-                if (!printable || full) && row.is_some() && !self.end(&mut row, tell) {
+                    row.len += 1;
+                } else if row.is_some() && !self.end(&mut row, tell) {
                     return;
                 }
             }
@@ -64,7 +73,7 @@ impl Texts {
 
     fn end(self, row: &mut Option<Text>, tell: &mut dyn FnMut(Text) -> bool) -> bool {
         match row.take() {
-            Some(row) if row.text.len() >= self.least => tell(row),
+            Some(row) if row.len >= self.least => tell(row),
             _ => true,
         }
     }
@@ -74,6 +83,7 @@ impl Texts {
 mod tests {
     use super::super::find::tests::image;
     use super::*;
+    use alloc::string::String;
     use alloc::vec;
     use alloc::vec::Vec;
 
@@ -84,14 +94,30 @@ mod tests {
             (0, b"\x01\x02\x03hell "),
             (2, b"i\0abc\xffde"),
         ]);
+        let memory = Memory::new(&image, 0);
         let mut rows = Vec::new();
-        Texts::new(3).search(&Memory::new(&image, 0), &mut |row| {
-            rows.push((row.pfn, row.in_page, row.offset, row.text));
+        Texts::new(3).search(&memory, &mut |row| {
+            let text: String = row.pieces(&memory).collect();
+            rows.push((row.pfn, row.in_page, row.offset, text));
             true
         });
         assert_eq!(
             rows,
             vec![(0, 3, 11, "hell o you".into()), (2, 2, 18, "abc".into())]
         );
+    }
+
+    #[test]
+    fn a_row_is_as_long_as_it_is() {
+        let image = image(&[(0, b"abcdefgh"), (1, b"abcdefgh"), (2, b"abcdefg\0")]);
+        let memory = Memory::new(&image, 0);
+        let mut rows = Vec::new();
+        let mut tell = |row: Text| {
+            rows.push((row.len, row.pieces(&memory).count()));
+            true
+        };
+        Texts::new(23).search(&memory, &mut tell);
+        Texts::new(24).search(&memory, &mut tell);
+        assert_eq!(rows, [(23, 3)]);
     }
 }

@@ -58,11 +58,13 @@ pub(super) fn misread(patient: &mut Patient<'_>, out: &mut Vec<Repair>) {
         Code::VcpumapSize,
         Code::DialectNone,
         Code::LimitExceeded,
+        Code::VcpumapEmpty,
     ];
     if let Some(checkpoint) = image.checkpoints.last()
         && patient.has_any(&map)
     {
         vcpumap(image, checkpoint, out);
+        other_list(patient, out);
     }
     // A stream that was cut off is no stream of another version: its pages were where they belong.
     let version = [
@@ -182,6 +184,42 @@ fn shorter_list(checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
             "unallocated.count",
             what,
         ));
+    }
+}
+
+/// A count that moves the tail: of the lists a little shorter or longer, those behind which the word stands that
+/// every saver wrote, the nearest first.
+fn other_list(patient: &mut Patient<'_>, out: &mut Vec<Repair>) {
+    let image = &patient.file.image;
+    let Some(list) = image
+        .checkpoints
+        .last()
+        .and_then(|c| c.unallocated.as_ref())
+    else {
+        return;
+    };
+    let (count, offset, count_offset) = (u64::from(list.count), list.offset, list.count_offset);
+    let behind = match image.guest() {
+        Some(Guest::Hvm) => image.page_size as u64,
+        _ => 0,
+    };
+    for distance in 1..=COUNTS {
+        for count in [count.checked_sub(distance), count.checked_add(distance)] {
+            let Some((count, word)) = count.and_then(|c| Some((c, u32::try_from(c).ok()?))) else {
+                continue;
+            };
+            let found = (patient.read)(offset + count * 8 + behind, 8);
+            if found != MAX_VIRT_CPUS.to_le_bytes() {
+                continue;
+            }
+            let what = "behind which the vcpumap begins".into();
+            out.push(Repair::put(
+                count_offset,
+                &word.to_le_bytes(),
+                "unallocated.count",
+                what,
+            ));
+        }
     }
 }
 

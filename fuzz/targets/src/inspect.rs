@@ -92,7 +92,8 @@ fn look(image: &Image, checkpoint: usize) {
     }
     let mut rows = 0;
     Texts::new(4).search(&memory, &mut |row| {
-        assert!(row.text.len() <= Texts::MOST);
+        let told: u64 = row.pieces(&memory).map(|piece| piece.len() as u64).sum();
+        assert_eq!(told, row.len);
         rows += 1;
         rows < 1000
     });

@@ -8,7 +8,7 @@
 //! | `table` | the same as Parquet (feature `parquet`) |
 
 mod lines;
-mod list;
+pub(super) mod list;
 mod row;
 #[cfg(feature = "parquet")]
 mod table;
@@ -55,6 +55,11 @@ pub struct Args {
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub parquet: Option<PathBuf>,
 
+    /// Write a Parquet table too: for that the program has to be built with the feature parquet
+    #[cfg(not(feature = "parquet"))]
+    #[arg(long, value_name = "FILE", hide = true)]
+    pub parquet: Option<PathBuf>,
+
     /// Images at a time [default: as many as there are processors]
     #[arg(long, value_name = "N")]
     pub jobs: Option<NonZeroUsize>,
@@ -79,6 +84,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return usage("-: batch looks at files and folders, not at standard input");
+    }
+    #[cfg(not(feature = "parquet"))]
+    if args.parquet.is_some() {
+        return usage(
+            "--parquet: this program was built without the feature parquet: cargo install ia64save --features \
+             parquet makes one that has it, and DuckDB and Spark read the lines of JSON as well",
+        );
     }
     #[cfg(feature = "parquet")]
     if args.parquet.is_some() && to_stdout {

@@ -40,7 +40,7 @@ pub struct Compare {
     #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
     pub b: PathBuf,
 
-    /// Compare every byte of the two files instead of what they mean
+    /// Compare every byte of the two instead of what they mean; packed files are unpacked first
     #[arg(long, conflicts_with = "garbage")]
     pub strict: bool,
 

@@ -254,6 +254,7 @@ fn more(out: &mut String, count: u64) {
 pub fn strict(args: &Compare, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
     if args.format != Format::Text {
         let mut value = head(a, b, "strict", found.is_none());
+        value["unpacked"] = json!([a, b].map(|loaded| loaded.compression.is_some()));
         value["first"] = json!(found.map(|first| json!({
             "offset": first.offset,
             "path": first.path,
@@ -263,6 +264,17 @@ pub fn strict(args: &Compare, a: &Loaded, b: &Loaded, found: Option<&FirstByte>)
     }
     let mut out = String::new();
     verdict(&mut out, a, b, found.is_none());
+    let packed = [a, b]
+        .into_iter()
+        .filter(|loaded| loaded.compression.is_some());
+    let packed: Vec<_> = packed.map(|loaded| &loaded.name[..]).collect();
+    if !packed.is_empty() {
+        let text = format!(
+            "compared is what is packed in {}: offsets are those of the unpacked bytes",
+            packed.join(" and in ")
+        );
+        let _ = writeln!(out, "  {}", Painted(DIM, text));
+    }
     if let Some(first) = found {
         let what = if first.ends {
             "one of them ends"

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{ArgGroup, Args, ValueHint};
 
 use crate::args::{Format, Reading};
+use crate::output::packing::Packing;
 
 /// The arguments of `extract`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own
@@ -93,6 +94,9 @@ pub struct Extract {
     /// The checkpoint to take: 0, or the number of a Remus round
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(

@@ -8,6 +8,7 @@ use ia64save_codec::translate::View;
 
 use super::said::{Made, Views};
 use super::{Extract, checkpoint, nothing, out};
+use crate::commands::account;
 use crate::exit::Failure;
 use crate::load::Loaded;
 use crate::output::assemble::assemble;
@@ -56,7 +57,9 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     i64::try_from(assembly.size).map_err(|_| too_large(assembly.size))?;
     let zeros = assembly.size - assembly.filled(memory.page_size());
     let most = (loaded.file.size * MOST_ZEROS).max(1 << 30);
-    let mut file = OutputFile::create_secret(target, !args.no_clobber)?;
+    account::spare_terminal(target)?;
+    let file = OutputFile::create_secret(target, !args.no_clobber)?;
+    let mut file = file.packed(args.packing.of(target))?;
     if file.anywhere().is_none() && zeros > most {
         return Err(too_large(assembly.size));
     }

@@ -5,16 +5,31 @@ use std::path::Path;
 
 use ia64save_codec::wire::hvm;
 
+use serde_json::json;
+
 use super::{Extract, checkpoint, nothing, out, said};
+use crate::args::Format;
+use crate::commands::{account, print_json};
 use crate::exit::Failure;
 use crate::load::Loaded;
 use crate::output::file::OutputFile;
+use crate::output::screen;
 
 /// The configuration of the envelope.
 pub fn config(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let text = loaded.file.config_text.as_ref();
     let text = text.ok_or_else(|| nothing(loaded, "no configuration"))?;
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
+    if args.out.is_none() && args.format != Format::Text {
+        // Asked for as JSON, it is part of the document.
+        let value = json!({
+            "schema": "ia64save/config/1",
+            "file": loaded.name,
+            "config": String::from_utf8_lossy(text),
+        });
+        print_json(vec![value], args.format)?;
+        return Ok(());
+    }
     write(args, loaded, target, "configuration", text)
 }
 
@@ -97,11 +112,15 @@ fn write(
     what: &str,
     bytes: &[u8],
 ) -> Result<(), Failure> {
-    let mut out = OutputFile::create_secret(target, !args.no_clobber)?;
+    if what != "configuration" {
+        account::spare_terminal(target)?;
+    }
+    let out = OutputFile::create_secret(target, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(target))?;
     out.write_all(bytes)?;
     loaded.verify()?;
     out.commit()?;
-    let target_is_stdout = target.as_os_str() == "-";
+    let target_is_stdout = screen::is_stdout(target);
     // A configuration on the screen speaks for itself.
     if !(target_is_stdout && args.out.is_none()) {
         said::part(args, loaded, target, what, bytes.len() as u64)?;

@@ -16,6 +16,7 @@ use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::Failure;
 use crate::load::Loaded;
+use crate::output::screen;
 use crate::output::size::grouped;
 use crate::output::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
 use crate::report::hex;
@@ -268,7 +269,7 @@ fn count(number: u64, what: &str) -> String {
 }
 
 fn say(target: &Path, text: &str) -> io::Result<()> {
-    if target.as_os_str() == "-" {
+    if screen::is_stdout(target) {
         write!(style::stderr(), "{text}")
     } else {
         write!(style::stdout(), "{text}")
@@ -276,7 +277,7 @@ fn say(target: &Path, text: &str) -> io::Result<()> {
 }
 
 fn print(args: &Extract, target: &Path, value: &Value) -> Result<(), Failure> {
-    if target.as_os_str() == "-" {
+    if screen::is_stdout(target) {
         writeln!(io::stderr(), "{value}")?;
     } else {
         print_json(vec![value.clone()], args.format)?;

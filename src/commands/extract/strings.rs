@@ -1,7 +1,6 @@
 //! What a person can read in memory.
 
-use std::fmt::Write as _;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
 
 use ia64save_codec::memory::{Memory, Text, Texts};
@@ -14,43 +13,82 @@ use crate::load::Loaded;
 use crate::output::file::OutputFile;
 use crate::report::hex;
 
-/// A row is a line: address, pfn, text. They are many, so JSON has one document a line.
+/// A row is a line: address, pfn, text. They are many, and a row may be long: none of them is held.
 pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
-    let mut out = OutputFile::create_secret(target, !args.no_clobber)?.listing();
+    let out = OutputFile::create_secret(target, !args.no_clobber)?.listing();
+    let mut out = out.packed(args.packing.of(target))?;
     let memory = Memory::new(loaded.image(), args.checkpoint);
-    let page_size = memory.page_size();
-    let mut written = Ok(());
-    let mut line = String::new();
+    let teller = Teller {
+        memory: &memory,
+        format: args.format,
+    };
+    let mut written = match args.format {
+        Format::Json => out.write_all(head(args, loaded).as_bytes()),
+        Format::Text | Format::Jsonl => Ok(()),
+    };
+    let mut first = true;
     let mut tell = |row: Text| {
-        line.clear();
-        let address = row
-            .pfn
-            .wrapping_mul(page_size)
-            .wrapping_add(row.in_page as u64);
-        match args.format {
-            Format::Text => text(&mut line, address, &row),
-            Format::Json | Format::Jsonl => {
-                let value = json!({
-                    "address": hex(address),
-                    "pfn": row.pfn,
-                    "file_offset": row.offset,
-                    "text": row.text,
-                });
-                let _ = writeln!(line, "{value}");
-            }
+        if written.is_ok() {
+            written = teller.tell(&row, first, &mut out);
+            first = false;
         }
-        written = out.write_all(line.as_bytes());
         written.is_ok()
     };
     loaded.letting_go(|| Texts::new(args.min_length).search(&memory, &mut tell));
     written?;
+    if args.format == Format::Json {
+        out.write_all(b"\n  ]\n}\n")?;
+    }
     loaded.verify()?;
     out.commit()?;
     Ok(())
 }
 
-fn text(line: &mut String, address: u64, row: &Text) {
-    let pfn = format!("{:#x}", row.pfn);
-    let _ = writeln!(line, "{address:#012x}  pfn {pfn:>7}  {}", row.text);
+/// A JSON document up to its list of texts.
+fn head(args: &Extract, loaded: &Loaded) -> String {
+    let file = json!(loaded.name);
+    format!(
+        "{{\n  \"schema\": \"ia64save/strings/1\",\n  \"file\": {file},\n  \"min_length\": {},\n  \"texts\": [",
+        args.min_length
+    )
+}
+
+struct Teller<'a> {
+    memory: &'a Memory<'a>,
+    format: Format,
+}
+
+impl Teller<'_> {
+    fn tell(&self, row: &Text, first: bool, out: &mut dyn Write) -> io::Result<()> {
+        let page_size = self.memory.page_size();
+        let address = row
+            .pfn
+            .wrapping_mul(page_size)
+            .wrapping_add(row.in_page as u64);
+        let pieces = row.pieces(self.memory);
+        if self.format == Format::Text {
+            let pfn = format!("{:#x}", row.pfn);
+            write!(out, "{address:#012x}  pfn {pfn:>7}  ")?;
+            for piece in pieces {
+                out.write_all(piece.as_bytes())?;
+            }
+            return out.write_all(b"\n");
+        }
+        let (before, after) = match (self.format, first) {
+            (Format::Json, true) => ("\n    ", ""),
+            (Format::Json, false) => (",\n    ", ""),
+            _ => ("", "\n"),
+        };
+        let (address, pfn, offset) = (hex(address), row.pfn, row.offset);
+        write!(
+            out,
+            "{before}{{\"address\":{address},\"pfn\":{pfn},\"file_offset\":{offset},\"text\":\""
+        )?;
+        for piece in pieces {
+            let quoted = json!(piece).to_string();
+            out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
+        }
+        write!(out, "\"}}{after}")
+    }
 }

@@ -4,8 +4,10 @@
 //! |---|---|
 //! | `splice` | a file with repairs applied, as a stream |
 //! | `said` | what is told of it, for people and for scripts |
+//! | `cause` | one number that explains everything that is wrong, for `check` |
 //! | `pages` | the pages alone, where there is no image to be saved |
 
+pub(super) mod cause;
 mod pages;
 mod said;
 mod splice;
@@ -20,11 +22,13 @@ use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
 use self::said::{refuse, tell};
 use self::splice::{Data, reader};
+use super::account;
 use crate::args::{Format, Reading};
 use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 
 /// Repairs one after the other; an image that needs more of them is no image any more.
 const ROUNDS: usize = 12;
@@ -52,6 +56,9 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
+    #[command(flatten)]
+    pub packing: Packing,
+
     /// How the result is printed
     #[arg(
         short,
@@ -78,9 +85,14 @@ struct State {
 }
 
 impl State {
-    fn of(name: &str, data: &Data, repairs: &[&Repair], args: &Args) -> Result<State, Failure> {
+    fn of(
+        name: &str,
+        data: &Data,
+        repairs: &[&Repair],
+        reading: &Reading,
+    ) -> Result<State, Failure> {
         let stream = reader(data, repairs.iter().copied());
-        let loaded = Loaded::from_reader(name, stream, &args.reading, Wanted::default())?;
+        let loaded = Loaded::from_reader(name, stream, reading, Wanted::default())?;
         let report = check::run_file(&loaded.file, &CheckOptions::default());
         Ok(State { loaded, report })
     }
@@ -106,12 +118,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         return pages::write(args, &loaded);
     }
+    account::spare_terminal(&args.out)?;
     let data = Data {
         bytes: loaded.data(),
         passing: loaded.passing(),
     };
     let mut applied: Vec<Repair> = Vec::new();
-    let mut state = State::of(&loaded.name, &data, &[], args)?;
+    let mut state = State::of(&loaded.name, &data, &[], &args.reading)?;
     let mut question = Vec::new();
     while repair::is_wanted(&state.report) && applied.len() < ROUNDS {
         match next(&loaded.name, &data, &applied, &state, args) {
@@ -128,12 +141,13 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     if repair::is_wanted(&state.report) {
         // What was tried came to nothing: what is wrong is what was wrong at first.
-        let first = State::of(&loaded.name, &data, &[], args)?;
+        let first = State::of(&loaded.name, &data, &[], &args.reading)?;
         refuse(args, &loaded.name, &first, &question)?;
         return Ok(Outcome::Invalid);
     }
     let notes = notes(&applied);
-    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(&args.out))?;
     let written = io::copy(&mut reader(&data, &applied), &mut out)?;
     loaded.verify()?;
     if let Some(held) = &held {
@@ -202,7 +216,7 @@ fn next(name: &str, data: &Data, applied: &[Repair], state: &State, args: &Args)
         }
         let all: Vec<&Repair> = applied.iter().chain([&repair]).collect();
         // A proposal may make the file something else altogether: then it was a bad one.
-        let Ok(after) = State::of(name, data, &all, args) else {
+        let Ok(after) = State::of(name, data, &all, &args.reading) else {
             continue;
         };
         let left = after.badness();

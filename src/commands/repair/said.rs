@@ -11,6 +11,7 @@ use super::{Args, State};
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::Failure;
+use crate::output::screen;
 use crate::output::size::grouped;
 use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
 use crate::report::finding;
@@ -100,7 +101,7 @@ fn number(path: &str, number: u64) -> Value {
 }
 
 pub fn print(args: &Args, text: &str) -> Result<(), Failure> {
-    if args.out.as_os_str() == "-" {
+    if screen::is_stdout(&args.out) {
         write!(style::stderr(), "{text}")?;
     } else {
         write!(style::stdout(), "{text}")?;
@@ -143,7 +144,7 @@ fn asking(
             "option": OPTION,
         });
     }
-    if args.out.as_os_str() == "-" {
+    if screen::is_stdout(&args.out) {
         writeln!(io::stderr(), "{value}")?;
     } else {
         print_json(vec![value], args.format)?;

@@ -1,17 +1,21 @@
 //! What the page shows.
 
 use std::ops::Range;
+use std::path::Path;
 
 use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
+use ia64save_codec::repair::{self, Note};
 use ia64save_codec::wire::{bits, hvm};
 use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde_json::{Map, Value, json};
 
+use super::Args;
 use super::picture::picture;
 use crate::commands::check::clip;
 use crate::commands::map::LOOKS;
+use crate::commands::repair::cause;
 use crate::exit::Outcome;
 use crate::load::Loaded;
 use crate::report::{digits, finding, info};
@@ -32,15 +36,22 @@ const DESCRIPTORS: usize = 256;
 const CONFIG: usize = 256 << 10;
 
 /// Everything about an image, and what the exit code says of it.
-pub fn of(loaded: &Loaded, with_config: bool) -> (Value, Outcome) {
+pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
     let image = loaded.image();
     let report = check::run_file(&loaded.file, &CheckOptions::default());
     let outcome = match report.verdict {
         Verdict::Invalid => Outcome::Invalid,
         Verdict::ValidWithWarnings | Verdict::Valid => Outcome::Fine,
     };
-    let (info, more_descriptors) = summary(loaded);
-    let shown = report.findings.iter().take(FINDINGS);
+    let (mut info, more_descriptors) = summary(loaded);
+    // Where a file lies is nobody's business who is given the page.
+    let name = base_name(&loaded.name);
+    info["file"] = json!(name);
+    let cause = cause::of(loaded, &report, &args.reading);
+    // The worst are shown where not all are.
+    let mut worst: Vec<&Finding> = report.findings.iter().collect();
+    worst.sort_by_key(|found| std::cmp::Reverse(found.severity));
+    let shown = worst.iter().take(FINDINGS);
     let suppressed: Map<_, _> = report
         .suppressed
         .iter()
@@ -81,17 +92,19 @@ pub fn of(loaded: &Loaded, with_config: bool) -> (Value, Outcome) {
                 .is_some_and(|list| !list.is_empty())
         })
         .collect();
-    let config = loaded.file.config_text.as_ref().filter(|_| with_config);
+    let config = loaded.file.config_text.as_ref().filter(|_| !args.no_config);
     let config = config.map(|text| String::from_utf8_lossy(&text[..text.len().min(CONFIG)]));
     let data = json!({
         "schema": "ia64save/report/1",
         "tool_version": env!("CARGO_PKG_VERSION"),
-        "file": loaded.name,
+        "file": name,
         "sha256": loaded.file_digest().map(|digest| digits(&digest)),
         "info": info,
         "more_descriptors": more_descriptors,
         "ram_pages": image.ram().map(ia64save_codec::ram::RamMap::pages),
         "verdict": report.verdict.name(),
+        "missing": repair::missing(&loaded.file),
+        "cause": cause.as_ref().and_then(said),
         "findings": shown.map(|found| with_bytes(found, loaded)).collect::<Vec<_>>(),
         "more_findings": report.findings.len().saturating_sub(FINDINGS),
         "suppressed": suppressed,
@@ -108,6 +121,22 @@ pub fn of(loaded: &Loaded, with_config: bool) -> (Value, Outcome) {
         "config": config,
     });
     (data, outcome)
+}
+
+/// What a file is called, without the folders that it is in.
+fn base_name(name: &str) -> &str {
+    let base = Path::new(name).file_name().and_then(|base| base.to_str());
+    base.unwrap_or(name)
+}
+
+/// One number that explains all errors, in words.
+fn said(note: &Note) -> Option<String> {
+    let (found, expected) = note.number?;
+    Some(format!(
+        "One number explains it: {} at byte {} is {found}; with {expected} there would be no error. ia64save repair \
+         puts {expected} there.",
+        note.path, note.offset
+    ))
 }
 
 /// `info` without what may be long and is shown otherwise.

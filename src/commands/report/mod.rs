@@ -3,24 +3,30 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `data` | what the page shows, as JSON |
+//! | `html` | the part of the page that needs no script: summary and findings |
 //! | `picture` | the memory map, bounded |
 //! | `page/` | the page: structure, style, script; nothing in them is loaded from anywhere |
 
 mod data;
+mod html;
 mod picture;
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{self, Read, Write};
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use serde_json::Value;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
 
 use crate::args::Reading;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style::{self, DIM, ERROR, HEADING, OK, Painted};
+use crate::report::digits;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -48,18 +54,22 @@ pub struct Args {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         zero: true,
+        digest: true,
         random_access: true,
         ..Wanted::default()
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
-    let (data, outcome) = loaded.keep_small(|| data::of(&loaded, !args.no_config));
+    let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));
+    let at_rest = AtRest::of(args, &loaded)?;
+    data["file_size"] = json!(at_rest.size);
+    data["file_sha256"] = json!(at_rest.digest);
     loaded.spare(&args.out)?;
-    let page = page(&loaded.name, &data);
+    let page = page(&mut data);
     let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
     out.write_all(page.as_bytes())?;
     loaded.verify()?;
     out.commit()?;
-    if args.out.as_os_str() != "-" {
+    if !screen::is_stdout(&args.out) {
         writeln!(
             style::stdout(),
             "{}: {} {}",
@@ -79,18 +89,70 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(outcome)
 }
 
-/// The page around its data.
-fn page(name: &str, data: &Value) -> String {
+/// The file as it lies there, packed or not.
+struct AtRest {
+    size: u64,
+    digest: Option<String>,
+}
+
+impl AtRest {
+    fn of(args: &Args, loaded: &Loaded) -> Result<AtRest, Failure> {
+        let known = loaded.digest.map(|digest| digits(&digest));
+        let plain = AtRest {
+            size: loaded.file.size,
+            digest: known,
+        };
+        if loaded.compression.is_none() {
+            return Ok(plain);
+        }
+        // A pipe has passed; of a file the packed bytes are read once more.
+        if !args.image.is_file() {
+            return Ok(AtRest {
+                digest: None,
+                ..plain
+            });
+        }
+        let named =
+            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", loaded.name));
+        let mut file = File::open(&args.image).map_err(named)?;
+        let mut digest = Sha256::new();
+        let mut size = 0;
+        let mut buffer = vec![0; 256 << 10];
+        loop {
+            match file.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => {
+                    digest.update(&buffer[..count]);
+                    size += count as u64;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(named(error).into()),
+            }
+        }
+        Ok(AtRest {
+            size,
+            digest: Some(digits(&digest.finalize())),
+        })
+    }
+}
+
+/// The page around its data. What it says itself is no part of the data for its script.
+fn page(data: &mut Value) -> String {
+    let top = html::top(data);
+    let title = format!("{} - ia64save", data["file"].as_str().unwrap_or_default());
+    if let Some(map) = data.as_object_mut() {
+        map.remove("findings");
+    }
     // Within a script element only `<` can end the data.
     let data = data.to_string().replace('<', "\\u003c");
-    let title = format!("{name} - ia64save");
     let mut page = String::new();
     let mut rest = include_str!("page/page.html");
     while let Some((before, after)) = rest.split_once("{{") {
         let (slot, after) = after.split_once("}}").unwrap_or((after, ""));
         page += before;
         page += &match slot {
-            "title" => escaped(&title),
+            "title" => html::escaped(&title),
+            "top" => top.clone(),
             "style" => include_str!("page/style.css").trim_end().to_owned(),
             "script" => include_str!("page/script.js").trim_end().to_owned(),
             _ => data.clone(),
@@ -100,21 +162,14 @@ fn page(name: &str, data: &Value) -> String {
     page + rest
 }
 
-fn escaped(text: &str) -> String {
-    text.replace('&', "&amp;")
-        .replace('<', "&lt;")
-        .replace('>', "&gt;")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     #[test]
     fn what_a_file_is_called_does_not_end_the_script() {
         let name = "</script><script>alert(1)</script>{{data}}";
-        let page = page(name, &json!({ "file": name }));
+        let page = page(&mut json!({ "file": name, "info": {} }));
         assert_eq!(page.matches("</script>").count(), 2);
         assert_eq!(page.matches("\\u003c/script>").count(), 2);
         assert!(page.contains("<title>&lt;/script&gt;"));

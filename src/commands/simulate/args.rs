@@ -8,6 +8,7 @@ use ia64save_sim::Era;
 use ia64save_sim::workload::Pattern;
 
 use crate::args::{EnvelopeKind, Format, Reading};
+use crate::output::packing::Packing;
 
 #[derive(Args, Debug)]
 pub struct Simulate {
@@ -123,6 +124,9 @@ pub struct Save {
     #[arg(long)]
     pub no_clobber: bool,
 
+    #[command(flatten)]
+    pub packing: Packing,
+
     /// How the result is printed
     #[arg(
         short,
@@ -166,6 +170,9 @@ pub struct Restore {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub resave: Option<PathBuf>,
 
+    #[command(flatten)]
+    pub packing: Packing,
+
     /// How the result is printed
     #[arg(
         short,
@@ -193,7 +200,7 @@ pub enum ProtocolName {
 #[derive(Args, Debug)]
 pub struct Migrate {
     /// Take domains in at this address: HOST:PORT, or the path of a socket
-    #[arg(long, value_name = "ADDRESS", conflicts_with = "to")]
+    #[arg(long, value_name = "ADDRESS", conflicts_with = "to", value_parser = address)]
     pub listen: Option<String>,
 
     /// End after this many domains
@@ -201,7 +208,7 @@ pub struct Migrate {
     pub count: Option<u64>,
 
     /// Send a domain to this address. Without --to and --listen both ends are started
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: Option<String>,
 
     /// How to speak; who listens understands both
@@ -231,6 +238,18 @@ pub struct Migrate {
 
     #[command(flatten)]
     pub transfer: Transfer,
+}
+
+/// Where the other end is.
+fn address(text: &str) -> Result<String, String> {
+    let port = |text: &str| {
+        text.rsplit_once(':')
+            .is_some_and(|(_, port)| port.parse::<u16>().is_ok())
+    };
+    if text.starts_with("unix:") || text.contains('/') || port(text) {
+        return Ok(text.to_owned());
+    }
+    Err("HOST:PORT, such as host.example:8002, or the path of a socket".into())
 }
 
 fn guest(name: &str) -> Result<Guest, String> {

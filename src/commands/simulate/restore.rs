@@ -22,6 +22,7 @@ use crate::commands::vcpus;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::packing::Packing;
 use crate::output::size::{grouped, human};
 use crate::output::style::{ERROR, HEADING, OK, Painted};
 use crate::output::table::{Block, Cell};
@@ -57,7 +58,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     value["hypercalls"] = calls.into();
     value["errors"] = error.iter().map(error_value).collect::<Vec<_>>().into();
     if let (None, Some(out)) = (&error, &args.resave) {
-        value["resaved_bytes"] = resave(&host, target.domid(), out)?.into();
+        value["resaved_bytes"] = resave(&host, target.domid(), out, args.packing)?.into();
     }
     let screen = screen(&loaded, &restored, &value, error.is_none());
     account::print(args.resave.as_deref(), args.format, || screen, || value)?;
@@ -150,8 +151,9 @@ fn restore(
 }
 
 /// Lets the domain run for as long as it takes to suspend it again, and saves it as the original would.
-fn resave(host: &Host, domid: DomId, out: &Path) -> Result<u64, Failure> {
-    let mut file = OutputFile::create(out, true)?;
+fn resave(host: &Host, domid: DomId, out: &Path, packing: Packing) -> Result<u64, Failure> {
+    account::spare_terminal(out)?;
+    let mut file = OutputFile::create(out, true)?.packed(packing.of(out))?;
     let mut source = SimSource::new(host, domid);
     source.unpause().map_err(|error| failed(out, &error))?;
     let mut writing = Writing::new(&mut file);

@@ -22,12 +22,14 @@ use crate::progress::Progress;
 
 /// Runs the command.
 pub fn run(args: &Save) -> Result<Outcome, Failure> {
+    account::spare_terminal(&args.out)?;
     let made = Made::new(&args.domain, &args.transfer)?;
     if args.remus > 0 && !args.domain.dialect.dialect().spec().checkpoints {
         let text = format!("--remus: {} knows no checkpoints", args.domain.dialect);
         return Err(Failure::Usage(text));
     }
-    let mut file = OutputFile::create(&args.out, !args.no_clobber)?;
+    let file = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut file = file.packed(args.packing.of(&args.out))?;
     file.write_all(&before(args, &made)?)?;
     let progress = Progress::new("simulate save", None);
     let page_size = made.host.machine().page_size;

@@ -7,6 +7,7 @@ use ia64save_codec::Dialect;
 use ia64save_xen::transport::DomainId;
 
 use crate::args::{Format, Reading, dialect};
+use crate::output::packing::Packing;
 
 #[derive(Args, Debug)]
 pub struct Xen {
@@ -158,6 +159,9 @@ pub struct Save {
     /// Refuse where OUT exists
     #[arg(long)]
     pub no_clobber: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
 
     /// How the result is printed
     #[arg(

@@ -19,6 +19,7 @@ use crate::commands::account::{self, joined};
 use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
+use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style;
 use crate::progress::Progress;
@@ -91,7 +92,7 @@ pub(super) fn save(
     xen: Hyper,
     toolstack: Box<dyn Toolstack>,
 ) -> Result<Done, Failure> {
-    let to_stdout = args.out.as_os_str() == "-";
+    let to_stdout = screen::is_stdout(&args.out);
     if to_stdout && args.suspending.suspend_dialogue {
         let text =
             "the image and the words of --suspend-dialogue cannot both be on standard output";
@@ -102,7 +103,9 @@ pub(super) fn save(
         None => Vec::new(),
         Some(path) => xend_header(&contents(path)?)?,
     };
-    let mut file = OutputFile::create(&args.out, !args.no_clobber)?;
+    account::spare_terminal(&args.out)?;
+    let file = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut file = file.packed(args.packing.of(&args.out))?;
     let mut source = host::source(xen, args.domain, toolstack, &args.suspending);
     let progress = Progress::new("xen save", None);
     let saved = write(args, &mut file, &front, &mut source, &progress);

@@ -2,7 +2,7 @@
 (() => {
 const data = JSON.parse(document.getElementById("data").textContent);
 const main = document.getElementById("main"), tip = document.getElementById("tip");
-const info = data.info;
+const info = data.info, LOOKS = data.looks;
 
 // Elements without a library: el("p.soft", "text", child, ...).
 function el(spec, ...children) {
@@ -57,101 +57,96 @@ function showTip(x, y, ...content) {
 }
 const hideTip = () => { tip.hidden = true; };
 
-// Sections.
+// Sections. Those that need no script stand in the page already.
 const nav = document.getElementById("nav");
+function link(id, title, note) {
+  const node = el("a", title, note ? el("span.n", String(note)) : null);
+  node.href = "#" + id;
+  nav.append(node);
+}
+for (const head of main.querySelectorAll("h2")) link(head.id, head.textContent, head.id === "findings" ? document.querySelectorAll(".finding").length || "" : "");
 function section(id, title, note) {
-  const link = el("a", title, note ? el("span.n", String(note)) : null);
-  link.href = "#" + id;
-  nav.append(link);
+  link(id, title, note);
   const head = el("h2", title);
   head.id = id;
   main.append(head);
 }
-
-// Head.
-main.append(el("h1", data.file));
-const verdict = { valid: ["valid", "Valid"], valid_with_warnings: ["warn", "Valid, with warnings"], invalid: ["invalid", "Invalid"] }[data.verdict];
-const guest = { pv: "Paravirtual (PV)", hvm: "Fully virtualised (HVM)" }[info.guest];
-main.append(el("div.badges",
-  el("span.badge." + verdict[0], verdict[1]),
-  guest ? el("span.badge", el("b", guest)) : null,
-  el("span.badge", "dialect ", el("b", info.dialect || (info.dialect_candidates || []).join(" or ") || "unknown")),
-  (info.era_candidates || []).length ? el("span.badge", "era ", el("b", info.era || info.era_candidates.join(", "))) : null,
-  info.format_version !== null ? el("span.badge", "version ", el("b", String(info.format_version))) : null,
-  el("span.badge", el("b", bytes(info.file_size))),
-  info.compression ? el("span.badge", "in ", el("b", info.compression)) : null,
-  el("span.badge", info.envelope.kind === "bare" ? "bare stream" : info.envelope.kind + " file")));
-
-// Summary.
-section("summary", "Summary");
-const pages = info.pages || {}, page = info.page_size;
-const tile = (name, value, note) => el("div.card.tile", el("div.k", name), el("div.v", value), el("div.s", note || ""));
-const again = pages.num_superseded || 0;
-main.append(el("div.grid.tiles",
-  tile("Memory", data.ram_pages === null ? "unknown" : bytes(data.ram_pages * page), data.ram_pages === null ? "" : plural(data.ram_pages, "page") + " of RAM"),
-  tile("Page records", count(pages.num_records || 0), bytes((pages.num_records || 0) * page)),
-  tile("Sent again", count(again), again ? (again / pages.num_records * 100).toFixed(1) + " % were superseded" : "each page once"),
-  tile("Zero pages", count(pages.num_zero || 0), pages.num_records ? (pages.num_zero / pages.num_records * 100).toFixed(1) + " % of the records" : ""),
-  tile("Unallocated", count(info.unallocated ? info.unallocated.count : 0), "RAM without a page"),
-  tile("Vcpus", count((info.vcpus || []).length), info.vcpumap ? "online, of " + count(info.vcpumap.max_virt_cpus) : ""),
-  info.num_checkpoints > 1 ? tile("Checkpoints", count(info.num_checkpoints), "Remus rounds") : null));
 const defs = rows => el("dl", rows.filter(row => row && row[1] !== null && row[1] !== undefined).map(([name, value]) => [el("dt", name), el("dd", value instanceof Node ? value : mono(value))]));
-const setup = info.arch_setup;
-main.append(el("div.grid.two",
-  el("div.card", el("h3", "Why this dialect"),
-    (info.dialect_evidence || []).length ? el("ul.plain", info.dialect_evidence.map(text => el("li", text))) : el("p.soft", "The stream ended before anything told."),
-    info.dialect ? null : el("p.soft", "Several dialects could have written this, the likeliest first: " + (info.dialect_candidates || []).join(", ") + ". --dialect or --era says which it is."),
-    info.era || !(info.era_candidates || []).length ? null : el("p.soft", "Eras that could have written this: " + info.era_candidates.join(", ") + "; read as " + info.era_likeliest + ".")),
-  el("div.card", el("h3", "Head of the stream"), defs([
-    ["p2m_size", info.p2m_size === null ? null : plural(info.p2m_size, "page")],
-    ["stream", "from byte " + info.envelope.stream_offset + ", " + count(info.envelope.stream_size) + " bytes"],
-    setup && ["flags", setup.flags], setup && ["maxmem", bytes(setup.maxmem)], setup && ["xsi_va", setup.xsi_va],
-    setup && ["hypercall_imm", setup.hypercall_imm],
-    info.shared_info && info.shared_info.start_info_pfn !== null && info.guest === "pv" ? ["start_info", "pfn " + hex(info.shared_info.start_info_pfn)] : null,
-    info.trailing_bytes ? ["trailing", plural(info.trailing_bytes, "byte") + " behind the stream"] : null,
-    data.sha256 ? ["sha256", data.sha256] : null]))));
-if (info.memmap && info.memmap.descriptors.length) {
-  main.append(el("div.card.scroll", el("h3", "Memory map of the guest"), el("table",
-    el("thead", el("tr", ["Type", "First pfn", "End pfn", "Size", "Attribute", "At byte"].map((name, i) => el(i > 0 ? "th.num" : "th", name)))),
-    el("tbody", info.memmap.descriptors.map(row => el("tr",
-      el("td", row.is_ram ? el("b", "RAM") : (row.type_name || "type " + row.type).replace("EFI_", "").toLowerCase().replace(/_/g, " ")),
-      el("td.num", mono(row.first_pfn === null ? "none" : hex(row.first_pfn))), el("td.num", mono(row.end_pfn === null ? "none" : hex(row.end_pfn))),
-      el("td.num", bytes(row.num_pages * 4096)), el("td.num", mono(row.attribute)), el("td.num", mono(row.offset))))))));
-  main.lastChild.style.marginTop = "14px";
-  if (data.more_descriptors) main.lastChild.append(el("p.faint", "and " + plural(data.more_descriptors, "descriptor") + " more"));
-}
+const page = info.page_size;
 
-// Findings.
-section("findings", "Findings", data.findings.length || "");
-function hexBlock(found) {
-  const block = el("pre.hex"), raw = found.hex.bytes.match(/../g).map(pair => parseInt(pair, 16));
-  for (let at = found.hex.base - found.hex.base % 16; at < found.hex.base + raw.length; at += 16) {
-    const line = [el("span.a", at.toString(16).padStart(8, "0") + "  ")];
-    let letters = "";
-    for (let i = 0; i < 16; i++) {
-      const place = at + i, byte = raw[place - found.hex.base];
-      const text = byte === undefined ? "  " : byte.toString(16).padStart(2, "0");
-      const marked = place >= found.hex.start && place < found.hex.end && byte !== undefined;
-      line.push(marked ? el("mark", text) : text, i === 7 ? "  " : " ");
-      letters += byte === undefined ? " " : byte >= 32 && byte < 127 ? String.fromCharCode(byte) : ".";
+// Findings: some of them, by severity and by what is in them.
+function filter() {
+  const tally = document.getElementById("tally"), all = [...document.querySelectorAll(".finding")];
+  if (!tally || all.length < 2) return;
+  const off = new Set(), text = set(document.createElement("input"), { type: "search", placeholder: "Filter", "aria-label": "Filter findings" });
+  const left = set(el("span.soft"), { role: "status" });
+  const apply = () => {
+    const wanted = text.value.trim().toLowerCase();
+    let shown = 0;
+    for (const one of all) {
+      one.hidden = off.has(one.dataset.severity) || !one.textContent.toLowerCase().includes(wanted);
+      if (!one.hidden) shown++;
     }
-    block.append(...line, " ", el("span.a", letters), "\n");
+    left.textContent = shown === all.length ? "" : `${count(shown)} of ${count(all.length)} shown`;
+  };
+  for (const badge of [...tally.children]) {
+    const severity = badge.dataset.severity;
+    const button = set(el("button." + badge.className.replace(/ /g, "."), badge.textContent), { type: "button", "aria-pressed": "true", title: "Show or hide these", "data-severity": severity });
+    button.addEventListener("click", () => {
+      off.has(severity) ? off.delete(severity) : off.add(severity);
+      button.setAttribute("aria-pressed", String(!off.has(severity)));
+      apply();
+    });
+    badge.replaceWith(button);
   }
-  return block;
+  text.addEventListener("input", apply);
+  tally.append(text, left);
+  addEventListener("beforeprint", () => { for (const one of all) one.hidden = false; });
+  addEventListener("afterprint", apply);
 }
-if (!data.findings.length) main.append(el("div.card", el("p", "Nothing is wrong with this image, and nothing is odd.")));
-for (const found of data.findings) {
-  main.append(el("div.card.finding." + found.severity,
-    el("div.head", el("span.sev", found.severity), el("b", found.message), mono(found.code), el("span.faint", "spec " + found.clause)),
-    defs([["where", "byte " + found.offset + (found.path ? ", " + found.path : "")], found.expected ? ["expected", found.expected] : null, found.found ? ["found", found.found] : null]),
-    found.hex ? hexBlock(found) : null));
+filter();
+
+// How a kind of page looks beside its colour: shapes for who sees no difference in hue.
+// 0 hole, 1 sent again, 2 sent, 3 zero, 4 ballooned out, 5 unallocated, 6 unread.
+function shape(context, look, x, y, width, height) {
+  if (width < 5 || height < 5 || look === 2 || look > 6) return;
+  context.save();
+  context.beginPath();
+  context.rect(x, y, width, height);
+  context.clip();
+  context.strokeStyle = context.fillStyle = marks[look] || "#fff";
+  context.lineWidth = 1.4;
+  context.beginPath();
+  const middle = x + width / 2, half = y + height / 2, line = (a, b, c, d) => { context.moveTo(a, b); context.lineTo(c, d); };
+  if (look === 0) { line(x, y, x + width, y + height); line(x + width, y, x, y + height); }
+  if (look === 1) for (let d = -height; d < width; d += 5) line(x + d, y + height, x + d + height, y);
+  if (look === 3) { context.arc(middle, half, Math.min(width, height) / 6, 0, 7); context.fill(); context.beginPath(); }
+  if (look === 4) line(x, y + height - 2.5, x + width, y + height - 2.5);
+  if (look === 5) { context.fillRect(middle - 1, half - 1, 2, 2); }
+  if (look === 6) line(x, y + height, x + width, y);
+  context.stroke();
+  context.restore();
 }
-for (const [code, more] of Object.entries(data.suppressed)) main.append(el("p.soft", "and " + count(more) + " more " + code));
-if (data.more_findings) main.append(el("p.soft", "and " + plural(data.more_findings, "finding") + " more; ia64save check tells all"));
+let marks = [];
+// A sample of a look, for legends.
+function swatch(look) {
+  const canvas = set(document.createElement("canvas"), { class: "swatch", "aria-hidden": "true" }), ratio = devicePixelRatio || 1, size = 14;
+  const paint = () => {
+    canvas.width = canvas.height = size * ratio;
+    const context = canvas.getContext("2d"), style = getComputedStyle(document.documentElement);
+    context.setTransform(ratio, 0, 0, ratio, 0, 0);
+    marks = LOOKS.map((_, at) => style.getPropertyValue(`--mark-${at}`).trim());
+    context.fillStyle = style.getPropertyValue(`--look-${look}`).trim();
+    context.fillRect(0, 0, size, size);
+    shape(context, look, 0, 0, size, size);
+  };
+  paint();
+  redraw.push(paint);
+  return canvas;
+}
 
 // The memory picture. Every RAM page has a position; gaps between stretches of RAM take none. A cell
 // stands for `per` positions and is filled by what they are, in their shares.
-const LOOKS = data.looks;
 function memory() {
   if (!data.pictures.length) return;
   section("memory", "Memory");
@@ -175,9 +170,7 @@ function memory() {
     least = picture.coarse ? Math.max(1, ...items.map(item => item.pages)) : 1;
     legend.replaceChildren(...LOOKS.map((name, look) => {
       if (!picture.totals[look] || name === "not RAM") return null;
-      const swatch = el("span.swatch");
-      swatch.style.background = `var(--look-${look})`;
-      const item = set(el("button", swatch, name, el("span.n", count(picture.totals[look]))), { type: "button", "aria-pressed": "false", title: "Show these alone" });
+      const item = set(el("button", swatch(look), name, el("span.n", count(picture.totals[look]))), { type: "button", "aria-pressed": "false", title: "Show these alone" });
       item.addEventListener("click", () => {
         only = only === look ? -1 : look;
         for (const other of legend.children) other.setAttribute("aria-pressed", String(other === item && only >= 0));
@@ -244,6 +237,7 @@ function memory() {
       context.globalAlpha = only >= 0 && look !== only ? .12 : 1;
       context.fillStyle = colours[look];
       context.fillRect(at, y, part, height);
+      shape(context, look, at, y, part, height);
       at += part;
     });
     context.globalAlpha = 1;
@@ -251,6 +245,7 @@ function memory() {
   function draw() {
     const style = getComputedStyle(document.documentElement);
     colours = LOOKS.map((_, look) => style.getPropertyValue(`--look-${look}`).trim());
+    marks = LOOKS.map((_, look) => style.getPropertyValue(`--mark-${look}`).trim());
     const ink = style.getPropertyValue("--ink").trim();
     const seen = Math.min(rows, Math.ceil(total / (columns * per)));
     const step = cell + GAP, [context] = prepare(map, seen * step);
@@ -307,9 +302,7 @@ function memory() {
     const lines = [el("b", range)];
     sum.forEach((n, look) => {
       if (!n) return;
-      const swatch = el("span.swatch");
-      swatch.style.background = colours[look];
-      lines.push(el("div.row", swatch, LOOKS[look], kinds > 1 ? el("span.dim", plural(Math.round(n), "page")) : null));
+      lines.push(el("div.row", swatch(look), LOOKS[look], kinds > 1 ? el("span.dim", plural(Math.round(n), "page")) : null));
     });
     if (item.record >= 0) {
       const record = item.record + Math.floor(from - item.position);
@@ -362,38 +355,55 @@ function memory() {
 memory();
 if (data.more_checkpoints) main.append(el("p.soft", "Drawn are the first checkpoints; " + count(data.more_checkpoints) + " more are in the image."));
 
-// Passes.
-if (data.passes.length) {
-  section("passes", "Passes", data.passes.length);
-  const NS = "http://www.w3.org/2000/svg", W = 1100, H = 230, L = 64, B = 34;
-  const svg = set(document.createElementNS(NS, "svg"), { viewBox: `0 0 ${W} ${H}`, class: "plot", role: "img", "aria-label": "Pages sent in each pass" });
-  const add = (name, attributes, text) => { const node = set(document.createElementNS(NS, name), attributes); if (text !== undefined) node.textContent = text; svg.append(node); return node; };
+// Passes. One alone is no chart: the summary says it.
+function passes() {
+  section("passes", "Passes", data.passes.length + (data.more_passes || 0));
+  const NS = "http://www.w3.org/2000/svg", parts = [["--look-2", "sent, and counts", 2], ["--look-3", "zero, and counts", 3], ["--look-1", "superseded by a later copy", 1]];
+  const card = el("div.card", el("div.badges", parts.map(([, text, look]) => el("span.badge", swatch(look), text))));
+  const frame = el("div");
+  card.append(frame);
+  main.append(card);
   const most = Math.max(...data.passes.map(pass => pass.records), 1);
   const nice = (() => { const raw = most / 4, power = 10 ** Math.floor(Math.log10(raw || 1)); return Math.max(1, [1, 2, 5, 10].map(n => n * power).find(n => n >= raw)); })();
-  const y = n => H - B - (H - B - 12) * n / most;
-  for (let n = 0; n <= most; n += nice) {
-    add("line", { x1: L, x2: W, y1: y(n), y2: y(n), class: "grid-line" });
-    add("text", { x: L - 10, y: y(n) + 4, "text-anchor": "end" }, count(n));
-  }
-  const slot = (W - L) / data.passes.length, width = Math.min(64, slot * .72);
-  data.passes.forEach((pass, index) => {
-    const x = L + slot * index + (slot - width) / 2;
-    const parts = [[pass.records - pass.superseded - pass.zero, "--look-2", "sent, and counts"], [pass.zero, "--look-3", "zero, and counts"], [pass.superseded, "--look-1", "superseded by a later copy"]];
-    let base = 0;
-    for (const [n, colour, what] of parts) {
-      if (n <= 0) continue;
-      const bar = add("rect", { x, width, y: y(base + n), height: Math.max(1, y(base) - y(base + n)), rx: 2, style: `fill: var(${colour})` });
-      bar.addEventListener("pointermove", event => showTip(event.clientX, event.clientY, [el("b", pass.name), el("div", plural(n, "page") + " " + what), el("div.dim", plural(pass.records, "record") + ", " + bytes(pass.records * page))]));
-      bar.addEventListener("pointerleave", hideTip);
-      base += n;
+  const label = count(Math.floor(most / nice) * nice), L = 34 + label.length * 8, B = 46, H = 250;
+  const draw = () => {
+    // As wide as there is room: letters keep their size on every screen.
+    const W = Math.max(240, frame.clientWidth);
+    const svg = set(document.createElementNS(NS, "svg"), { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "plot", role: "img", "aria-label": "Pages sent in each pass" });
+    const add = (name, attributes, text) => { const node = set(document.createElementNS(NS, name), attributes); if (text !== undefined) node.textContent = text; svg.append(node); return node; };
+    const defs = add("defs", {}), pattern = (id, body) => { const node = set(document.createElementNS(NS, "pattern"), { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" }); for (const [name, attributes] of body) node.append(set(document.createElementNS(NS, name), attributes)); defs.append(node); };
+    pattern("again", [["rect", { width: 6, height: 6, style: "fill: var(--look-1)" }], ["path", { d: "M-1,1 L1,-1 M0,6 L6,0 M5,7 L7,5", style: "stroke: var(--mark-1); stroke-width: 1.4" }]]);
+    pattern("zero", [["rect", { width: 6, height: 6, style: "fill: var(--look-3)" }], ["circle", { cx: 3, cy: 3, r: 1, style: "fill: var(--mark-3)" }]]);
+    const y = n => H - B - (H - B - 14) * n / most;
+    for (let n = 0; n <= most; n += nice) {
+      add("line", { x1: L, x2: W, y1: y(n), y2: y(n), class: "grid-line" });
+      add("text", { x: L - 8, y: y(n) + 4, "text-anchor": "end" }, count(n));
     }
-    if (data.passes.length <= 24 || index % Math.ceil(data.passes.length / 24) === 0) add("text", { x: x + width / 2, y: H - 12, "text-anchor": "middle" }, pass.label);
-  });
-  const key = (look, text) => { const swatch = el("span.swatch"); swatch.style.background = `var(--look-${look})`; return el("span.badge", swatch, text); };
-  main.append(el("div.card", el("div.badges", key(2, "sent, and counts"), key(3, "zero, and counts"), key(1, "superseded by a later copy")), svg));
-  main.lastChild.firstChild.style.marginBottom = "10px";
-  if (data.more_passes) main.append(el("p.soft", "and " + count(data.more_passes) + " more passes"));
+    add("text", { x: 12, y: (H - B) / 2, "text-anchor": "middle", transform: `rotate(-90 12 ${(H - B) / 2})`, class: "title" }, "page records");
+    add("text", { x: L + (W - L) / 2, y: H - 4, "text-anchor": "middle", class: "title" }, "pass");
+    const slot = (W - L) / data.passes.length, width = Math.max(1, Math.min(64, slot * .72)), every = Math.max(1, Math.ceil(34 / slot));
+    data.passes.forEach((pass, index) => {
+      const x = L + slot * index + (slot - width) / 2;
+      const own = [[pass.records - pass.superseded - pass.zero, 0], [pass.zero, 1], [pass.superseded, 2]];
+      let base = 0;
+      for (const [n, which] of own) {
+        if (n <= 0) continue;
+        const paint = ["var(--look-2)", "url(#zero)", "url(#again)"][which];
+        const bar = add("rect", { x, width, y: y(base + n), height: Math.max(1, y(base) - y(base + n)), style: `fill: ${paint}` });
+        bar.addEventListener("pointermove", event => showTip(event.clientX, event.clientY, [el("b", pass.name), el("div", plural(n, "page") + " " + parts[which][1]), el("div.dim", plural(pass.records, "record") + ", " + bytes(pass.records * page))]));
+        bar.addEventListener("pointerleave", hideTip);
+        base += n;
+      }
+      if (index % every === 0) add("text", { x: x + width / 2, y: H - B + 18, "text-anchor": "middle" }, pass.label);
+    });
+    frame.replaceChildren(svg);
+  };
+  draw();
+  redraw.push(draw);
+  addEventListener("resize", draw);
+  if (data.more_passes) main.append(el("p.soft", "Drawn are the first; " + plural(data.more_passes, "more pass").replace(/passs$/, "passes") + " are in the image."));
 }
+if (data.passes.length > 1) passes();
 
 // Registers.
 function chips(register) {
@@ -506,6 +516,11 @@ if (envelope.kind !== "bare" || envelope.device_model || data.config) {
     (config.devices || []).length ? el("div.card", el("h3", "Devices"), el("ul.plain", config.devices.map(device => el("li", typeof device === "string" ? device : JSON.stringify(device))))) : null));
   if (data.config) { main.append(el("div.card", el("h3", "As it is written"), el("pre.text", data.config))); main.lastChild.style.marginTop = "14px"; }
 }
+
+// On paper everything is open.
+let opened = [];
+addEventListener("beforeprint", () => { opened = [...document.querySelectorAll("details:not([open])")]; for (const one of opened) one.open = true; });
+addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
 
 document.getElementById("foot").append("ia64save " + data.tool_version + ". This page holds no page contents, loads nothing and sends nothing.");
 applyTheme();

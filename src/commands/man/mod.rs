@@ -1,16 +1,22 @@
 //! `man`: the manual pages.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `page` | a command's page, section by section |
+
+mod page;
 
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use clap::{CommandFactory, ValueHint};
-use clap_mangen::Man;
+use clap::ValueHint;
 
-use crate::args::Cli;
+use crate::args;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
 use crate::output::style;
+use page::Page;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -24,7 +30,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let mut root = Cli::command();
+    let mut root = args::command();
     root.build();
     if let Some(folder) = &args.all {
         if folder.as_os_str() == "-" {
@@ -33,52 +39,55 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         fs::create_dir_all(folder).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
         })?;
-        write_all(folder, &root)?;
+        write_all(folder, &root, &mut Vec::new())?;
         return Ok(Outcome::Fine);
     }
+    let mut parents = Vec::new();
     let mut command = &root;
     for name in &args.command {
         let found = with_pages(command).find(|own| own.get_name() == name);
-        let unknown = || Failure::Usage(format!("there is no command {}", args.command.join(" ")));
+        let unknown = || {
+            let near = with_pages(command)
+                .map(|own| (strsim::jaro_winkler(name, own.get_name()), own.get_name()))
+                .max_by(|a, b| a.0.total_cmp(&b.0))
+                .filter(|(likeness, _)| *likeness > LIKE);
+            let more = near.map_or(String::new(), |(_, own)| format!("; did you mean {own}?"));
+            Failure::Usage(format!(
+                "there is no command {}{more}",
+                args.command.join(" ")
+            ))
+        };
+        parents.push(command);
         command = found.ok_or_else(unknown)?;
     }
-    style::plain_stdout().write_all(&page(command)?)?;
+    let page = Page::new(command, &parents).roff();
+    style::plain_stdout().write_all(page.as_bytes())?;
     Ok(Outcome::Fine)
 }
 
+/// How much a name has to be like another to be meant.
+const LIKE: f64 = 0.8;
+
 /// Writes a command's page, and those of its subcommands, which it cites.
-fn write_all(folder: &Path, command: &clap::Command) -> Result<(), Failure> {
-    let mut out = OutputFile::create_public(&folder.join(format!("{}.1", name(command))), true)?;
-    out.write_all(&page(command)?)?;
+fn write_all<'a>(
+    folder: &Path,
+    command: &'a clap::Command,
+    parents: &mut Vec<&'a clap::Command>,
+) -> Result<(), Failure> {
+    let page = Page::new(command, parents);
+    let mut out = OutputFile::create_public(&folder.join(format!("{}.1", page.name())), true)?;
+    out.write_all(page.roff().as_bytes())?;
     out.commit()?;
-    with_pages(command).try_for_each(|command| write_all(folder, command))
+    parents.push(command);
+    for inner in with_pages(command) {
+        write_all(folder, inner, parents)?;
+    }
+    parents.pop();
+    Ok(())
 }
 
 /// The subcommands that have pages.
 fn with_pages(command: &clap::Command) -> impl Iterator<Item = &clap::Command> {
     let all = command.get_subcommands();
     all.filter(|command| command.get_name() != "help")
-}
-
-/// How a command is called as `man` calls it, with dashes.
-fn name(command: &clap::Command) -> String {
-    let name = command.get_bin_name().unwrap_or(command.get_name());
-    name.replace(' ', "-")
-}
-
-/// A command's page.
-fn page(command: &clap::Command) -> io::Result<Vec<u8>> {
-    let name = name(command);
-    let mut command = command.clone();
-    if command.has_subcommands() {
-        // It has no page to be cited.
-        command = command.mut_subcommand("help", |help| help.hide(true));
-    }
-    let mut bytes = Vec::new();
-    Man::new(command)
-        .title(name.to_uppercase())
-        .source(concat!("ia64save ", env!("CARGO_PKG_VERSION")))
-        .manual("ia64save")
-        .render(&mut bytes)?;
-    Ok(bytes)
 }

@@ -1,4 +1,12 @@
 //! `dump`: every field with its offset, size and meaning.
+//!
+//! | file | what lives there |
+//! |---|---|
+//! | `bits` | registers that are sets of bits, taken apart |
+//! | `unknown` | a path that leads nowhere: what was meant |
+
+mod bits;
+pub(super) mod unknown;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -11,19 +19,29 @@ use serde_json::json;
 use crate::args::{Dump, Format};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
+use crate::output::screen;
 use crate::output::style::{self, DIM, LABEL, Painted};
+use crate::output::wrap;
 use crate::report::{digits, hex};
 
 /// Words of an array that are shown where the array was not asked for by name.
 const WORDS: usize = 8;
 /// Columns of the path before the value.
 const PATH: usize = 40;
+/// Columns of offset, size and the gap behind them.
+const PLACE: usize = 10 + 7 + 2;
+/// Columns of the value before the meaning.
+const VALUE: usize = 24;
+/// Columns that a meaning needs beside the rest.
+const MEANING: usize = 20;
+/// Columns that a line with everything needs.
+const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + MEANING;
 
 /// Runs the command.
 pub fn run(args: &Dump) -> Result<Outcome, Failure> {
     let loaded = Loaded::open(&args.image, &args.reading, Wanted::default())?;
     let selection = Selection::new(args.path.as_deref().unwrap_or(""));
-    let named = |field: &Field<'_>| field.path == selection.path;
+    let named = |field: &Field<'_>| selection.is(field.path);
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
     let mut count = 0usize;
     // What takes out colours takes a DEL out of a text too: not for scripts.
@@ -42,6 +60,7 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
                 return;
             }
             let text = match args.format {
+                Format::Text if count == 0 => head_row() + &line(&field, named(&field)),
                 Format::Text => line(&field, named(&field)),
                 Format::Json if count > 0 => format!(",\n    {}", json(&field)),
                 Format::Json => format!("\n    {}", json(&field)),
@@ -61,11 +80,8 @@ pub fn run(args: &Dump) -> Result<Outcome, Failure> {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
     if count == 0 {
-        let path = &selection.path;
-        return Err(Failure::Usage(format!(
-            "{}: there is no {path}",
-            loaded.name
-        )));
+        let said = unknown::said(&loaded, &selection.path);
+        return Err(Failure::Usage(format!("{}: {said}", loaded.name)));
     }
     Ok(Outcome::Fine)
 }
@@ -82,31 +98,84 @@ fn head(loaded: &Loaded) -> String {
 }
 
 fn json(field: &Field<'_>) -> serde_json::Value {
-    json!({
+    let mut value = json!({
         "path": field.path,
         "offset": field.offset,
         "size": field.size,
         "value": value(field),
         "meaning": field.meaning,
         "form": field.form,
-    })
+    });
+    if let Some(bits) = bits::json(field) {
+        value["bits"] = bits;
+    }
+    value
 }
 
-/// `offset size path value meaning`, aligned.
+/// What stands where in the lines that follow.
+fn head_row() -> String {
+    let place = format!("{:>10}{:>7}", "offset", "size");
+    let row = if is_narrow() {
+        format!("{place}  path\n    value\n    meaning")
+    } else {
+        format!("{place}  {:PATH$}  {:VALUE$}  meaning", "path", "value")
+    };
+    format!("{}\n", Painted(DIM, row))
+}
+
+fn is_narrow() -> bool {
+    screen::width().is_some_and(|columns| columns < ROOM)
+}
+
+/// `offset size path value meaning`, aligned, and below it what is in the value.
 fn line(field: &Field<'_>, whole: bool) -> String {
     let mut text = String::new();
     let place = Painted(DIM, format!("{:>10}{:>7}", field.offset, field.size));
     let path = Painted(LABEL, format!("{:PATH$}", field.path));
-    let _ = write!(text, "{place}  {path}  ");
     let meaning = match &field.form {
         Some(form) => format!("{} [{form}]", field.meaning),
         None => field.meaning.into(),
     };
-    let meaning = Painted(DIM, meaning);
     let lines = rendered(field, whole);
-    let _ = writeln!(text, "{:24}  {meaning}", Painted(style::VALUE, &lines[0]));
+    let decoded = bits::lines(field, whole);
+    let indent = PLACE + wrap::width(field.path).max(PATH) + 2;
+    let behind = indent + wrap::width(&lines[0]).max(VALUE) + 2;
+    if is_narrow() || screen::width().is_some_and(|columns| columns < behind + MEANING) {
+        let columns = screen::width().unwrap_or(ROOM).saturating_sub(6);
+        let _ = writeln!(text, "{place}  {}", Painted(LABEL, field.path));
+        let values = lines.iter().chain(&decoded).enumerate();
+        for (index, line) in values {
+            for part in wrap::lines(line, columns) {
+                let style = if index < lines.len() {
+                    style::VALUE
+                } else {
+                    DIM
+                };
+                let _ = writeln!(text, "    {}", Painted(style, part));
+            }
+        }
+        for part in wrap::lines(&meaning, columns) {
+            let _ = writeln!(text, "    {}", Painted(DIM, part));
+        }
+        return text;
+    }
+    let room = screen::width().map_or(usize::MAX, |columns| columns.saturating_sub(behind).max(16));
+    let mut meaning = wrap::lines(&meaning, room).into_iter();
+    let first = Painted(DIM, meaning.next().unwrap_or_default());
+    let value = Painted(style::VALUE, &lines[0]);
+    let _ = writeln!(text, "{place}  {path}  {value:VALUE$}  {first}");
+    for more in meaning {
+        let _ = writeln!(text, "{:behind$}{}", "", Painted(DIM, more));
+    }
     for more in &lines[1..] {
-        let _ = writeln!(text, "{:1$}{more}", "", 10 + 7 + 2 + PATH + 2);
+        let _ = writeln!(text, "{:1$}{more}", "", PLACE + PATH + 2);
+    }
+    let room = screen::width().map_or(80, |columns| columns.saturating_sub(PLACE + PATH + 4));
+    for more in decoded
+        .iter()
+        .flat_map(|line| wrap::lines(line, room.max(16)))
+    {
+        let _ = writeln!(text, "{:1$}{2}", "", PLACE + PATH + 2, Painted(DIM, more));
     }
     text
 }

@@ -1,0 +1,63 @@
+//! One number that explains everything that is wrong: where a count is off, all that follows is read from the
+//! wrong place.
+
+use ia64save_codec::check::Report;
+use ia64save_codec::repair::{self, Answers, Note, Repair};
+
+use super::State;
+use super::splice::Data;
+use crate::args::Reading;
+use crate::load::Loaded;
+
+/// Errors from which on a cause is looked for.
+const SEVERAL: u64 = 3;
+/// Bytes that looking for it may read.
+const EFFORT: u64 = 256 << 20;
+/// Proposals that are tried.
+const TRIED: u64 = 48;
+
+/// Whether there is so much wrong that a cause is worth looking for.
+pub fn is_wanted(loaded: &Loaded, report: &Report) -> bool {
+    repair::badness(&loaded.file, report) >= SEVERAL
+}
+
+/// The number that is wrong, with the one that makes the image valid; `None` where there are few complaints, or no
+/// single number explains them all.
+pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
+    if !is_wanted(loaded, report) {
+        return None;
+    }
+    let data = Data {
+        bytes: loaded.data(),
+        passing: loaded.passing(),
+    };
+    let bytes = &data.bytes;
+    let size = bytes.len() as u64;
+    let tried = (EFFORT / size.max(1)).min(TRIED);
+    if size == 0 || tried == 0 {
+        return None;
+    }
+    let mut read = |offset: u64, length: usize| {
+        let from = usize::try_from(offset)
+            .unwrap_or(usize::MAX)
+            .min(bytes.len());
+        bytes[from..from.saturating_add(length).min(bytes.len())].to_vec()
+    };
+    let all = repair::candidates(&loaded.file, report, Answers::default(), &mut read);
+    let numbers = all.into_iter().filter(|one| number(one).is_some());
+    for one in numbers.take(tried as usize) {
+        let after = State::of(&loaded.name, &data, &[&one], reading);
+        if after.is_ok_and(|after| after.badness() == 0) {
+            return number(&one).cloned();
+        }
+    }
+    None
+}
+
+/// The only thing that a repair does, where that is to put one number in the place of another.
+fn number(repair: &Repair) -> Option<&Note> {
+    match &repair.notes[..] {
+        [note] if !note.lost && note.number.is_some() => Some(note),
+        _ => None,
+    }
+}

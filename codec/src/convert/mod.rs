@@ -32,10 +32,11 @@
 //! where something had to be taken for it.
 //!
 //! # What stays as it is
-//! In the same era, and in one that [means the same](mean_the_same), everything does, byte for byte, trailing
-//! bytes too. An image that eras explain which mean different things is converted from the one that
-//! it was read as ([`Detection::best_era`](crate::detect::Detection::best_era)), and a note says so. Guest memory is never touched: the start_info page keeps the layout that its kernel was built with
-//! (spec 9.3). Padding is kept where both sides have it and neither clears it.
+//! In the same era, and in one that [means the same](mean_the_same), everything does, byte for byte,
+//! trailing bytes too. An image that eras explain which mean different things is converted from the one
+//! that it was read as ([`Detection::best_era`](crate::detect::Detection::best_era)), and a note says
+//! so. Guest memory is never touched: the start_info page keeps the layout that its kernel was built
+//! with (spec 9.3). Padding is kept where both sides have it and neither clears it.
 //!
 //! # Checkpoints
 //! What a restore would rebuild is the last complete checkpoint (spec 11.1). A dialect without

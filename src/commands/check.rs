@@ -53,13 +53,12 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
         let gap = if totals.shown() > 0 { "\n" } else { "" };
         totals.count(checked.report.verdict);
         let written = match args.format {
-            Format::Text if args.quiet && own == Outcome::Fine => Ok(()),
+            _ if args.quiet && own == Outcome::Fine => Ok(()),
             Format::Text if args.quiet => {
                 let head = head(&name, &checked.report);
                 writeln!(style::stdout(), "{head}")
             }
             Format::Text => write!(style::stdout(), "{gap}{}", text(&name, &checked)),
-            Format::Json | Format::Jsonl if args.quiet && own == Outcome::Fine => Ok(()),
             Format::Json | Format::Jsonl => documents.add(json(&name, &checked)),
         };
         written?;
@@ -132,10 +131,10 @@ impl Totals {
             .collect();
         let all = self.shown() + self.unread;
         let what = if all == 1 { "file" } else { "files" };
-        match told.is_empty() {
-            true => format!("{all} {what}"),
-            false => format!("{} {what}: {}", grouped(all as u64), told.join(", ")),
+        if told.is_empty() {
+            return format!("{all} {what}");
         }
+        format!("{} {what}: {}", grouped(all as u64), told.join(", "))
     }
 }
 

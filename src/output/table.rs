@@ -248,7 +248,7 @@ impl Table {
             for ((name, _), cell) in self.columns.iter().zip(row) {
                 match parts.last_mut() {
                     Some((_, text, _)) if name.text.is_empty() => {
-                        *text = format!("{text} {}", cell.text).trim().to_owned();
+                        format!("{text} {}", cell.text).trim().clone_into(text);
                     }
                     _ => parts.push((&name.text, cell.text.clone(), cell.style)),
                 }

@@ -105,8 +105,8 @@ fn pieces(line: &str) -> Vec<Piece<'_>> {
     let mut pieces = Vec::new();
     let mut rest = line;
     while !rest.is_empty() {
-        let (len, width, blank) = if rest.starts_with('\x1b') {
-            let end = rest[1..].find(|letter: char| letter.is_ascii_alphabetic());
+        let (len, width, blank) = if let Some(escape) = rest.strip_prefix('\x1b') {
+            let end = escape.find(|letter: char| letter.is_ascii_alphabetic());
             (end.map_or(rest.len(), |end| end + 2), 0, false)
         } else if rest.starts_with(' ') {
             let len = rest.find(|letter| letter != ' ').unwrap_or(rest.len());

@@ -1,6 +1,7 @@
 //! A path that leads nowhere: what was meant, or what there is.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 
 use ia64save_codec::fields::{self, Selection};
 
@@ -43,8 +44,8 @@ pub fn said(loaded: &Loaded, path: &str) -> String {
     let all = paths(loaded);
     let mut text = format!("there is no {path}");
     // As much of it as there is.
-    let ends = path.match_indices(['.', '[']).map(|(at, _)| at);
-    let known = ends.filter(|end| all.contains(&path[..*end])).last();
+    let mut ends = path.match_indices(['.', '[']).map(|(at, _)| at);
+    let known = ends.rfind(|end| all.contains(&path[..*end]));
     let known = known.map_or("", |end| &path[..end]);
     let near = all.iter().filter(|other| {
         // Another index is no slip of the finger.
@@ -60,7 +61,7 @@ pub fn said(loaded: &Loaded, path: &str) -> String {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, other)| *likeness > LIKE && *other != known);
     if let Some((_, other)) = near {
-        text += &format!("; did you mean {other}?");
+        let _ = write!(text, "; did you mean {other}?");
         return text;
     }
     let below: Vec<&str> = all
@@ -80,7 +81,7 @@ pub fn said(loaded: &Loaded, path: &str) -> String {
     let more = below.len().saturating_sub(TOLD);
     let mut names = below[..below.len().min(TOLD)].join(", ");
     if more > 0 {
-        names += &format!(" and {more} more");
+        let _ = write!(names, " and {more} more");
     }
     let place = if known.is_empty() {
         "the image has".to_owned()

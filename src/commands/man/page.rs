@@ -227,7 +227,7 @@ impl<'a> Page<'a> {
             let defaults = argument.get_default_values();
             if !defaults.is_empty() && argument.get_action().takes_values() {
                 let words: Vec<_> = defaults.iter().map(|word| word.to_string_lossy()).collect();
-                text += &format!(" The default is {}.", words.join(", "));
+                text = format!("{text} The default is {}.", words.join(", "));
             }
             page.text([roman(text)]);
             let values = argument.get_possible_values();
@@ -350,7 +350,7 @@ fn value_names(argument: &Arg) -> String {
     }
     names
         .iter()
-        .map(|name| name.as_str())
+        .map(clap::builder::Str::as_str)
         .collect::<Vec<_>>()
         .join(" ")
 }

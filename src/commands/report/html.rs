@@ -206,7 +206,7 @@ fn summary(out: &mut String, data: &Value) {
     );
     let listed = info["unallocated"]["count"].as_u64();
     tile(out, "Unallocated", listed.map(count), "RAM without a page");
-    let read = info["vcpus"].as_array().map(Vec::len).unwrap_or(0) as u64;
+    let read = info["vcpus"].as_array().map_or(0, Vec::len) as u64;
     let map = info["vcpumap"]["max_virt_cpus"].as_u64();
     let complete = info["complete"] == true;
     let note = map.map_or(String::new(), |most| format!("online, of {}", count(most)));

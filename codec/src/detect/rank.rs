@@ -96,7 +96,7 @@ impl Detection {
 }
 
 /// What may speak against a candidate more than for it: a stream that is damaged in one part is still read.
-const SLACK: i64 = 2;
+const SLACK: i64 = 3;
 
 /// How one candidate fared.
 #[derive(Clone, Debug)]

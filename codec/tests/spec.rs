@@ -27,7 +27,7 @@ const SHOWN: [(&str, &str); 69] = [
     ("ver-1-on-v3-body", "page-outside-ram truncated"),
     ("ver-2-on-v3-body", "dialect-none"),
     ("v1-image-on-v3-tool", ""),
-    ("v2seed-pv-on-later-tool", ""),
+    ("v2seed-pv-on-later-tool", "dialect-ambiguous"),
     ("arch-maxmem-0", "setup-maxmem memmap-end"),
     ("arch-maxmem-2pow62", "setup-maxmem p2m-size-mismatch"),
     ("memmap-pages-0", "memmap-num-pages truncated"),

@@ -72,7 +72,10 @@ fn every_golden_image_is_told_as_it_is() {
             run.out.trim_start().starts_with("{\n  \"schema\""),
             "schema comes first"
         );
-        let truth = &golden.truth;
+        // What the truth calls an era is the tools', not the hypervisor's.
+        let mut truth = golden.truth.clone();
+        truth.as_object_mut().expect("an object").remove("era");
+        let truth = &truth;
         compare(name, "", truth, &told);
         // What has another name or shape in the truth.
         assert_eq!(truth["file_sha256"], told["sha256"], "{name}");

@@ -100,7 +100,7 @@ fn said(vcpu: &VcpuBytes<'_>, place: &Place) -> String {
     let word = bytes[at..].iter().take(8).rev();
     let word = word.fold(0_u64, |word, byte| word << 8 | u64::from(*byte));
     let (id, path) = (vcpu.id, &place.path);
-    format!("vcpu[{id}].{path} holds {word:#x}, which nobody gave")
+    format!("vcpu[{id}].{path} holds {word:#x}, which not every era gave")
 }
 
 /// The places of a layout that some era of the pool cleared and did not fill. rbs is not among them: its

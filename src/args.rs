@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, CommandFactory, Parser, Subcommand, ValueEnum, ValueHint};
-use ia64save_codec::{Dialect, Guest, Limits};
+use ia64save_codec::{Dialect, Era, Guest, Limits};
 
 use crate::examples;
 use crate::output::packing::Packing;
@@ -112,6 +112,10 @@ pub struct Reading {
     #[arg(long, value_name = "DIALECT", value_parser = dialect)]
     pub dialect: Option<Dialect>,
 
+    /// Understand as this era instead of finding out: an id (D7c) or a release (xen-3.1); it implies the dialect
+    #[arg(long, value_name = "ERA", value_parser = era, conflicts_with = "dialect")]
+    pub era: Option<Era>,
+
     /// Read as this kind of guest instead of looking at arch_setup.flags: pv or hvm
     #[arg(long, value_name = "GUEST", value_parser = guest)]
     pub guest: Option<Guest>,
@@ -124,6 +128,11 @@ pub struct Reading {
     #[arg(long, value_name = "BYTES", default_value_t = ia64save_codec::PAGE_SIZE, hide_short_help = true,
           value_parser = page_size)]
     pub page_size: usize,
+
+    /// Bytes that a packed image, or one from a pipe, may take in the temporary folder (10G), where
+    /// random access is needed [default: half of what is free there]
+    #[arg(long, value_name = "BYTES", hide_short_help = true, value_parser = bytes)]
+    pub unpack_limit: Option<u64>,
 }
 
 impl Reading {
@@ -133,8 +142,10 @@ impl Reading {
             page_size: self.page_size,
             limits: Limits::default(),
             dialect: self.dialect,
+            era: self.era,
             guest: self.guest,
             zero,
+            ..ia64save_codec::image::Options::default()
         }
     }
 }
@@ -162,7 +173,7 @@ pub struct Info {
     #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
     pub images: Vec<PathBuf>,
 
-    /// Read every byte: give the SHA-256 of the file and count zero pages
+    /// Read every byte: give the SHA-256 of the file, and of what is in a packed one; count zero pages
     #[arg(long)]
     pub digest: bool,
 
@@ -296,9 +307,9 @@ pub struct Convert {
     #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub out: PathBuf,
 
-    /// Write this dialect
-    #[arg(long, value_name = "DIALECT", value_parser = dialect)]
-    pub to: Option<Dialect>,
+    /// Write this dialect: a release (xen-3.4), a tree (dev-20071021), an id (D11), or an era of one (D7c)
+    #[arg(long, value_name = "DIALECT", value_parser = target)]
+    pub to: Option<Target>,
 
     /// Keep the last copy of each page alone, in the order of their pfns
     #[arg(long)]
@@ -344,8 +355,63 @@ pub fn dialect(name: &str) -> Result<Dialect, String> {
     })
 }
 
+/// An era by its id or a release, or by a dialect's name, which means the usual one.
+pub fn era(name: &str) -> Result<Era, String> {
+    name.parse().map_err(|_| {
+        let ids: Vec<_> = Era::ALL.iter().map(|era| era.id()).collect();
+        format!("one of {}, or a release (xen-3.4)", ids.join(", "))
+    })
+}
+
+/// What to convert to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// An era, or the release that names one.
+    Era(Era),
+    /// A dialect, whatever its fields mean.
+    Dialect(Dialect),
+}
+
+impl Target {
+    /// The era of the result. What is of the dialect already keeps its own; else the usual one is taken.
+    pub fn era(self, from: Era) -> Era {
+        match self {
+            Target::Era(era) => era,
+            Target::Dialect(dialect) if from.dialect() == dialect => from,
+            Target::Dialect(dialect) => Era::usual(dialect),
+        }
+    }
+}
+
+/// An era or a release by its name, else a dialect.
+fn target(name: &str) -> Result<Target, String> {
+    let is_release = || Era::releases().any(|(release, _)| release == name);
+    let era = name.parse::<Era>().map_err(|_| {
+        let names: Vec<_> = Dialect::ALL.iter().map(|dialect| dialect.name()).collect();
+        format!("one of {}, or an era", names.join(", "))
+    })?;
+    let dialect = name.parse::<Dialect>().ok();
+    Ok(match dialect.filter(|_| !is_release()) {
+        Some(dialect) => Target::Dialect(dialect),
+        None => Target::Era(era),
+    })
+}
+
 pub fn guest(name: &str) -> Result<Guest, String> {
     name.parse().map_err(|_| "pv or hvm".into())
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    let wrong = || String::from("a number of bytes, or of K, M, G or T");
+    let (digits, shift) = match text.char_indices().next_back().ok_or_else(wrong)? {
+        (at, 'K' | 'k') => (&text[..at], 10),
+        (at, 'M' | 'm') => (&text[..at], 20),
+        (at, 'G' | 'g') => (&text[..at], 30),
+        (at, 'T' | 't') => (&text[..at], 40),
+        _ => (text, 0),
+    };
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    number.checked_mul(1 << shift).ok_or_else(wrong)
 }
 
 fn page_size(text: &str) -> Result<usize, String> {
@@ -442,6 +508,17 @@ fn dressed(command: clap::Command, path: &str) -> clap::Command {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_target_is_an_era_or_a_dialect() {
+        assert_eq!(target("xen-3.1"), Ok(Target::Era(Era::D1bF)));
+        assert_eq!(target("d7c"), Ok(Target::Era(Era::D7C)));
+        assert_eq!(target("D8"), Ok(Target::Dialect(Dialect::D8)));
+        let d8 = target("dev-20071021").unwrap();
+        assert_eq!(d8.era(Era::D8A), Era::D8A, "it has one already");
+        assert_eq!(d8.era(Era::D7C), Era::D8B);
+        assert!(target("xen-5").is_err());
+    }
 
     #[test]
     fn the_arguments_are_consistent() {

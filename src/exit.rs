@@ -114,6 +114,7 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Failure::Io(error) => write!(f, "{error}"),
+            Failure::Foreign(name, Foreign::Unknown) => write!(f, "{name}: {}", Foreign::Unknown),
             Failure::Foreign(name, foreign) => {
                 write!(f, "{name}: not an ia64 save image: {foreign}")?;
                 if let Foreign::Elf { core: true, .. } = foreign {

@@ -9,7 +9,7 @@
 //! Both end in the same [`Builder`], so that every command sees one kind of image.
 
 use std::fs::{self, Metadata};
-use std::io::{self, Read};
+use std::io::{self, Read, Write as _};
 use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
@@ -24,19 +24,22 @@ use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::{NotAnImage, probe_slice};
 use ia64save_codec::grammar::Part;
 use ia64save_codec::image::{Builder, Image, Options, Section};
-use ia64save_codec::{Error, SaveFile};
+use ia64save_codec::{Code, Error, SaveFile};
 use sha2::{Digest, Sha256};
 
 use crate::args::Reading;
 use crate::exit::Failure;
 use crate::input::identity::{self, Identity};
-use crate::input::{self, Compression, Input, Kind, Mapped};
+use crate::input::{self, Compression, Input, Kind, Mapped, Stored};
 use crate::output::screen;
+use crate::output::style::{self, Painted, WARNING};
 use crate::progress::Progress;
 use crate::scan::{self, Scanner, Span};
 
 /// Bytes of a mapping that the decoder passes before their memory is let go of.
 const HELD: u64 = 16 << 20;
+/// Bytes that a walk over a mapping passes before their memory is let go of.
+const PASSED: u64 = 4 << 20;
 /// Bytes read from a stream at a time.
 const STEP: usize = 512 << 10;
 
@@ -60,6 +63,8 @@ pub struct Wanted {
     pub random_access: bool,
     /// A core of `xm dump-core` will do as well.
     pub cores: bool,
+    /// Of packed data that are damaged, what came out before will do.
+    pub damaged: bool,
 }
 
 /// A file that was read.
@@ -72,9 +77,70 @@ pub struct Loaded {
     pub file: SaveFile,
     /// The SHA-256 of the uncompressed file.
     pub digest: Option<[u8; 32]>,
+    /// The packed file as it lies there.
+    stored: Option<Stored>,
     mapped: Option<Arc<Mapped>>,
     /// That of the regular file that was named.
     identity: Option<Identity>,
+}
+
+/// Lets go of the memory of a mapped image as a walk passes it, so that what is resident stays small.
+#[derive(Clone, Debug, Default)]
+pub struct Passing {
+    mapped: Option<Arc<Mapped>>,
+    held: u64,
+}
+
+impl Passing {
+    /// More bytes were passed.
+    pub fn over(&mut self, bytes: usize) {
+        self.held += bytes as u64;
+        if self.held >= PASSED
+            && let Some(mapped) = &self.mapped
+        {
+            mapped.release(0..mapped.len());
+            self.held = 0;
+        }
+    }
+}
+
+/// Says what is wrong with an input that is read all the same.
+fn warn(text: &str) -> io::Result<()> {
+    let warning = Painted(WARNING, "warning");
+    writeln!(
+        style::stderr(),
+        "ia64save: {warning}: {}",
+        style::safe(text)
+    )
+}
+
+/// Finds out whether something is an image before it is copied anywhere.
+fn judge(input: &mut Input, options: &Options, cores: bool) -> Result<(), Failure> {
+    let mut count = CORE_HEAD;
+    loop {
+        let judged = input.peek(count, |head| {
+            if cores && XenCore::looks_like_one(head) {
+                return Ok(None);
+            }
+            probe(head, head.len() < count, &options.limits).map(Some)
+        })?;
+        let reason = match judged {
+            Ok(Some(Probe::NeedMore(wanted))) => {
+                count = wanted.max(count + 1);
+                continue;
+            }
+            Ok(Some(Probe::Foreign(foreign))) if foreign != Foreign::Empty => {
+                NotAnImage::Foreign(foreign)
+            }
+            Ok(_) => return Ok(()),
+            Err(error) => error.into(),
+        };
+        return Err(Failure::not_an_image(&input.name, reason));
+    }
+}
+
+fn named(name: &str, error: &io::Error) -> io::Error {
+    io::Error::new(error.kind(), format!("{name}: {error}"))
 }
 
 /// Keeps a mapping alive for as long as a section borrows from it.
@@ -91,6 +157,8 @@ impl Loaded {
     pub fn open(path: &Path, reading: &Reading, wanted: Wanted) -> Result<Loaded, Failure> {
         let options = input::Options {
             mmap: !reading.no_mmap,
+            unpack_limit: reading.unpack_limit,
+            digest: wanted.digest,
             ..input::Options::default()
         };
         if path.as_os_str() == "-" {
@@ -112,9 +180,22 @@ impl Loaded {
         }
         let (name, compression, size) = (input.name.clone(), input.compression, input.size);
         let options = reading.options(wanted.zero);
+        let stored = input.stored.clone();
         let mapped = match input.kind {
             Kind::Mapped(mapped) => Some(mapped),
-            Kind::Stream(_) if wanted.random_access => Some(input.spool()?),
+            Kind::Stream(_) if wanted.random_access => {
+                judge(&mut input, &options, wanted.cores)?;
+                let (mapped, damage) = input.spool()?;
+                match damage {
+                    Some(damage) if wanted.damaged => warn(&damage.to_string())?,
+                    Some(damage) => {
+                        let error = io::Error::new(io::ErrorKind::InvalidData, damage);
+                        return Err(Failure::Io(error));
+                    }
+                    None => {}
+                }
+                Some(mapped)
+            }
             Kind::Stream(stream) => {
                 let (file, digest) = from_stream(&name, size, stream, &options, wanted)?;
                 if identity.is_some() && file.image.retained_too_much {
@@ -127,6 +208,7 @@ impl Loaded {
                     compression,
                     file,
                     digest,
+                    stored,
                     mapped: None,
                     identity,
                 });
@@ -136,11 +218,8 @@ impl Loaded {
         let file = from_mapping(&name, &mapped, &options, wanted.cores)?;
         let digest = if wanted.digest {
             let progress = Progress::new(&format!("{name}: digest"), Some(file.size));
-            Some(scan::digest(
-                mapped.source(),
-                file.size,
-                progress.counter(),
-            )?)
+            let digest = scan::digest(mapped.source(), file.size, progress.counter());
+            Some(digest.map_err(|error| named(&name, &error))?)
         } else {
             None
         };
@@ -149,6 +228,7 @@ impl Loaded {
             compression,
             file,
             digest,
+            stored,
             mapped: Some(mapped),
             identity,
         })
@@ -168,9 +248,60 @@ impl Loaded {
             compression: None,
             file,
             digest,
+            stored: None,
             mapped: None,
             identity: None,
         })
+    }
+
+    /// Bytes of the file as it lies there; `None` of a packed pipe that was not read to its end.
+    pub fn file_size(&self) -> Option<u64> {
+        match &self.stored {
+            Some(stored) => stored.size(),
+            None => Some(self.file.size),
+        }
+    }
+
+    /// The SHA-256 of the file as it lies there, where it was asked for.
+    pub fn file_digest(&self) -> Option<[u8; 32]> {
+        match &self.stored {
+            Some(stored) => stored.digest(),
+            None => self.digest,
+        }
+    }
+
+    /// Bytes of what is in a packed file.
+    pub fn unpacked_size(&self) -> Option<u64> {
+        self.stored.as_ref().map(|_| self.file.size)
+    }
+
+    /// The SHA-256 of what is in a packed file, where it was asked for.
+    pub fn unpacked_digest(&self) -> Option<[u8; 32]> {
+        self.digest.filter(|_| self.stored.is_some())
+    }
+
+    /// Goes on with what was read of a damaged image where the user wants that, and refuses where not.
+    pub fn accept(&self, damaged: bool) -> Result<(), Failure> {
+        let Some(error) = &self.image().error else {
+            return Ok(());
+        };
+        if !damaged {
+            let name = format!("{} (--damaged reads it as far as it goes)", self.name);
+            return Err(Failure::Invalid(name, error.clone()));
+        }
+        warn(&format!(
+            "{}: {error}: only what is before that is there",
+            self.name
+        ))?;
+        Ok(())
+    }
+
+    /// Counts the bytes that a walk passes, and has their memory let go of.
+    pub fn passing(&self) -> Passing {
+        Passing {
+            mapped: self.mapped.clone(),
+            held: 0,
+        }
     }
 
     /// Refuses to put something else in the place of the image itself.
@@ -267,12 +398,9 @@ impl Loaded {
         let Some(mapped) = &self.mapped else {
             return Ok(());
         };
-        mapped.verify().map_err(|error| {
-            Failure::Io(io::Error::new(
-                error.kind(),
-                format!("{}: {error}", self.name),
-            ))
-        })
+        mapped
+            .verify()
+            .map_err(|error| Failure::Io(named(&self.name, &error)))
     }
 
     /// What an image keeps of a stream: the sections, each with the words in front of it.
@@ -341,10 +469,22 @@ fn from_mapping(
 ) -> Result<SaveFile, Failure> {
     let data = Bytes::from_owner(Owner(Arc::clone(mapped)));
     if cores && XenCore::looks_like_one(&data) {
-        return SaveFile::of_core(&data).map_err(|error| Failure::Invalid(name.into(), error));
+        return SaveFile::of_core(&data).map_err(|error| {
+            // An ELF core of another kind is called what every command calls it.
+            match probe_slice(&data, &options.limits) {
+                Err(reason) if error.code == Code::ForeignFormat && error.path == "elf" => {
+                    Failure::not_an_image(name, reason)
+                }
+                _ => Failure::Invalid(name.into(), error),
+            }
+        });
     }
     let envelope = probe_slice(&data, &options.limits)
         .map_err(|reason| Failure::not_an_image(name, reason))?;
+    let options = &Options {
+        byte_order: envelope.byte_order(),
+        ..*options
+    };
     let end = data.len() as u64;
     let progress = Progress::new(name, Some(end));
     let scanner = Scanner::new(mapped.source()).counting(progress.counter());
@@ -365,10 +505,11 @@ fn from_mapping(
                 page_size: options.page_size,
             };
             let (headers, zero) = if options.zero {
-                let pages = scanner.pages(span)?;
+                let pages = scanner.pages(span).map_err(|error| named(name, &error))?;
                 (pages.headers, Some(pages.zero.into_words()))
             } else {
-                (scanner.headers(span)?, None)
+                let headers = scanner.headers(span);
+                (headers.map_err(|error| named(name, &error))?, None)
             };
             if let Err(error) = decoder.skip_page_records(headers.gmfns.len() as u64) {
                 break Some(error);
@@ -476,6 +617,10 @@ fn from_stream(
         Reason::Io(error) => Failure::Io(error),
         Reason::Not(reason) => Failure::not_an_image(name, reason),
     })?;
+    let options = &Options {
+        byte_order: envelope.byte_order(),
+        ..*options
+    };
     let begin = envelope.stream_offset;
     let mut buffer = Buffer::new(options.decoder(begin), STEP);
     let mut builder = Builder::new(options, begin, None);

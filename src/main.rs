@@ -24,6 +24,10 @@ use std::process::ExitCode;
 use clap::FromArgMatches;
 
 fn main() -> ExitCode {
+    // First of all: no other handler gets between a fault and its message. Without them the process
+    // ends as it would anyway.
+    let _ = input::signals::expect_shrinking_files();
+    let _ = input::signals::expect_limits();
     let matches = args::command().try_get_matches();
     let cli = match matches.and_then(|found| args::Cli::from_arg_matches(&found)) {
         Ok(cli) => cli,

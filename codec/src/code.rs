@@ -134,10 +134,11 @@ codes! {
     VcpumapEmpty = "vcpumap-empty", Error, "8.2", "no vcpu is online";
     VcpumapBoot = "vcpumap-boot", Note, "8.2", "vcpu 0 is offline";
     VcpuFlags = "vcpu-flags", Warning, "8.4", "the flags of a context have bits without a meaning";
+    VcpuNotCleared = "vcpu-not-cleared", Note, "8.3", "a field that the hypervisor clears is set";
     VcpuPsrReserved = "vcpu-psr-reserved", Warning, "8.5", "reserved bits of psr are set";
     VcpuPsrRi = "vcpu-psr-ri", Warning, "8.5", "psr.ri names no slot of a bundle";
-    VcpuPsrPv = "vcpu-psr-pv", Warning, "8.5", "psr is not as Xen shows it to a PV guest";
-    VcpuPsrHvm = "vcpu-psr-hvm", Error, "8.5", "psr has bits that make a restore kill an HVM guest";
+    VcpuPsrPv = "vcpu-psr-pv", Warning, "8.5", "psr is not as Xen gives it for a PV guest";
+    VcpuPsrHvm = "vcpu-psr-hvm", Error, "8.5", "psr has bits of which a restore crashes the domain that asks for it";
     VcpuIp = "vcpu-ip", Warning, "8.5", "ip does not point at a bundle";
     VcpuCfm = "vcpu-cfm", Warning, "8.6", "the current frame marker describes no frame";
     VcpuPfs = "vcpu-pfs", Warning, "8.6", "ar.pfs describes no frame";
@@ -158,7 +159,7 @@ codes! {
     VcpuFpsr = "vcpu-fpsr", Warning, "8.9", "reserved bits of ar.fpsr are set";
     VcpuEc = "vcpu-ec", Warning, "8.9", "ar.ec has more than 6 bits";
     VcpuIva = "vcpu-iva", Warning, "8.9", "cr.iva is not 32 KiB aligned";
-    VcpuPta = "vcpu-pta", Warning, "8.9", "cr.pta has reserved bits or too small a table";
+    VcpuPta = "vcpu-pta", Note, "8.9", "cr.pta has reserved bits or too small a table";
     VcpuVector = "vcpu-vector", Warning, "8.9", "reserved bits of an interruption vector register are set";
     VcpuBreakpoint = "vcpu-breakpoint", Note, "8.9", "a breakpoint lies in Xen's own memory";
     PrivregsPfn = "privregs-pfn", Warning, "8.10", "privregs_pfn is not the frame that Xen uses";

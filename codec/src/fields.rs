@@ -7,6 +7,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 
+use crate::era::explain;
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image};
 use crate::ram;
@@ -28,6 +29,8 @@ pub struct Field<'a> {
     pub style: Style,
     /// What it means.
     pub meaning: &'static str,
+    /// In which form a register is, where that depends on the era ([`explain`]).
+    pub form: Option<String>,
 }
 
 /// Which fields to visit.
@@ -123,6 +126,9 @@ pub fn visit(file: &SaveFile, selection: &Selection, visit: &mut dyn FnMut(Field
     walker.device_model(file);
 }
 
+/// What is to be said of the form of a field: by its path in the structure, and its value.
+type Form<'f> = &'f dyn Fn(&str, &Value<'_>) -> Option<String>;
+
 struct Walker<'s, 'v> {
     selection: &'s Selection,
     visit: &'v mut dyn FnMut(Field<'_>),
@@ -146,6 +152,7 @@ impl Walker<'_, '_> {
                 value,
                 style,
                 meaning,
+                form: None,
             });
         }
     }
@@ -164,6 +171,18 @@ impl Walker<'_, '_> {
     /// The fields of a structure. A path with an index that the layout keeps in one piece
     /// (`regs.r[5]`) is looked up in it.
     fn structure(&mut self, prefix: &str, offset: u64, layout: &'static Layout, bytes: &[u8]) {
+        self.explained(prefix, offset, layout, bytes, &|_, _| None);
+    }
+
+    /// The same, with the form of each field.
+    fn explained(
+        &mut self,
+        prefix: &str,
+        offset: u64,
+        layout: &'static Layout,
+        bytes: &[u8],
+        form: Form<'_>,
+    ) {
         if !self.selection.reaches(prefix) {
             return;
         }
@@ -179,13 +198,14 @@ impl Walker<'_, '_> {
                     value: entry.value(),
                     style: entry.style,
                     meaning: entry.meaning,
+                    form: form(entry.path, &entry.value()),
                 };
                 (self.visit)(field);
             }
         });
         let selection = self.selection;
         if let Some(inner) = selection.below(prefix).filter(|_| !found) {
-            self.pieces(prefix, inner, offset, layout, bytes);
+            self.pieces(prefix, inner, offset, layout, bytes, form);
         }
     }
 
@@ -197,6 +217,7 @@ impl Walker<'_, '_> {
         offset: u64,
         layout: &'static Layout,
         bytes: &[u8],
+        form: Form<'_>,
     ) {
         if let Some((before, after)) = inner.split_once(EVERY) {
             let each = |index: usize| format!("{before}[{index}]{after}");
@@ -206,7 +227,7 @@ impl Walker<'_, '_> {
                 layout.find(known).is_some()
             };
             for index in (0..).take_while(first) {
-                self.pieces(prefix, &each(index), offset, layout, bytes);
+                self.pieces(prefix, &each(index), offset, layout, bytes, form);
             }
             return;
         }
@@ -229,17 +250,16 @@ impl Walker<'_, '_> {
             meaning: located.field.meaning,
             bytes: value,
         };
-        let at = (offset + entry.offset as u64, entry.size as u64);
         let path = format!("{prefix}.{inner}");
-        let field = Field {
+        (self.visit)(Field {
             path: &path,
-            offset: at.0,
-            size: at.1,
+            offset: offset + entry.offset as u64,
+            size: entry.size as u64,
             value: entry.value(),
             style: entry.style,
             meaning: entry.meaning,
-        };
-        (self.visit)(field);
+            form: form(inner, &entry.value()),
+        });
     }
 
     fn envelope(&mut self, file: &SaveFile) {
@@ -383,7 +403,19 @@ impl Walker<'_, '_> {
         for vcpu in &checkpoint.vcpus {
             let path = format!("{prefix}vcpu[{}]", vcpu.id);
             let layout = wire::layout_of_context(vcpu.layout);
-            self.structure(&path, vcpu.context.offset, layout, &vcpu.context.bytes);
+            self.explained(
+                &path,
+                vcpu.context.offset,
+                layout,
+                &vcpu.context.bytes,
+                &|path, value| {
+                    let word = match value {
+                        Value::Unsigned(word) => Some(*word),
+                        _ => None,
+                    };
+                    explain(image.eras(), image.guest()?, path, word)
+                },
+            );
             let regs = dialect.and_then(|dialect| dialect.spec().mapped_regs.last());
             if let (Some(page), Some(regs)) = (&vcpu.privregs, regs) {
                 let path = format!("{prefix}privregs[{}]", vcpu.id);

@@ -61,7 +61,11 @@ impl SaveFile {
     /// [`Image::error`].
     pub fn parse(data: &Bytes, options: &Options) -> Result<SaveFile, NotAnImage> {
         let envelope = probe_slice(data, &options.limits)?;
-        let image = Builder::parse(data, envelope.stream_offset, options);
+        let options = Options {
+            byte_order: envelope.byte_order(),
+            ..*options
+        };
+        let image = Builder::parse(data, envelope.stream_offset, &options);
         Ok(SaveFile::new(envelope, data, image, data.len() as u64))
     }
 
@@ -77,7 +81,8 @@ impl SaveFile {
             .map(|text| Config::parse(envelope.kind, text));
         let device_model = image.trailing.as_ref().and_then(|trailing| {
             // What trails is kept as far as a record's own header goes.
-            match envelope::parse_tail(&trailing.first, true, trailing.offset) {
+            let order = envelope.byte_order();
+            match envelope::parse_tail(&trailing.first, true, trailing.offset, order) {
                 Ok(Tail::Record(record)) => Some(record.finish(size)),
                 Ok(_) => None,
                 Err(error) => Some(Err(error)),

@@ -31,6 +31,9 @@ pub struct Limits {
     /// Bytes of small sections (memory map, contexts, pages of vcpus, HVM blobs) that a reader of a
     /// stream that cannot be mapped may keep. A mapped image borrows them and is not bound by this.
     pub retained_bytes: usize,
+    /// Bytes of a device-model record between two checkpoints (spec 11.3): a reader has to hold it to see
+    /// what is behind it.
+    pub device_model_bytes: u32,
     /// Bytes of the configuration text of an envelope (spec 13.1, 13.2).
     pub config_bytes: u32,
 }
@@ -45,6 +48,7 @@ impl Default for Limits {
             unallocated_ranges: 1 << 19,
             checkpoints: 1 << 14,
             retained_bytes: 40 << 20,
+            device_model_bytes: 64 << 20,
             config_bytes: 1 << 20,
         }
     }

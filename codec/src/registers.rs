@@ -7,7 +7,8 @@ use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Guest};
+use crate::era::{Era, explain};
 use crate::image::Vcpu;
 use crate::wire::bits::{self, Register};
 use crate::wire::{self, Entry, Kind, Layout, Style};
@@ -34,6 +35,8 @@ pub struct Value {
     pub bits: Option<&'static Register>,
     /// What it is for.
     pub meaning: &'static str,
+    /// In which form it is, where that depends on the era ([`explain`]).
+    pub form: Option<String>,
 }
 
 impl Value {
@@ -65,6 +68,11 @@ const UNTOLD: [&str; 1] = ["rbs"];
 
 /// The registers of a vcpu's context; a group without any is left out.
 pub fn of_context(vcpu: &Vcpu) -> Vec<Group> {
+    of_context_by(vcpu, &[], Guest::Pv)
+}
+
+/// The same, with the form of each by the eras that its image may be of.
+pub fn of_context_by(vcpu: &Vcpu, eras: &[Era], guest: Guest) -> Vec<Group> {
     let mut groups: Vec<Group> = GROUPS
         .iter()
         .map(|name| Group {
@@ -79,8 +87,13 @@ pub fn of_context(vcpu: &Vcpu) -> Vec<Group> {
             return;
         }
         for (name, value) in values(&entry, vcpu.context.offset) {
+            let form = explain(eras, guest, &name, value.words.first().copied());
             let (group, name) = place(plain, &name);
-            groups[group].registers.push(Value { name, ..value });
+            groups[group].registers.push(Value {
+                name,
+                form,
+                ..value
+            });
         }
     });
     groups.retain(|group| !group.registers.is_empty());
@@ -142,6 +155,7 @@ fn values(entry: &Entry<'_>, base: u64) -> Vec<(String, Value)> {
         words,
         bits: bits::of(entry.path),
         meaning: entry.meaning,
+        form: None,
     };
     if let Some(path) = entry.path.strip_suffix(".u.bits") {
         let words = entry.bytes.chunks(width).map(word).collect();

@@ -3,7 +3,7 @@
 
 use ia64save_codec::check::{self, CheckOptions, Report};
 use ia64save_codec::image::{Image, Options};
-use ia64save_codec::{Guest, Severity};
+use ia64save_codec::{Code, Era, Guest, Severity};
 use ia64save_corpus::{Params, Trailing, Verdict, generate, goldens, hostile, kinds};
 
 fn report(bytes: &bytes::Bytes) -> Report {
@@ -25,6 +25,54 @@ fn goldens_are_clean() {
     for golden in goldens() {
         let found = report(&golden.bytes());
         assert_eq!(found.verdict, check::Verdict::Valid, "{}", golden.name);
+    }
+}
+
+#[test]
+fn goldens_are_clean_as_what_they_are() {
+    for golden in goldens() {
+        let options = Options {
+            era: Some(golden.era()),
+            ..Options::default()
+        };
+        let image = Image::parse(&golden.bytes(), &options);
+        let found = check::run(&image, &CheckOptions::default());
+        assert_eq!(complaints(&found), [""; 0], "{}", golden.name);
+        // No hypervisor leaves anything in memory that it clears.
+        let real = golden.name.starts_with("real");
+        let set = |f: &ia64save_codec::Error| f.code == Code::VcpuNotCleared;
+        assert!(!real || !found.findings.iter().any(set), "{}", golden.name);
+    }
+}
+
+/// Registers that a genuine image has right in one era and no hypervisor of another could have given.
+#[test]
+fn goldens_read_as_another_era_are_found_out() {
+    let codes = |name: &str, era: Era| -> Vec<Code> {
+        let golden = goldens().into_iter().find(|golden| golden.name == name);
+        let options = Options {
+            era: Some(era),
+            ..Options::default()
+        };
+        let image = Image::parse(&golden.expect(name).bytes(), &options);
+        let found = check::run(&image, &CheckOptions::default());
+        found.findings.iter().map(|finding| finding.code).collect()
+    };
+    for (name, own, other, code) in [
+        ("realD7c-pv", Era::D7C, Era::D8A, Code::VcpuNotCleared),
+        ("realD4a-pv", Era::D4A, Era::D4B, Code::VcpuPsrPv),
+        ("realD4b-pv-int", Era::D4B, Era::D4A, Code::VcpuPsrPv),
+        ("realD9a-pv", Era::D9A, Era::D9B, Code::PrivregsRr),
+        (
+            "realD8a-hvm-2vcpu-rich",
+            Era::D8A,
+            Era::D8B,
+            Code::PrivregsPfn,
+        ),
+        ("realD8b-hvm-2vcpu", Era::D8B, Era::D8A, Code::PrivregsPfn),
+    ] {
+        assert!(!codes(name, own).contains(&code), "{name} as {own}");
+        assert!(codes(name, other).contains(&code), "{name} as {other}");
     }
 }
 

@@ -13,20 +13,13 @@ fn options(made: &GeneratedImage) -> Options {
     }
 }
 
-/// D7 and D8 lay out a PV image alike. D7's hypervisor did not clear a context before filling it and
-/// D7's saver left its stack in byte 36 of the setup record, so an image of D7 shows itself by what
-/// nobody filled; where that happens to be zero, and the stack's byte looks like a `vhpt_size_log2`,
-/// it is an image of D8 as well.
-fn is_that_of_d8_as_well(made: &GeneratedImage) -> bool {
-    if made.dialect != Dialect::D7 {
-        return false;
-    }
-    let context = made.plan.section("vcpu0_context").unwrap().offset as usize;
-    let unfilled = [8, 2552, 4736 + 56].map(|at| context + at);
-    let cleared = |at: &usize| made.bytes[*at..at + 8] == [0; 8];
-    let looks_like_vhpt = matches!(made.bytes[16 + 36], 0 | 0xff | 15..=25);
-    looks_like_vhpt && unfilled.iter().all(cleared)
-}
+/// Dialects whose PV images may be the same bytes: D3 and D5 where a guest in user mode was saved, D7 and D8
+/// always (tests/eras.rs), D9 and D10 where no stacked register is NaT; and the latter for HVM.
+const DOUBTS: [[Dialect; 2]; 3] = [
+    [Dialect::D3, Dialect::D5],
+    [Dialect::D7, Dialect::D8],
+    [Dialect::D9, Dialect::D10],
+];
 
 fn is_found(made: &GeneratedImage) {
     let what = format!("{:?}", made.params);
@@ -36,9 +29,16 @@ fn is_found(made: &GeneratedImage) {
     let found = image.detection.as_ref().unwrap();
     assert_eq!(found.guest, made.guest, "{what}");
     assert!(!found.evidence.is_empty(), "{what}");
-    if is_that_of_d8_as_well(made) {
-        let d7_or_d8 = [Dialect::D7, Dialect::D8].contains(&found.best());
-        assert!(d7_or_d8, "{found:?} of {what}");
+    assert!(
+        found.candidates.contains(&made.dialect),
+        "{found:?} of {what}"
+    );
+    assert!(found.eras.contains(&made.params.era), "{found:?} of {what}");
+    if found.dialect.is_none() {
+        let mut candidates = found.candidates.clone();
+        candidates.sort_unstable();
+        let known = DOUBTS.iter().any(|pair| pair[..] == candidates);
+        assert!(known, "{found:?} of {what}");
     } else {
         assert_eq!(found.dialect, Some(made.dialect), "{found:?} of {what}");
         assert_eq!(found.candidates, [made.dialect], "{what}");
@@ -86,7 +86,12 @@ fn goldens_read_as_found_and_as_told_alike() {
         let told = read::whole(told, &bytes);
         assert_eq!(told.outcome, found.outcome, "{}", golden.name);
         let differ = found.parts.iter().zip(&told.parts);
-        let differ: Vec<_> = differ.filter(|(a, b)| a != b).collect();
+        // What byte 36 of the setup record is called, the dialect says, and the head does not know it.
+        let layout_alone = |(a, b): &(&read::Part, &read::Part)| {
+            a.what.starts_with("arch_setup") && a.bytes == b.bytes
+        };
+        let differ = differ.filter(|(a, b)| a != b);
+        let differ: Vec<_> = differ.filter(|pair| !layout_alone(pair)).collect();
         // The event that says what was found; the rest is the same.
         assert_eq!(differ.len(), 1, "{}: {differ:?}", golden.name);
     }

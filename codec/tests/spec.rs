@@ -130,9 +130,16 @@ fn each_bad_image_shows_its_fault() {
             let code: Code = code.parse().expect(code);
             assert!(found.contains(&code), "{name}: no {code} in {found:?}");
         }
-        assert!(!codes.is_empty() || found.is_empty(), "{name}: {found:?}");
+        // Notes are no fault.
+        let clean = verdict_of(&bad.bytes()) == check::Verdict::Valid;
+        assert!(!codes.is_empty() || clean, "{name}: {found:?}");
     }
     assert_eq!(shown, [""; 0], "rows without an image");
+}
+
+fn verdict_of(bytes: &Bytes) -> check::Verdict {
+    let file = SaveFile::parse(bytes, &Options::default()).expect("an image");
+    check::run_file(&file, &CheckOptions::default()).verdict
 }
 
 /// What a check says of a file that holds an image.
@@ -219,6 +226,7 @@ const CASES: [Case; 18] = [
         code(device_model_header(
             DeviceModelKind::DeviceModel0002,
             1 << 32,
+            ByteOrder::Little,
         ))
     }),
     (Code::ConfigGuest, || {
@@ -359,7 +367,13 @@ fn image(dialect: Dialect, guest: Guest) -> Image {
 
 fn converted(image: &Image, to: Dialect) -> Code {
     let compact = false;
-    code(plan(image, &ConvertOptions { to, compact }))
+    code(plan(
+        image,
+        &ConvertOptions {
+            to: to.into(),
+            compact,
+        },
+    ))
 }
 
 fn xend(config: &[u8]) -> Vec<u8> {

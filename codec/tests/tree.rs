@@ -64,7 +64,10 @@ fn together(apart: &Apart) -> Vec<u8> {
         assert_eq!(behind.file, NAMES.behind);
         if let Some(kind) = behind.device_model {
             let size = apart.behind.len() as u64;
-            out.extend(envelope::device_model_header(kind, size).expect("a header"));
+            out.extend(
+                envelope::device_model_header(kind, size, parts.stream.byte_order)
+                    .expect("a header"),
+            );
         }
         out.extend_from_slice(&apart.behind);
     }

@@ -21,14 +21,20 @@ fn cut(made: &GeneratedImage, section: &Section, into: u64) -> Cut {
     if made.plan.rounds.iter().any(|round| round.end == at) {
         return Cut::End;
     }
-    let begins_round = made.plan.rounds.iter().any(|r| r.end == section.offset);
-    let first = made.plan.rounds[section.checkpoint as usize].pages.first();
+    let number = section.checkpoint as usize;
     let record = 8 + made.page_size as u64;
-    // Where the pfn of the second record is at hand, the two can be compared.
-    if begins_round && (into < 8 || (first == Some(&0) && into < record + 8)) {
-        return Cut::Stray;
+    // A round is told by its first word, and by the one behind its first record, if it has any.
+    let told = match made.plan.rounds[number].pages.first() {
+        Some(_) => record + 8,
+        None => 8,
+    };
+    let begins = number
+        .checked_sub(1)
+        .map(|before| &made.plan.rounds[before]);
+    match begins {
+        Some(before) if at < before.end + told => Cut::Stray,
+        _ => Cut::Truncated,
     }
-    Cut::Truncated
 }
 
 /// Cuts an image `into` bytes into a section, reads it, and compares.

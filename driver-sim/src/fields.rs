@@ -59,13 +59,6 @@ impl<B: AsRef<[u8]> + AsMut<[u8]>> Fields<B> {
         }
     }
 
-    /// Zeroes a field.
-    pub(crate) fn clear(&mut self, path: &str) {
-        if let Some(field) = self.find(path) {
-            self.put(field.offset, &vec![0; field.size()]);
-        }
-    }
-
     fn put(&mut self, offset: usize, content: &[u8]) {
         let bytes = self.bytes.as_mut();
         let start = offset.min(bytes.len());

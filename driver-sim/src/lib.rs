@@ -29,5 +29,5 @@ pub mod ports;
 pub mod workload;
 
 pub use builder::{Contents, GuestSpec};
-pub use hypervisor::{DomId, Era, Host, Machine, Registers};
+pub use hypervisor::{ArchState, DomId, Era, Heap, Host, Machine, Registers, Started};
 pub use ports::{SimSource, SimTarget};

@@ -5,6 +5,7 @@ use ia64save_codec::transfer::ports::{
     Domain, Errno, HvmParam, P2mEntry, Setup, ShutdownReason, SourceDomain, TargetDomain,
 };
 use ia64save_codec::{Dialect, Guest};
+use ia64save_sim::hypervisor::Down;
 use ia64save_sim::{Era, GuestSpec, Host, Machine, SimSource, SimTarget};
 
 /// A small domain of that era, with small pages.
@@ -226,14 +227,19 @@ fn an_hvm_context_is_loaded_record_by_record() {
 }
 
 #[test]
-fn an_hvm_guest_with_a_psr_that_kills_is_killed() {
+fn an_hvm_psr_that_the_hypervisor_does_not_take_kills_the_one_who_asks() {
     let host = host(Era::from(Dialect::D11), 4096);
     let domid = spec(Guest::Hvm).build(&host).unwrap();
     let mut context = host.vcpu_context(domid, 0).unwrap();
     context[16 + 456 + 5] |= 0x40; // psr.vm
     let mut target = SimTarget::create(&host, Guest::Hvm, 1, 1).unwrap();
-    assert!(target.set_vcpu_context(0, &context).is_err());
-    assert_eq!(target.info().unwrap().shutdown, Some(ShutdownReason::Crash));
+    let refused = target.set_vcpu_context(0, &context).unwrap_err();
+    assert_eq!(refused.errno, Errno::EIO);
+    // Not the guest: the control domain, and the machine with it.
+    assert_eq!(host.down(), Some(Down::ControlDomain));
+    assert_eq!(target.info().unwrap_err().errno, Errno::EIO);
+    assert_eq!(host.domain_info(domid), Err(Errno::EIO));
+    assert_eq!(host.create_domain(Guest::Pv, 1, 1), Err(Errno::EIO));
 }
 
 #[test]

@@ -49,7 +49,8 @@ impl Canvas {
         (field.offset, field.size())
     }
 
-    fn put(&mut self, offset: usize, bytes: &[u8]) {
+    /// Sets bytes; those beyond the bytes at hand are cut off.
+    pub(crate) fn put(&mut self, offset: usize, bytes: &[u8]) {
         for (index, byte) in bytes.iter().enumerate() {
             if let Some(place) = self.bytes.get_mut(offset + index) {
                 *place = *byte;

@@ -1,60 +1,89 @@
 //! Vcpu contexts as the hypervisors of each era filled them.
 
 use ia64save_codec::dialect::ContextLayout;
+use ia64save_codec::era::{HvmPrivregsPfn, NatsForm, RbsImage, StackForm};
 use ia64save_codec::wire::layout_of_context;
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Era, Guest};
 
 use crate::canvas::Canvas;
-use crate::params::Params;
+use crate::params::{Heap, Params};
 use crate::random::Random;
+use crate::vcpu::{KERNEL, PSR_HVM, Vcpu};
 
-/// psr of a PV guest in kernel mode: that of the machine, and that which the guest sees.
-const PSR_MACHINE: [u64; 2] = [0x1012_0842_6010, 0x1412_083a_6038];
-const PSR_PV: [u64; 2] = [0x1012_0842_6010, 0x1400_0040_2038];
-/// psr of an HVM guest: PK, IS and VM are never set.
-pub(crate) const PSR_HVM: u64 = 0x1010_0802_2010;
 /// The frame marker: of a vcpu that was interrupted, and of one that suspended itself.
 const CFM: [u64; 2] = [0x8000_0000_0000_040c, 0x6];
-const KERNEL: u64 = 0xa000_0001_0000_0000;
 /// Control registers that an HVM domain has in two places.
 pub(crate) const CONTROL: [(&str, u64); 3] =
     [("dcr", 0x7e04), ("iva", KERNEL + 0x8000), ("pta", 0x3c)];
+/// Control registers by number; all but irr.
+const CR: [(usize, &str); 16] = [
+    (0, "dcr"),
+    (1, "itm"),
+    (2, "iva"),
+    (8, "pta"),
+    (16, "ipsr"),
+    (17, "isr"),
+    (19, "iip"),
+    (20, "ifa"),
+    (21, "itir"),
+    (24, "iim"),
+    (25, "iha"),
+    (65, "ivr"),
+    (66, "tpr"),
+    (72, "itv"),
+    (73, "pmv"),
+    (74, "cmcv"),
+];
 const FPSR: u64 = 0x0009_804c_0270_033f;
-/// First bytes of the backing store.
-const BACKING_STORE: u64 = 0xe000_0000_0100_0000;
-/// Registers that the stacks of these vcpus hold.
-const STACKED: u64 = 32;
 
 /// The context of a vcpu.
 pub(crate) fn context(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
-    let layout = params.dialect.spec().context;
-    // The struct was not cleared before D8: what was not filled held what the heap held.
-    let heap = if params.dialect >= Dialect::D8 || random.once_in(3) {
-        0
+    let layout = params.era.dialect().spec().context;
+    let bytes = if params.era.spec().cleared {
+        vec![0; layout.size()]
     } else {
-        random.word()
+        heap(params, layout.size(), random)
     };
-    let bytes = heap.to_le_bytes().repeat(layout.size() / 8);
     let mut canvas = Canvas::new(layout_of_context(layout), bytes);
+    let own = Vcpu::new(params, vcpu);
     if layout == ContextLayout::A {
-        trap_frame(&mut canvas, random);
+        trap_frame(&mut canvas, params.era, &own, random);
     } else {
-        registers(&mut canvas, params, heap, random);
+        registers(&mut canvas, params, &own, random);
         canvas.set("regs.pr", predicates(params, vcpu));
     }
     canvas.set("privregs_pfn", privregs_pfn(params, vcpu, random));
     canvas.bytes
 }
 
+/// What a piece of the hypervisor's heap held before.
+fn heap(params: &Params, size: usize, random: &mut Random) -> Vec<u8> {
+    let kinds = [Heap::Zeros, Heap::Words, Heap::Filled];
+    let heap = params.heap.unwrap_or(random.pick(&kinds));
+    // Another object's addresses, small numbers and registers, and much that is 0.
+    let word = |random: &mut Random| match random.below(6) {
+        0 => 0xf000_0000_0400_0000 + 8 * random.below(1 << 20),
+        1 => random.below(300),
+        2 => KERNEL + random.below(1 << 20),
+        3 => random.word(),
+        _ => 0,
+    };
+    match heap {
+        Heap::Zeros => vec![0; size],
+        Heap::Filled => vec![0xa5; size],
+        Heap::Words => (0..size / 8)
+            .flat_map(|_| word(random).to_le_bytes())
+            .collect(),
+    }
+}
+
 fn privregs_pfn(params: &Params, vcpu: u32, random: &mut Random) -> u64 {
+    let spec = params.era.spec();
+    let gpfn = 0x400_0001 + u64::from(vcpu);
     match params.guest {
-        // Until 34070c37f5, a day into D8, ~0; a slip of a macro made it 1 from then on.
-        Guest::Hvm if params.dialect == Dialect::D8 => random.pick(&[u64::MAX, 1]),
-        Guest::Hvm => 1,
-        Guest::Pv if params.dialect.spec().privregs_is_machine_frame => {
-            0x1000 + random.below(0x10_0000)
-        }
-        Guest::Pv => 0x400_0001 + u64::from(vcpu),
+        Guest::Hvm if spec.hvm_privregs_pfn == HvmPrivregsPfn::One => 1,
+        Guest::Pv if spec.machine_frame => 0x1000 + random.below(0x10_0000),
+        _ => gpfn,
     }
 }
 
@@ -64,10 +93,11 @@ pub(crate) fn predicates(params: &Params, vcpu: u32) -> u64 {
 }
 
 /// Layout A. Flags and padding stay what the heap held.
-fn trap_frame(canvas: &mut Canvas, random: &mut Random) {
+fn trap_frame(canvas: &mut Canvas, era: Era, own: &Vcpu, random: &mut Random) {
+    let spec = era.spec();
     let scratch = [
         "ar_csd", "ar_ssd", "r8", "r9", "r10", "r11", "ar_unat", "ar_rnat", "r1", "r12", "r13",
-        "r15", "r14", "r2", "r3", "ar_ccv", "r4", "r5", "r6", "r7", "eml_unat",
+        "r15", "r14", "r2", "r3", "ar_ccv", "r4", "r5", "r6", "r7",
     ];
     for name in scratch {
         canvas.set(&format!("user_regs.{name}"), random.word());
@@ -82,14 +112,15 @@ fn trap_frame(canvas: &mut Canvas, random: &mut Random) {
         ("b0", KERNEL),
         ("b6", KERNEL + 0x5000),
         ("b7", KERNEL + 0x6000),
-        ("cr_ipsr", random.pick(&PSR_MACHINE)),
+        ("cr_ipsr", own.psr),
         ("cr_iip", KERNEL + 16 * random.below(0x1000)),
-        ("cr_ifs", random.pick(&CFM)),
+        ("cr_ifs", cfm(era, own)),
         ("ar_pfs", 0x40c),
-        ("ar_rsc", random.pick(&[7, 8])),
-        ("ar_bspstore", BACKING_STORE),
+        ("ar_rsc", spec.kernel_level << 2),
+        ("ar_bspstore", own.stack.bspstore),
+        ("eml_unat", nats(spec.nats_pv, own, random)),
         ("pr", random.word()),
-        ("loadrs", (STACKED * 8) << 16),
+        ("loadrs", (own.stack.host_words() * 8) << 16),
         ("ar_fpsr", FPSR),
         ("pad0", 0),
     ];
@@ -99,40 +130,56 @@ fn trap_frame(canvas: &mut Canvas, random: &mut Random) {
     let size = canvas.size("extra_regs.itrs");
     canvas.fill("extra_regs.itrs", &vec![0; size]);
     canvas.fill("extra_regs.dtrs", &vec![0; size]);
-    translation(canvas, "extra_regs.itrs[0]");
-    translation(canvas, "extra_regs.dtrs[0]");
+    translation(canvas, "extra_regs.itrs[0]", spec.kernel_level);
+    translation(canvas, "extra_regs.dtrs[0]", spec.kernel_level);
     canvas.set("extra_regs.iva", KERNEL + 0x8000);
-    canvas.set("extra_regs.dcr", 0x7e04);
+    canvas.set("extra_regs.dcr", own.cr[0]);
     canvas.set("extra_regs.event_callback_ip", KERNEL + 0x9000);
 }
 
-/// Layouts B to F.
-fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Random) {
-    let dialect = params.dialect;
-    let hvm = params.guest == Guest::Hvm;
-    // A real hypervisor of the time reported flags of 2, or what the heap held.
-    canvas.set(
-        "flags",
-        if heap != 0 && random.once_in(2) {
-            2
-        } else {
-            heap
-        },
-    );
+fn cfm(era: Era, own: &Vcpu) -> u64 {
+    match (own.in_hypercall, era.spec().stale_frame) {
+        (true, true) => CFM[1],
+        (true, false) => CFM[1] | 1 << 63,
+        (false, _) => CFM[0],
+    }
+}
+
+/// The NaT bits as the era has them, with bits of other words where it spilled them.
+fn nats(form: NatsForm, own: &Vcpu, random: &mut Random) -> u64 {
+    let (word, _) = form.from_bitmap(own.nats);
+    let registers = form.from_bitmap(!1).0;
+    match form {
+        NatsForm::Bitmap => word,
+        NatsForm::Spilled => word | random.word() & !registers,
+        NatsForm::SpilledHalf => word | random.word() & !registers & 0xffff_ffff,
+        NatsForm::Halves => word | random.word() & 0xfc0f,
+    }
+}
+
+/// Layouts B to F: what get-context of the era assigned.
+fn registers(canvas: &mut Canvas, params: &Params, own: &Vcpu, random: &mut Random) {
+    let (era, guest) = (params.era, params.guest);
+    let spec = era.spec();
+    let hvm = guest == Guest::Hvm;
     for register in 1..32 {
         canvas.set(&format!("regs.r[{register}]"), random.word());
     }
+    let bytes = match spec.stack {
+        StackForm::GuestSlots => own.stack.guest_bytes(),
+        StackForm::HostBytes | StackForm::Loadrs => own.stack.host_words() * 8,
+    };
     let known = [
         ("b[0]", KERNEL),
         ("b[6]", KERNEL + 0x5000),
         ("b[7]", KERNEL + 0x6000),
         ("ip", KERNEL + 16 * random.below(0x1000)),
-        ("psr", psr(params, random)),
-        ("cfm", random.pick(&CFM)),
-        ("nats", random.word() & 0xfffe),
-        ("ar.rsc", random.pick(&[4, 7])),
-        ("ar.bsp", bsp(dialect)),
-        ("ar.bspstore", BACKING_STORE),
+        ("psr", if hvm { PSR_HVM } else { own.psr }),
+        ("cfm", cfm(era, own)),
+        ("nats", nats(era.nats(guest), own, random)),
+        ("ar.rsc", spec.kernel_level << 2),
+        ("ar.bsp", own.stack.bspstore + bytes),
+        ("ar.bspstore", own.stack.bspstore),
         ("ar.rnat", random.word()),
         ("ar.csd", random.word()),
         ("ar.ssd", random.word()),
@@ -140,86 +187,63 @@ fn registers(canvas: &mut Canvas, params: &Params, heap: u64, random: &mut Rando
         ("ar.unat", random.word()),
         ("ar.fpsr", FPSR),
         ("ar.pfs", 0x40c),
+        ("ar.lc", random.word()),
+        ("ar.ec", random.below(64)),
+        ("ar.itc", own.itc),
     ];
-    for (name, value) in CONTROL {
-        canvas.set(&format!("regs.cr.{name}"), value);
-    }
-    for (name, value) in known {
-        canvas.set(&format!("regs.{name}"), value);
-    }
-    // lc and ec were left out up to D8, whose hypervisor cleared them.
-    if dialect >= Dialect::D9 {
-        canvas.set("regs.ar.lc", random.word());
-        canvas.set("regs.ar.ec", random.below(64));
-    }
-    let floats = if dialect >= Dialect::D9 {
-        2..128
-    } else {
-        6..12
-    };
-    for register in floats {
-        canvas.fill(&format!("regs.f[{register}]"), &float(random));
-    }
-    if dialect >= Dialect::D7 {
-        for index in 0..8 {
-            canvas.set(&format!("regs.dbr[{index}]"), 0);
-            canvas.set(&format!("regs.ibr[{index}]"), 0);
+    let mut set = |path: &str, value: u64| {
+        if era.assigns(guest, path) {
+            canvas.set(path, value);
         }
-        // D7 stopped one short.
-        let regions = if dialect == Dialect::D7 { 7 } else { 8 };
-        for index in 0..regions {
-            canvas.set(&format!("regs.rr[{index}]"), 0x1_0039 + (index << 8));
+    };
+    for (name, value) in known {
+        set(&format!("regs.{name}"), value);
+    }
+    for (number, name) in CR {
+        set(&format!("regs.cr.{name}"), own.cr[number]);
+    }
+    for index in 0..8 {
+        set(&format!("regs.rr[{index}]"), own.rr[index]);
+        set(&format!("regs.dbr[{index}]"), 0);
+        set(&format!("regs.ibr[{index}]"), 0);
+    }
+    for index in 0..4 {
+        set(&format!("regs.cr.irr[{index}]"), 0);
+    }
+    for register in 0..128 {
+        let path = format!("regs.f[{register}]");
+        if era.assigns(guest, &path) {
+            canvas.fill(&path, &float(random));
         }
     }
     for kind in ["itrs", "dtrs"] {
         let path = format!("regs.tr.{kind}");
         canvas.fill(&path, &vec![0; canvas.size(&path)]);
-        translation(canvas, &format!("regs.tr.{kind}[0]"));
+        translation(canvas, &format!("regs.tr.{kind}[0]"), spec.kernel_level);
     }
-    register_stack(canvas, dialect, random);
+    register_stack(canvas, params, own, random);
     canvas.set("event_callback_ip", if hvm { 0 } else { KERNEL + 0x9000 });
 }
 
-/// Until e588d94efc (2007-06-12, three days before D5) a PV guest's psr was that of the machine.
-fn psr(params: &Params, random: &mut Random) -> u64 {
-    match params.guest {
-        Guest::Hvm => PSR_HVM,
-        Guest::Pv if params.dialect < Dialect::D5 => random.pick(&PSR_MACHINE),
-        Guest::Pv => random.pick(&PSR_PV),
-    }
-}
-
-/// Up to D8 the top of the stack is the bottom and the dirty bytes; later the guest's own NaT
-/// collections count.
-fn bsp(dialect: Dialect) -> u64 {
-    let collections = if dialect >= Dialect::D9 {
-        (((BACKING_STORE >> 3) & 63) + STACKED) / 63
-    } else {
-        0
-    };
-    BACKING_STORE + 8 * (STACKED + collections)
-}
-
-fn register_stack(canvas: &mut Canvas, dialect: Dialect, random: &mut Random) {
-    let size = canvas.size("regs.rbs");
-    if size > 0 {
-        // B's copy was all zero for PV.
-        let mut stack = vec![0; size];
-        if dialect >= Dialect::D5 {
-            stack[..STACKED as usize * 8].copy_from_slice(&random.bytes(STACKED as usize * 8));
+/// The words of rbs that the era copied; what is behind them stays.
+fn register_stack(canvas: &mut Canvas, params: &Params, own: &Vcpu, random: &mut Random) {
+    let era = params.era;
+    if era.spec().rbs == RbsImage::Dirty {
+        for word in 0..own.stack.host_words() {
+            canvas.set(&format!("regs.rbs[{word}]"), random.word());
         }
-        canvas.fill("regs.rbs", &stack);
     }
-    let rnat = random.word() & 0x7fff_ffff;
-    canvas.set_if_there("regs.rbs_voff", 0);
-    canvas.set_if_there("regs.rbs_nat", 0);
-    canvas.set_if_there("regs.rbs_rnat", rnat);
+    canvas.set_if_there("regs.rbs_voff", own.stack.voff);
+    if era.assigns(params.guest, "regs.rbs_rnat") {
+        let rnat = random.word() & own.stack.rnat_bits();
+        canvas.set_if_there("regs.rbs_rnat", if random.once_in(2) { rnat } else { 0 });
+    }
     canvas.set_if_there("regs.num_phys_stacked", 96);
 }
 
 /// A kernel's pinned translation.
-fn translation(canvas: &mut Canvas, path: &str) {
-    canvas.set(&format!("{path}.pte"), 0x0010_0000_0400_0661);
+fn translation(canvas: &mut Canvas, path: &str, level: u64) {
+    canvas.set(&format!("{path}.pte"), 0x0010_0000_0400_0661 | level << 7);
     canvas.set(&format!("{path}.itir"), 0x68);
     canvas.set(&format!("{path}.vadr"), KERNEL);
     canvas.set(&format!("{path}.rid"), 0x105);

@@ -9,6 +9,7 @@
 //! |---|---|
 //! | `params` | [`Params`]: what an image is made from |
 //! | `memory` | pages, their order, the memory map |
+//! | `vcpu` | a vcpu as its hypervisor had it |
 //! | `context` | vcpu contexts, by era |
 //! | `parts` | setup record, privregs, shared_info, start_info, HVM context |
 //! | `plan` | [`Plan`]: what is in the image, for a test to compare with |
@@ -36,6 +37,7 @@ mod params;
 mod parts;
 mod plan;
 mod random;
+mod vcpu;
 
 use std::fmt;
 
@@ -45,7 +47,7 @@ use ia64save_codec::encode::Encoder;
 use ia64save_codec::grammar::{Memmap, PageRun, PfnRun, Prologue, Vcpumap};
 use ia64save_codec::{Dialect, Guest};
 
-pub use params::{Params, Trailing, kinds};
+pub use params::{Heap, Params, Trailing, eras, kinds};
 pub use plan::{Plan, Round, Section};
 pub use random::Random;
 
@@ -283,7 +285,7 @@ impl<'a> Writer<'a> {
     }
 
     fn hvm(&mut self, random: &mut Random) {
-        let order = self.params.dialect.spec().magic_pfns;
+        let order = self.params.era.magic_pfns();
         let bytes: Vec<u8> = order
             .iter()
             .flat_map(|magic| magic.usual_gpfn().to_le_bytes())

@@ -1,6 +1,6 @@
 //! What an image is made from.
 
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Dialect, Era, Guest};
 
 use crate::random::Random;
 
@@ -10,6 +10,25 @@ pub fn kinds() -> impl Iterator<Item = (Dialect, Guest)> {
     let all = Dialect::ALL.into_iter();
     all.flat_map(move |dialect| guests.map(|guest| (dialect, guest)))
         .filter(|(dialect, guest)| dialect.supports(*guest))
+}
+
+/// Every era with every kind of guest that could be saved in it.
+pub fn eras() -> impl Iterator<Item = (Era, Guest)> {
+    let guests = [Guest::Pv, Guest::Hvm];
+    let all = Era::ALL.into_iter();
+    all.flat_map(move |era| guests.map(|guest| (era, guest)))
+        .filter(|(era, guest)| era.dialect().supports(*guest))
+}
+
+/// What the hypervisor's heap held where a context was put that nobody had cleared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heap {
+    /// Zeros.
+    Zeros,
+    /// Words of another object: addresses, registers, small numbers.
+    Words,
+    /// 0xa5 all over.
+    Filled,
 }
 
 /// What stands behind the stream.
@@ -30,6 +49,10 @@ pub enum Trailing {
 pub struct Params {
     /// The dialect.
     pub dialect: Dialect,
+    /// The era whose hypervisor filled the vcpus; the usual one where it is not of the dialect.
+    pub era: Era,
+    /// What the heap held, in eras that did not clear a context; `None` leaves it to the seed.
+    pub heap: Option<Heap>,
     /// The kind of guest; PV where the dialect has no other.
     pub guest: Guest,
     /// Decides all contents.
@@ -57,6 +80,8 @@ impl Params {
     pub fn new(dialect: Dialect, guest: Guest) -> Self {
         Params {
             dialect,
+            era: Era::usual(dialect),
+            heap: None,
             guest,
             seed: 1,
             page_size: ia64save_codec::PAGE_SIZE,
@@ -67,6 +92,16 @@ impl Params {
             rounds: 0,
             identity_record: true,
             trailing: Trailing::Nothing,
+        }
+        .sound()
+    }
+
+    /// A small image as the hypervisor of an era wrote it.
+    pub fn of(era: Era, guest: Guest, seed: u64) -> Self {
+        Params {
+            era,
+            seed,
+            ..Params::new(era.dialect(), guest)
         }
         .sound()
     }
@@ -92,6 +127,9 @@ impl Params {
     #[must_use]
     pub fn sound(mut self) -> Self {
         let spec = self.dialect.spec();
+        if self.era.dialect() != self.dialect {
+            self.era = Era::usual(self.dialect);
+        }
         if !self.dialect.supports(self.guest) {
             self.guest = Guest::Pv;
         }
@@ -112,7 +150,7 @@ impl Params {
         if !spec.checkpoints || self.page_size < 64 {
             self.rounds = 0;
         }
-        self.identity_record = match spec.hvm_fixed_bytes {
+        self.identity_record = match self.era.spec().hvm_fixed_bytes {
             [608] => true,
             [528] => false,
             _ => self.identity_record,

@@ -1,6 +1,7 @@
 //! The other parts of a stream: setup record, pages of vcpus and of the domain, HVM context.
 
-use ia64save_codec::dialect::{ArchSetupLayout, SharedInfoLayout};
+use ia64save_codec::dialect::{MappedRegsLayout, SharedInfoLayout};
+use ia64save_codec::era::{DcrSet, VhptByte};
 use ia64save_codec::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
 use ia64save_codec::wire::hvm::viosapic::VIOSAPIC_BASE;
 use ia64save_codec::wire::hvm::{Per, RECORDS, Record};
@@ -10,22 +11,14 @@ use ia64save_codec::wire::{
 use ia64save_codec::{Dialect, Guest};
 
 use crate::canvas::Canvas;
-use crate::context::{CONTROL, PSR_HVM, predicates};
+use crate::context::{CONTROL, predicates};
 use crate::memory::Memory;
 use crate::params::Params;
 use crate::random::Random;
+use crate::vcpu::{PSR_HVM, Vcpu};
 
 /// How a PV kernel is told what it runs on.
 const START_INFO_MAGIC: &[u8] = b"xen-3.0-ia64";
-
-/// Where a PV guest sees shared_info; moved on 2007-06-12, three days before D5.
-fn xsi_va(dialect: Dialect) -> u64 {
-    if dialect < Dialect::D5 {
-        0xf100_0000_0000_0000
-    } else {
-        0xf500_0000_0000_0000
-    }
-}
 
 /// The domain setup record, with the saver's stack in its padding.
 pub(crate) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) -> Vec<u8> {
@@ -42,27 +35,49 @@ pub(crate) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) 
         memory.end * params.page_size as u64
     };
     canvas.set("maxmem", maxmem);
-    canvas.set("xsi_va", xsi_va(dialect));
+    canvas.set("xsi_va", params.era.spec().xsi_va);
     canvas.set("hypercall_imm", 0x1000);
-    if layout == ArchSetupLayout::Vhpt {
-        canvas.set("vhpt_size_log2", random.pick(&[0, 16, 23]));
+    let size = random.pick(&[0, 16, 23]);
+    let is_size = match params.era.spec().vhpt {
+        VhptByte::Padding => false,
+        VhptByte::Either => random.once_in(2),
+        VhptByte::Size => true,
+    };
+    if is_size && let Some(byte) = canvas.bytes.get_mut(36) {
+        *byte = size;
     }
     canvas.bytes
 }
 
 /// The privregs page of a PV vcpu.
 pub(crate) fn privregs(params: &Params, vcpu: u32, random: &mut Random) -> Vec<u8> {
-    let layout = random.pick(params.dialect.spec().mapped_regs);
+    let spec = params.era.spec();
+    let own = Vcpu::new(params, vcpu);
+    let layout = spec.privregs;
     let mut canvas = Canvas::new(layout_of_mapped_regs(layout), vec![0; params.page_size]);
     for register in 0..16 {
         canvas.set(&format!("vbgr[{register}]"), random.word());
         canvas.set(&format!("vgr[{register}]"), random.word());
     }
+    for (number, value) in own.cr.iter().enumerate() {
+        // These two are kept elsewhere.
+        let elsewhere = number == 2 || number == 65 || (number == 0 && spec.dcr_set == DcrSet::Own);
+        if !elsewhere && *value != 0 {
+            canvas.put(2048 + 8 * number, &value.to_le_bytes());
+        }
+    }
     canvas.set("interrupt_collection_enabled", 1);
-    let mask = xsi_va(params.dialect) + 48 * u64::from(vcpu) + 1;
+    canvas.set("banknum", 1);
+    canvas.set("metaphysical_mode", own.metaphysical.into());
+    let mask = spec.xsi_va + 48 * u64::from(vcpu) + 1;
     canvas.set("interrupt_mask_addr", mask);
-    for region in 0..8 {
-        canvas.set(&format!("rrs[{region}]"), 0x39 + (region << 8));
+    for (region, rr) in own.rr.into_iter().enumerate() {
+        canvas.set(&format!("rrs[{region}]"), rr);
+    }
+    canvas.put(3108, &own.page_flags(layout));
+    if layout == MappedRegsLayout::M5 && random.once_in(2) {
+        canvas.set("itc_offset", random.below(1 << 40));
+        canvas.set("itc_last", own.itc);
     }
     canvas.bytes
 }

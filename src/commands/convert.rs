@@ -5,14 +5,16 @@ use std::fs;
 use std::io::{self, Write};
 
 use bytes::Bytes;
-use ia64save_codec::convert::{self, ConvertOptions, Loss};
+use ia64save_codec::convert::{self, ConvertOptions, Loss, Note};
+use ia64save_codec::detect::Detection;
 use ia64save_codec::envelope::{
     ByteOrder, DeviceModelKind, Kind, device_model_header, xend_header, xl_header,
 };
 use ia64save_codec::image::Trailing;
-use ia64save_codec::{Dialect, Error};
+use ia64save_codec::{Dialect, Era, Error, Guest};
 use serde_json::json;
 
+use super::held::Held;
 use super::{account, print_json};
 use crate::args::{Convert, EnvelopeKind, Format};
 use crate::exit::{Failure, Outcome};
@@ -34,11 +36,12 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    let own = Held::where_same(&args.image, Some(&args.out))?;
     let mut loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
-    let Some(from) = loaded.image().read_as() else {
+    let Some(era) = loaded.image().era() else {
         return Err(Failure::Usage(format!(
             "{}: there is nothing to convert",
             loaded.name
@@ -48,11 +51,12 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
     let options = ConvertOptions {
-        to: args.to.unwrap_or(from),
+        to: args.to.map_or(era, |to| to.era(era)),
         compact: args.compact,
     };
     let conversion = convert::plan(&loaded.file.image, &options)
-        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?;
+        .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?
+        .byte_order(surroundings.order);
     let most = loaded
         .file
         .size
@@ -70,9 +74,11 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     let mut losses = conversion.losses().to_vec();
     losses.extend(surroundings.losses.iter().cloned());
     let report = Report {
-        from,
-        to: options.to,
+        eras: conversion.eras(),
+        guest: loaded.image().guest(),
         losses: &losses,
+        notes: conversion.notes(),
+        read_as: conversion.read_as(),
     };
     if !losses.is_empty() && !args.allow_loss {
         report.print(args, None)?;
@@ -104,6 +110,9 @@ pub fn run(args: &Convert) -> Result<Outcome, Failure> {
     out.write_all(&surroundings.back)?;
     // Before the name is taken: a file that shrank meanwhile was not read whole.
     loaded.verify()?;
+    if let Some(held) = &own {
+        held.unchanged()?;
+    }
     out.commit()?;
     let around = surroundings.front.len() + surroundings.back_own.len() + surroundings.back.len();
     report.print(args, Some(stream + around as u64))?;
@@ -133,6 +142,8 @@ struct Surroundings {
     front: Bytes,
     back_own: Vec<u8>,
     back: Bytes,
+    /// Of the words that its writer puts around the stream.
+    order: ByteOrder,
     losses: Vec<Loss>,
 }
 
@@ -157,6 +168,7 @@ impl Surroundings {
                 front,
                 back_own: Vec::new(),
                 back: behind,
+                order: envelope.byte_order(),
                 losses,
             });
         }
@@ -201,7 +213,9 @@ impl Surroundings {
                     DeviceModelKind::Qemu
                 };
                 let data = slice(model.data.start, model.data.end);
-                let own = device_model_header(kind, data.len() as u64).map_err(broken)?;
+                // Made here, as the header in front is.
+                let order = ByteOrder::Little;
+                let own = device_model_header(kind, data.len() as u64, order).map_err(broken)?;
                 if let Some((_, size)) = loaded.file.trailing() {
                     let what = format!("{size} bytes behind the device model's state");
                     losses.push(Loss {
@@ -217,15 +231,20 @@ impl Surroundings {
             front: front.into(),
             back_own,
             back,
+            order: ByteOrder::Little,
             losses,
         })
     }
 }
 
 struct Report<'a> {
-    from: Dialect,
-    to: Dialect,
+    /// What the source was understood as, and what was asked for.
+    eras: [Era; 2],
+    guest: Option<Guest>,
     losses: &'a [Loss],
+    notes: &'a [Note],
+    /// What a reader will take the result for.
+    read_as: Option<Detection>,
 }
 
 impl Report<'_> {
@@ -235,12 +254,23 @@ impl Report<'_> {
         if args.format != Format::Text {
             let value = json!({
                 "schema": "ia64save/convert/1",
-                "from": self.from.name(),
-                "to": self.to.name(),
+                "from": self.eras[0].dialect().name(),
+                "to": self.eras[1].dialect().name(),
+                "from_era": self.eras[0].id(),
+                "to_era": self.eras[1].id(),
                 "written": written,
+                "read_as": self.read_as.as_ref().and_then(|found| found.dialect).map(Dialect::name),
+                "candidates": self.read_as.iter().flat_map(|found| &found.candidates)
+                    .map(|dialect| dialect.name()).collect::<Vec<_>>(),
+                "era_candidates": self.read_as.iter().flat_map(|found| &found.eras)
+                    .map(|era| era.id()).collect::<Vec<_>>(),
                 "losses": self.losses.iter().map(|loss| json!({
                     "path": loss.path,
                     "what": loss.what,
+                })).collect::<Vec<_>>(),
+                "notes": self.notes.iter().map(|note| json!({
+                    "path": note.path,
+                    "what": note.what,
                 })).collect::<Vec<_>>(),
             });
             if to_stdout {
@@ -271,12 +301,17 @@ impl Report<'_> {
                 Painted(DIM, size)
             );
         }
-        if self.from == self.to {
-            let _ = writeln!(out, "  {}", self.to);
+        let [from, to] = self.eras.map(shown);
+        if from == to {
+            let _ = writeln!(out, "  {to}");
         } else {
-            let _ = writeln!(out, "  {} -> {}", self.from, self.to);
+            let _ = writeln!(out, "  {from} -> {to}");
         }
-        for (path, what) in joined(self.losses) {
+        let losses = self
+            .losses
+            .iter()
+            .map(|loss| (&loss.path[..], &loss.what[..]));
+        for (path, what) in joined(&losses.collect::<Vec<_>>()) {
             let _ = writeln!(
                 out,
                 "  {} {}: {what}",
@@ -284,39 +319,91 @@ impl Report<'_> {
                 Painted(LABEL, path)
             );
         }
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| (&note.path[..], &note.what[..]));
+        for (path, what) in joined(&notes.collect::<Vec<_>>()) {
+            let note = Painted(DIM, "note");
+            let _ = writeln!(out, "  {note} {}: {what}", Painted(LABEL, path));
+        }
+        if let Some(how) = self.how_to_read() {
+            let _ = writeln!(out, "  {} {how}", Painted(WARNING, "read it with"));
+        }
         out
+    }
+
+    /// What a reader has to be told, where it would take the result for another's.
+    fn how_to_read(&self) -> Option<String> {
+        let to = self.eras[1];
+        let option = format!("--dialect {}", to.dialect());
+        let Some(found) = &self.read_as else {
+            return Some(format!("{option}: nothing in it says what it is"));
+        };
+        if found.dialect != Some(to.dialect()) {
+            let names: Vec<_> = found
+                .candidates
+                .iter()
+                .map(|dialect| dialect.name())
+                .collect();
+            let what = match found.dialect {
+                Some(_) => "it looks like",
+                None => "nothing in it tells apart",
+            };
+            let option = if Era::usual(to.dialect()) == to {
+                option
+            } else {
+                format!("--era {to}")
+            };
+            return Some(format!("{option}: {what} {}", names.join(", ")));
+        }
+        let best = found.best_era();
+        let alike = self
+            .guest
+            .is_some_and(|guest| convert::mean_the_same(best, to, guest));
+        (!alike).then(|| format!("--era {to}: it may as well be of {best}"))
     }
 }
 
-/// Losses of neighbouring elements of an array as one: `vcpu[0].regs.f[12..=127].u.bits`.
-fn joined(losses: &[Loss]) -> Vec<(String, &str)> {
+/// `xen-3.2`, and the era where that is not the usual one.
+fn shown(era: Era) -> String {
+    let dialect = era.dialect();
+    if Era::usual(dialect) == era {
+        dialect.to_string()
+    } else {
+        format!("{dialect} ({era})")
+    }
+}
+
+/// What is said alike of neighbouring elements of an array as one: `vcpu[0].regs.f[12..=127].u.bits`.
+fn joined<'a>(said: &[(&str, &'a str)]) -> Vec<(String, &'a str)> {
     let mut all = Vec::new();
-    let mut rest = losses;
+    let mut rest = said;
     while let [first, ..] = rest {
         let run = 1 + rest
             .windows(2)
-            .take_while(|pair| follows(&pair[0], &pair[1]).is_some())
+            .take_while(|pair| follows(pair[0], pair[1]).is_some())
             .count();
-        let path = match follows(first, rest.get(1).unwrap_or(first)).filter(|_| run > 1) {
+        let path = match follows(*first, *rest.get(1).unwrap_or(first)).filter(|_| run > 1) {
             Some((before, number, after)) => {
                 format!("{before}[{number}..={}]{after}", number + run as u64 - 1)
             }
-            None => first.path.clone(),
+            None => first.0.to_string(),
         };
-        all.push((path, &first.what[..]));
+        all.push((path, first.1));
         rest = &rest[run..];
     }
     all
 }
 
-/// The path of `a` around its index, where `b` is the same loss of the next element.
-fn follows<'a>(a: &'a Loss, b: &Loss) -> Option<(&'a str, u64, &'a str)> {
-    a.path.match_indices('[').find_map(|(at, _)| {
-        let (before, rest) = (&a.path[..at], &a.path[at + 1..]);
+/// The path of `a` around its index, where `b` says the same of the next element.
+fn follows<'a>(a: (&'a str, &str), b: (&str, &str)) -> Option<(&'a str, u64, &'a str)> {
+    a.0.match_indices('[').find_map(|(at, _)| {
+        let (before, rest) = (&a.0[..at], &a.0[at + 1..]);
         let (number, after) = rest.split_once(']')?;
         let number: u64 = number.parse().ok()?;
         let next = format!("{before}[{}]{after}", number + 1);
-        (next == b.path && a.what == b.what).then_some((before, number, after))
+        (next == b.0 && a.1 == b.1).then_some((before, number, after))
     })
 }
 
@@ -326,17 +413,13 @@ mod tests {
 
     #[test]
     fn neighbours_are_told_together() {
-        let loss = |path: &str, what: &str| Loss {
-            path: path.into(),
-            what: what.into(),
-        };
         let losses = [
-            loss("vcpu[0].ip", "x"),
-            loss("vcpu[0].f[2].bits", "gone"),
-            loss("vcpu[0].f[3].bits", "gone"),
-            loss("vcpu[0].f[4].bits", "gone"),
-            loss("vcpu[0].f[9].bits", "gone"),
-            loss("vcpu[1].f[9].bits", "else"),
+            ("vcpu[0].ip", "x"),
+            ("vcpu[0].f[2].bits", "gone"),
+            ("vcpu[0].f[3].bits", "gone"),
+            ("vcpu[0].f[4].bits", "gone"),
+            ("vcpu[0].f[9].bits", "gone"),
+            ("vcpu[1].f[9].bits", "else"),
         ];
         let told: Vec<_> = joined(&losses).into_iter().map(|(path, _)| path).collect();
         assert_eq!(

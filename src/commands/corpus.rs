@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::print_json;
 use crate::args::Format;
 use crate::exit::{Failure, Outcome};
+use crate::input::signals::Deferred;
 use crate::output::size::{grouped, human};
 use crate::output::style::{self, HEADING, Painted};
 
@@ -124,14 +125,23 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let text = "that dialect was never written for such a guest";
         return Err(Failure::Usage(text.into()));
     }
+    // A signal waits until the folder is removed: no handler can do that.
+    let deferred = Deferred::new()?;
     let whole = Folder::create(&args.folder)?;
     let mut manifest = Manifest::default();
     let write = || -> io::Result<()> {
         for (dialect, guest) in kinds {
-            kind(whole.path(), args, (dialect, guest), &mut manifest)?;
+            kind(
+                whole.path(),
+                args,
+                (dialect, guest),
+                &mut manifest,
+                &deferred,
+            )?;
         }
         manifest.write(whole.path())?;
         fs::write(whole.path().join("README.txt"), README)?;
+        deferred.check()?;
         whole.commit()
     };
     write().map_err(|error| named(&args.folder, &error))?;
@@ -145,6 +155,7 @@ fn kind(
     args: &Export,
     (dialect, guest): (Dialect, Guest),
     manifest: &mut Manifest,
+    deferred: &Deferred,
 ) -> io::Result<()> {
     let name = format!("{}-{guest}", dialect.id());
     fs::create_dir(root.join(&name))?;
@@ -166,6 +177,7 @@ fn kind(
         fs::write(root.join(&file), &image.bytes)?;
     }
     for bad in defects(&small) {
+        deferred.check()?;
         let file = format!("{name}/{}.sav", bad.name);
         let bytes = bad.change.apply(&small.bytes);
         manifest.bad(&file, &small, &bad);

@@ -6,14 +6,16 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use ia64save_codec::image::is_zero;
-use ia64save_codec::tree::{self, Names, Tree};
+use ia64save_codec::tree::{self, Names, Seal};
 use serde_json::json;
+use sha2::{Digest, Sha256};
 
 use crate::args::{Format, Reading};
 use crate::commands::account;
 use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
+use crate::output::beside::{Beside, Placed};
 use crate::output::file::OutputFile;
 use crate::output::size::human;
 use crate::output::style::{DIM, HEADING, OK, Painted};
@@ -30,7 +32,8 @@ pub struct Args {
     pub image: PathBuf,
 
     /// Where to write: a folder, for image.json and pages.bin in it, or the tree itself as NAME.json
-    /// or NAME.yaml, with NAME.pages.bin beside it
+    /// or NAME.yaml, with NAME.pages.bin beside it. Over an older tree the pages take another name
+    /// (pages.2.bin), which the new tree says; those of the old one go once the new one is whole
     #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::AnyPath)]
     pub out: PathBuf,
 
@@ -60,9 +63,11 @@ pub struct Args {
 struct Places {
     folder: PathBuf,
     tree: String,
-    pages: String,
-    behind: String,
+    pages: Beside,
+    behind: Beside,
     notation: Notation,
+    /// The same tree in other notations, which may name the same files.
+    others: Vec<PathBuf>,
 }
 
 impl Places {
@@ -80,13 +85,13 @@ impl Places {
                 }
                 let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
                 let parent = args.out.parent().unwrap_or(Path::new(""));
-                Ok(Places {
-                    folder: parent.to_owned(),
-                    tree: name.to_owned(),
-                    pages: format!("{stem}.pages.bin"),
-                    behind: format!("{stem}.behind.bin"),
+                Ok(Places::of(
+                    parent,
+                    name,
+                    stem,
+                    &format!("{stem}."),
                     notation,
-                })
+                ))
             }
             _ => {
                 fs::create_dir_all(&args.out).map_err(|error| {
@@ -96,15 +101,35 @@ impl Places {
                     Notation::Json => "image.json",
                     Notation::Yaml => "image.yaml",
                 };
-                Ok(Places {
-                    folder: args.out.clone(),
-                    tree: tree.into(),
-                    pages: "pages.bin".into(),
-                    behind: "behind.bin".into(),
-                    notation: asked,
-                })
+                Ok(Places::of(&args.out, tree, "image", "", asked))
             }
         }
+    }
+
+    fn of(folder: &Path, tree: &str, stem: &str, prefix: &str, notation: Notation) -> Self {
+        let others = ["json", "yaml", "yml"].map(|extension| format!("{stem}.{extension}"));
+        let others = others.into_iter().filter(|name| name != tree);
+        Places {
+            folder: folder.to_owned(),
+            tree: tree.to_owned(),
+            pages: Beside::new(folder, &format!("{prefix}pages"), "bin"),
+            behind: Beside::new(folder, &format!("{prefix}behind"), "bin"),
+            notation,
+            others: others.map(|name| folder.join(name)).collect(),
+        }
+    }
+
+    /// The files of the tree that is replaced, those that another tree names aside.
+    fn replaced(&self) -> [Vec<String>; 2] {
+        let own = self.folder.join(&self.tree);
+        let of = |beside: &Beside, key: &str| {
+            let others = self.others.iter();
+            let kept: Vec<_> = others.flat_map(|one| beside.named_by(one, key)).collect();
+            let mut names = beside.named_by(&own, key);
+            names.retain(|name| !kept.contains(name));
+            names
+        };
+        [of(&self.pages, "pages_file"), of(&self.behind, "file")]
     }
 }
 
@@ -140,39 +165,61 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let places = Places::new(args)?;
     let names = Names {
-        pages: &places.pages,
-        behind: &places.behind,
+        pages: "pages.bin",
+        behind: "behind.bin",
     };
-    let Tree { node, behind } =
+    let mut tree =
         tree::of_file(&loaded.file, &data, &data[end as usize..], names).map_err(broken)?;
-    let text = write(&node, places.notation)
-        .map_err(|error| Failure::Usage(format!("{}: {error}", loaded.name)))?;
-    let create = |name: &str| -> Result<OutputFile, Failure> {
-        let path = places.folder.join(name);
+    let replaced = places.replaced();
+    let create = |path: PathBuf| -> Result<OutputFile, Failure> {
         loaded.spare(&path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
-
-    let mut pages = create(&places.pages)?;
-    copy_pages(&loaded, &mut pages)?;
-    let behind = match behind {
+    let mut out = create(places.folder.join(&places.tree))?;
+    let mut pages = create(places.pages.first())?;
+    let seal = copy_pages(&loaded, &mut pages)?;
+    loaded.verify()?;
+    let pages = places.pages.place(pages)?;
+    tree.seal_pages(pages.name(), &seal);
+    let behind = match tree.behind.clone() {
         None => None,
         Some(range) => {
-            let mut out = create(&places.behind)?;
-            out.write_all(&data[range.start as usize..range.end as usize])?;
-            Some(out)
+            let bytes = &data[range.start as usize..range.end as usize];
+            let mut out = create(places.behind.first())?;
+            let mut hash = Sha256::new();
+            for part in bytes.chunks(RELEASE as usize) {
+                out.write_all(part)?;
+                hash.update(part);
+                loaded.release();
+            }
+            loaded.verify()?;
+            let placed = places.behind.place(out)?;
+            let seal = Seal {
+                bytes: bytes.len() as u64,
+                sha256: hash.finalize().into(),
+            };
+            tree.seal_behind(placed.name(), &seal);
+            Some(placed)
         }
     };
-    let mut out = create(&places.tree)?;
+    let text = write(&tree.node, places.notation)
+        .map_err(|error| Failure::Usage(format!("{}: {error}", loaded.name)))?;
+    drop(tree.node);
     out.write_all(text.as_bytes())?;
-    loaded.verify()?;
     // The tree last: where it is, what it names is there too.
-    pages.commit()?;
-    let has_behind = behind.is_some();
-    if let Some(behind) = behind {
-        behind.commit()?;
-    }
     out.commit()?;
+    let pages_name = pages.name().to_owned();
+    let behind_name = behind.as_ref().map(|placed| placed.name().to_owned());
+    pages.keep()?;
+    behind.map(Placed::keep).transpose()?;
+    let [old_pages, old_behind] = replaced;
+    places
+        .pages
+        .remove(old_pages.into_iter().filter(|name| *name != pages_name));
+    let stays = |name: &String| behind_name.as_ref() == Some(name);
+    places
+        .behind
+        .remove(old_behind.into_iter().filter(|name| !stays(name)));
 
     let records: usize = image.checkpoints.iter().map(|c| c.pages.len()).sum();
     let tree = places.folder.join(&places.tree);
@@ -182,7 +229,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             human(text.len() as u64),
             counted(records as u64, "page"),
             human((records * image.page_size) as u64),
-            places.pages
+            pages_name
         );
         let tree = Painted(HEADING, tree.display());
         format!(
@@ -197,8 +244,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             "schema": "ia64save/decode/1",
             "file": loaded.name,
             "tree": tree.display().to_string(),
-            "pages": path(&places.pages),
-            "behind": has_behind.then(|| path(&places.behind)),
+            "pages": path(&pages_name),
+            "behind": behind_name.as_ref().map(|name| path(name)),
             "num_records": records,
             "page_size": image.page_size,
         })
@@ -207,16 +254,19 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-/// Writes the pages in stream order; those that are zero become holes.
-fn copy_pages(loaded: &Loaded, out: &mut OutputFile) -> Result<(), Failure> {
+/// Writes the pages in stream order; those that are zero become holes. Says what was written.
+fn copy_pages(loaded: &Loaded, out: &mut OutputFile) -> Result<Seal, Failure> {
     let image = loaded.image();
     let progress = Progress::new(&loaded.name, Some(loaded.file.size));
     let page_size = image.page_size as u64;
-    let (mut held, mut zeros) = (0, 0);
+    let (mut held, mut zeros, mut bytes) = (0, 0, 0);
+    let mut hash = Sha256::new();
     for checkpoint in &image.checkpoints {
         for record in 0..checkpoint.pages.len() {
             let page = image.page(checkpoint, record).unwrap_or(&[]);
             progress.counter().add(page_size);
+            hash.update(page);
+            bytes += page.len() as u64;
             if is_zero(page) {
                 zeros += page.len() as u64;
             } else {
@@ -235,5 +285,8 @@ fn copy_pages(loaded: &Loaded, out: &mut OutputFile) -> Result<(), Failure> {
     if zeros > 0 {
         out.hole(zeros)?;
     }
-    Ok(())
+    Ok(Seal {
+        bytes,
+        sha256: hash.finalize().into(),
+    })
 }

@@ -17,8 +17,9 @@ use change::Change;
 use crate::args::{Format, Reading};
 use crate::commands::account;
 use crate::commands::dump::unknown;
+use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
+use crate::load::{Loaded, Passing, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
@@ -80,6 +81,7 @@ struct Patched {
     at: usize,
     /// By offset.
     patches: Vec<Patch>,
+    passing: Passing,
 }
 
 impl Read for Patched {
@@ -98,6 +100,7 @@ impl Read for Patched {
             }
         }
         self.at += count;
+        self.passing.over(count);
         Ok(count)
     }
 }
@@ -120,6 +123,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    let held = Held::where_same(&args.image, args.out.as_deref())?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
     if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
@@ -143,6 +147,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         data: loaded.data(),
         at: 0,
         patches: patches.clone(),
+        passing: loaded.passing(),
     };
     if !args.force {
         let again = Loaded::from_reader(
@@ -158,6 +163,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut out = out.packed(args.packing.of(target))?;
     io::copy(&mut edited(), &mut out)?;
     loaded.verify()?;
+    if let Some(held) = &held {
+        held.unchanged()?;
+    }
     out.commit()?;
     let changes: Vec<_> = patches
         .iter()
@@ -228,6 +236,7 @@ mod tests {
                 data: Bytes::from_static(b"0123456789"),
                 at: 0,
                 patches: vec![patch(2, b"abc"), patch(9, b"z")],
+                passing: Passing::default(),
             };
             let mut all = Vec::new();
             let mut space = vec![0; size];

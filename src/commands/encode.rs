@@ -7,7 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use clap::ValueHint;
 use ia64save_codec::Error;
 use ia64save_codec::envelope::device_model_header;
-use ia64save_codec::tree;
+use ia64save_codec::tree::{self, Parts, Seal};
 use serde_json::json;
 
 use super::account;
@@ -15,11 +15,14 @@ use super::count::counted;
 use super::decode::notation_of;
 use crate::args::Format;
 use crate::exit::{Failure, Outcome};
-use crate::input::Mapped;
+use crate::input::{Mapped, identity};
 use crate::output::file::OutputFile;
 use crate::output::packing::Packing;
 use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, read};
+use crate::progress::Progress;
+use crate::report::digits;
+use crate::scan;
 
 /// Bytes of a mapped file that are copied before its memory is let go.
 const RELEASE: usize = 16 << 20;
@@ -38,6 +41,13 @@ pub struct Args {
     #[arg(long)]
     pub no_clobber: bool,
 
+    /// Take files beside the tree that are not those it was written with: after editing pages.bin
+    #[arg(long)]
+    pub any_pages: bool,
+
+    /// Write an image that is far larger than the tree and its files
+    #[arg(long)]
+    pub allow_large: bool,
     #[command(flatten)]
     pub packing: Packing,
 
@@ -51,6 +61,11 @@ pub struct Args {
     )]
     pub format: Format,
 }
+
+/// Bytes of a stream that a tree may list without having them, but for what it has four times.
+const MADE_UP: u64 = 64 << 20;
+/// Bytes of unallocated lists that no memory map has to vouch for.
+const UNVOUCHED: u64 = 16 << 20;
 
 /// Why writing stopped.
 enum Stopped {
@@ -74,17 +89,15 @@ impl From<Error> for Stopped {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
-    let text = fs::read_to_string(&path).map_err(|error| match error.kind() {
-        io::ErrorKind::InvalidData => Failure::Tree(
-            path.display().to_string(),
-            "no tree, but bytes: encode takes what decode wrote, tree.json or the folder that it is in".into(),
-        ),
-        _ => named(&path, &error).into(),
-    })?;
+    let text = fs::read(&path).map_err(|error| named(&path, &error))?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(wrong)?;
+    // Each takes several times what the one before does: none stays longer than it is needed.
+    let tree_size = text.len();
+    drop(text);
     let parts = tree::read(&node).map_err(|problem| wrong(problem.to_string()))?;
+    drop(node);
     let folder = path.parent().unwrap_or(Path::new(""));
 
     let stream = &parts.stream;
@@ -100,6 +113,38 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             pages.len()
         );
         return Err(wrong(text));
+    }
+    let behind_path = parts
+        .behind
+        .as_ref()
+        .map(|behind| beside(folder, &behind.file));
+    let behind_path = behind_path.transpose().map_err(wrong)?;
+    let behind = behind_path.as_ref().map(|path| map(path)).transpose()?;
+    for own in [Some(&path), Some(&pages_path), behind_path.as_ref()] {
+        let there = identity::at(&args.out);
+        if there.is_some() && own.is_some_and(|own| identity::at(own) == there) {
+            let text = format!(
+                "{}: it is read here, and would be replaced by what is made of it: choose another OUT",
+                args.out.display()
+            );
+            return Err(Failure::Usage(text));
+        }
+    }
+    if !args.any_pages {
+        intact(
+            &parts.pages_file,
+            &pages_path,
+            &pages,
+            parts.pages_seal.as_ref(),
+        )
+        .map_err(wrong)??;
+        if let (Some(behind), Some(path), Some(data)) = (&parts.behind, &behind_path, &behind) {
+            intact(&behind.file, path, data, behind.seal.as_ref()).map_err(wrong)??;
+        }
+    }
+    let input = tree_size + pages.len() + behind.as_ref().map_or(0, |data| data.len());
+    if !args.allow_large {
+        bounded(&parts, input as u64).map_err(wrong)?;
     }
     account::spare_terminal(&args.out)?;
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
@@ -123,18 +168,16 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Stopped::Io(error) => Failure::Io(error),
         Stopped::Codec(error) => Failure::Invalid(name.clone(), error),
     })?;
-    if let Some(behind) = &parts.behind {
-        let path = beside(folder, &behind.file).map_err(wrong)?;
-        let data = map(&path)?;
+    if let (Some(behind), Some(path), Some(data)) = (&parts.behind, &behind_path, behind) {
         if let Some(kind) = behind.device_model {
-            let header = device_model_header(kind, data.len() as u64)
+            let header = device_model_header(kind, data.len() as u64, stream.byte_order)
                 .map_err(|error| Failure::Invalid(name.clone(), error))?;
             out.write_all(&header)?;
             size += header.len() as u64;
         }
         out.write_all(&data)?;
         size += data.len() as u64;
-        verify(&path, &data)?;
+        verify(path, &data)?;
     }
     verify(&pages_path, &pages)?;
     out.commit()?;
@@ -187,13 +230,66 @@ fn beside(folder: &Path, name: &str) -> Result<PathBuf, String> {
     }
 }
 
+/// Refuses a file that is not the one that the tree was written with. The outer error is the tree's.
+fn intact(
+    name: &str,
+    path: &Path,
+    file: &Mapped,
+    seal: Option<&Seal>,
+) -> Result<Result<(), Failure>, String> {
+    let Some(seal) = seal else {
+        return Ok(Ok(()));
+    };
+    let size = file.len() as u64;
+    let progress = Progress::new(&format!("{}: digest", path.display()), Some(size));
+    let found = match scan::digest(file.source(), size, progress.counter()) {
+        Ok(found) => found,
+        Err(error) => return Ok(Err(named(path, &error).into())),
+    };
+    if size == seal.bytes && found == seal.sha256 {
+        return Ok(Ok(()));
+    }
+    Err(format!(
+        "it was written with a {name} of {} bytes and SHA-256 {}, and that there has {size} bytes and {}: \
+         it is another image's, or was edited (--any-pages takes it)",
+        seal.bytes,
+        digits(&seal.sha256),
+        digits(&found)
+    ))
+}
+
+/// Refuses a few kilobytes that would fill a disk.
+fn bounded(parts: &Parts, input: u64) -> Result<(), String> {
+    let stream = &parts.stream;
+    let list = stream.unallocated().saturating_mul(8);
+    let ram = stream.ram_pages();
+    let longest = stream.longest_unallocated();
+    if list > UNVOUCHED && ram.is_none_or(|ram| longest > ram) {
+        let ram = ram.map_or_else(
+            || "there is no memory map".into(),
+            |ram| format!("the memory map has {}", counted(ram, "page")),
+        );
+        return Err(format!(
+            "it lists {longest} unallocated pfns, and {ram}: --allow-large writes that"
+        ));
+    }
+    let size = stream.size().saturating_add(parts.front.len() as u64);
+    let most = input.saturating_mul(4).saturating_add(MADE_UP);
+    if size > most {
+        return Err(format!(
+            "{size} bytes would be made of {input}: --allow-large writes that"
+        ));
+    }
+    Ok(())
+}
+
 fn map(path: &Path) -> Result<Mapped, Failure> {
     let open = || {
         let file = File::open(path)?;
         if file.metadata()?.len() == 0 {
             return Ok(Mapped::from(Vec::new()));
         }
-        Mapped::map(file)
+        Mapped::map(file, &path.display().to_string())
     };
     open().map_err(|error| Failure::Io(named(path, &error)))
 }

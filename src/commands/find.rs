@@ -41,6 +41,10 @@ pub struct Find {
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,
 
+    /// Search a damaged image, or a packed one that is cut short, as far as it goes
+    #[arg(long)]
+    pub damaged: bool,
+
     /// How the result is printed
     #[arg(
         short,
@@ -73,12 +77,11 @@ fn run_or_fail(args: &Find) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         random_access: true,
         cores: true,
+        damaged: args.damaged,
         ..Wanted::default()
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
-    if let Some(error) = &loaded.image().error {
-        return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
-    }
+    loaded.accept(args.damaged)?;
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
         return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
@@ -93,15 +96,15 @@ fn run_or_fail(args: &Find) -> Result<Outcome, Failure> {
     let memory = Memory::new(loaded.image(), args.checkpoint);
     let mut hits = Vec::new();
     let mut more = false;
-    loaded.letting_go(|| {
-        finder.search(&memory, &mut |hit| {
-            more = hits.len() == args.limit;
-            if !more {
-                hits.push(hit);
-            }
-            !more
-        });
-    });
+    let mut passing = loaded.passing();
+    let tell = &mut |hit| {
+        more = hits.len() == args.limit;
+        if !more {
+            hits.push(hit);
+        }
+        !more
+    };
+    finder.search_passing(&memory, tell, &mut |bytes| passing.over(bytes));
     loaded.verify()?;
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::{Order, XenCore};
 use ia64save_codec::envelope::Config;
 use ia64save_codec::image::{Checkpoint, Image};
@@ -33,8 +34,8 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         zero: args.digest,
         digest: args.digest,
-        random_access: false,
         cores: true,
+        ..Wanted::default()
     };
     let mut outcome = Outcome::Fine;
     let mut documents = Documents::new(args.format, args.images.len());
@@ -108,9 +109,14 @@ fn heading(out: &mut String, loaded: &Loaded) {
         Painted(HEADING, &loaded.name),
         Painted(DIM, what)
     );
-    if let Some(digest) = loaded.digest {
+    if let Some(digest) = loaded.file_digest() {
         let hex = report::digits(&digest);
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
+    }
+    if let Some(digest) = loaded.unpacked_digest() {
+        let hex = report::digits(&digest);
+        let text = format!("sha256 {hex} unpacked");
+        let _ = writeln!(out, "{}", Painted(DIM, text));
     }
     let _ = writeln!(out);
 }
@@ -188,9 +194,13 @@ fn stream(image: &Image, config: Option<&Config>) -> Block {
             );
         } else {
             let names: Vec<_> = detection.candidates.iter().map(|d| d.name()).collect();
-            let text = format!("ambiguous: {}", names.join(" or "));
+            let text = format!(
+                "ambiguous: {} (--dialect or --era says which)",
+                names.join(" or ")
+            );
             block.row("dialect", Cell::styled(WARNING, text));
         }
+        block.row("era", era(detection));
         let shown = detection.evidence.iter().skip(2).take(EVIDENCE);
         let (although, because): (Vec<&str>, Vec<&str>) = shown
             .map(String::as_str)
@@ -235,6 +245,25 @@ fn stream(image: &Image, config: Option<&Config>) -> Block {
     block
 }
 
+/// When the hypervisor was built that wrote this, as far as the bytes tell.
+fn era(detection: &Detection) -> Cell {
+    let best = detection.best_era();
+    let spec = best.spec();
+    let (first, last) = spec.dates;
+    let when = if first == last {
+        String::from(first)
+    } else {
+        format!("{first} to {last}")
+    };
+    if detection.era().is_some() {
+        return format!("{best}, {when}").into();
+    }
+    let ids: Vec<&str> = detection.eras.iter().map(|era| era.id()).collect();
+    let ids = ids.join(", ");
+    let text = format!("one of {ids}; read as {best}, {when} (--era overrules)");
+    Cell::styled(DIM, text)
+}
+
 fn memory_map(out: &mut String, image: &Image) {
     let Some(section) = &image.memmap else { return };
     let page_size = image.page_size as u64;
@@ -256,8 +285,9 @@ fn memory_map(out: &mut String, image: &Image) {
         let name = descriptor
             .type_name()
             .map_or_else(|| descriptor.r#type.to_string(), short_type);
-        let (first, end) = match descriptor.pfn_range(page_size) {
-            Some(pfns) => (format!("{:#x}", pfns.start), format!(".. {:#x}", pfns.end)),
+        let pfn = |byte: u64| format!("{:#x}", byte / page_size);
+        let (first, end) = match descriptor.end() {
+            Some(end) => (pfn(descriptor.phys_addr), format!(".. {}", pfn(end))),
             None => ("beyond 64 bits".into(), String::new()),
         };
         // A range that begins or ends within a page is told in bytes as well: its pfns alone say something else.
@@ -341,13 +371,10 @@ fn pages(out: &mut String, image: &Image, checkpoint: &Checkpoint) {
     }
     if let Some(list) = &checkpoint.unallocated {
         let mut text = grouped(list.count.into());
-        for range in list.ranges.iter().take(4) {
-            let _ = match range.end() - range.start() {
-                0 => write!(text, "  {:#x}", range.start()),
-                _ => write!(text, "  {:#x}-{:#x}", range.start(), range.end()),
-            };
+        for run in list.runs.iter().take(4) {
+            let _ = write!(text, "  {run}");
         }
-        if list.ranges.len() > 4 {
+        if list.runs.len() > 4 {
             text.push_str("  …");
         }
         block.row("unallocated", text);
@@ -468,6 +495,16 @@ fn rounds(out: &mut String, image: &Image) {
         (image.checkpoints.len() - 1).saturating_sub(ROWS),
         "rounds",
     );
+    let mut records = image.checkpoints.iter().flat_map(|c| &c.device_model);
+    if let Some(first) = records.next() {
+        let _ = writeln!(
+            out,
+            "    device model between them: {}, {} in all, the first {}",
+            first.kind,
+            grouped(1 + records.count() as u64),
+            at(first.signature_offset)
+        );
+    }
 }
 
 fn behind(out: &mut String, loaded: &Loaded) {

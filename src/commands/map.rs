@@ -2,10 +2,10 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
-use std::ops::Range;
 
 use anstyle::{AnsiColor, Style};
 use ia64save_codec::image::{Checkpoint, Extent, State};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
@@ -87,7 +87,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
     let page_size = loaded.image().page_size as u64;
     let data = extent.record.is_some() && extent.zero != Some(true);
     let mut value = json!({
-        "start": extent.pfns.start.saturating_mul(page_size),
+        "start": extent.pfns.first().saturating_mul(page_size),
         "length": extent.pages().saturating_mul(page_size),
         "depth": 0,
         "present": extent.record.is_some(),
@@ -101,7 +101,7 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
         value["offset"] = json!(checkpoint.pages.page_offset(record));
         value["stride"] = json!(checkpoint.pages.stride());
     }
-    value["first_pfn"] = json!(extent.pfns.start);
+    value["first_pfn"] = json!(extent.pfns.first());
     value["num_pages"] = json!(extent.pages());
     value["state"] = json!(extent.state.name().to_lowercase().replace(' ', "_"));
     value["unallocated"] = json!(extent.listed);
@@ -162,7 +162,7 @@ struct Drawing {
 
 /// A stretch of memory that has no gap, and a look for each cell of its bar.
 struct Bar {
-    pfns: Range<u64>,
+    pfns: Pfns,
     cells: Vec<usize>,
 }
 
@@ -179,7 +179,7 @@ impl Drawing {
         checkpoint.map(ram, &mut |extent| drawing.count(extent, &mut gap));
         let (most, _) = room(drawing.digits(), screen::width());
         for bar in &mut drawing.bars {
-            let cells = (bar.pfns.end - bar.pfns.start).min(most);
+            let cells = bar.pfns.pages().min(most);
             bar.cells = vec![LOOKS.len() - 1; cells as usize];
         }
         let mut at = 0;
@@ -187,7 +187,7 @@ impl Drawing {
             while drawing
                 .bars
                 .get(at)
-                .is_some_and(|bar| bar.pfns.end <= extent.pfns.start)
+                .is_some_and(|bar| bar.pfns.last() < extent.pfns.first())
             {
                 at += 1;
             }
@@ -210,9 +210,8 @@ impl Drawing {
             return;
         }
         if was_gap && self.bars.len() < BARS {
-            let pfns = extent.pfns.clone();
             self.bars.push(Bar {
-                pfns,
+                pfns: extent.pfns,
                 cells: Vec::new(),
             });
         } else if was_gap {
@@ -220,7 +219,7 @@ impl Drawing {
         } else if self.more_bars == 0
             && let Some(bar) = self.bars.last_mut()
         {
-            bar.pfns.end = extent.pfns.end;
+            bar.pfns.push(extent.pfns);
         }
         if self.rows.len() < ROWS {
             self.rows.push(extent);
@@ -231,7 +230,7 @@ impl Drawing {
 
     /// Columns of the widest pfn that a bar begins with.
     fn digits(&self) -> usize {
-        let pfns = self.bars.iter().map(|bar| bar.pfns.start);
+        let pfns = self.bars.iter().map(|bar| bar.pfns.first());
         pfns.map(|pfn| format!("{pfn:#x}").len()).max().unwrap_or(3)
     }
 
@@ -284,8 +283,8 @@ impl Drawing {
                 .record
                 .map(|record| checkpoint.pages.page_offset(record));
             table.row([
-                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.start)),
-                Cell::styled(ADDRESS, format!(".. {:#x}", extent.pfns.end)),
+                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.first())),
+                Cell::styled(ADDRESS, format!(".. {:#x}", end(extent.pfns))),
                 grouped(extent.pages()).into(),
                 Cell::styled(style, name),
                 Cell::styled(DIM, number(record)),
@@ -298,20 +297,27 @@ impl Drawing {
     }
 }
 
+/// The pfn behind the last, which 64 bits need not hold.
+fn end(pfns: Pfns) -> u128 {
+    u128::from(pfns.last()) + 1
+}
+
 impl Bar {
     /// Lets an extent show in its cells; the more telling look wins.
     fn fill(&mut self, extent: &Extent) {
-        let (start, pages) = (self.pfns.start, u128::from(self.pfns.end - self.pfns.start));
-        let cells = self.cells.len() as u128;
+        let Some(pfns) = extent.pfns.common(self.pfns) else {
+            return;
+        };
+        let start = self.pfns.first();
+        let (pages, cells) = (end(self.pfns) - u128::from(start), self.cells.len() as u128);
         let cell = |pfn: u64| (u128::from(pfn - start) * cells / pages) as usize;
-        let last = extent.pfns.end.min(self.pfns.end) - 1;
-        for place in &mut self.cells[cell(extent.pfns.start)..=cell(last)] {
+        for place in &mut self.cells[cell(pfns.first())..=cell(pfns.last())] {
             *place = (*place).min(look(extent));
         }
     }
 
     fn draw(&self, out: &mut String, width: usize, columns: Option<usize>) {
-        let Range { start, end } = self.pfns;
+        let (start, end) = (self.pfns.first(), end(self.pfns));
         let _ = write!(out, "  {} ", Painted(ADDRESS, format!("{start:#width$x}")));
         for run in self.cells.chunk_by(|a, b| a == b) {
             let (_, glyph, style) = LOOKS[run[0]];
@@ -323,7 +329,7 @@ impl Bar {
         }
         let (most, beside) = room(width, columns);
         let pad = most as usize - self.cells.len();
-        let each = (end - start).div_ceil(self.cells.len() as u64);
+        let each = self.pfns.pages().div_ceil(self.cells.len() as u64);
         let scale = match each {
             0 | 1 => String::new(),
             _ if beside => format!("  about {} pages a cell", grouped(each)),
@@ -361,6 +367,38 @@ fn more(out: &mut String, count: usize, of: &str) {
 mod tests {
     use super::*;
     use std::collections::BTreeSet;
+
+    use ia64save_codec::image::Unallocated;
+
+    #[test]
+    fn the_last_number_of_all_has_a_bar_and_a_cell() {
+        let max = u64::MAX;
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.complete = true;
+        checkpoint.unallocated = Some(Unallocated {
+            count: 3,
+            runs: vec![
+                Pfns::one(3),
+                Pfns::of(max - 1..max).unwrap(),
+                Pfns::one(max),
+            ],
+            ..Unallocated::default()
+        });
+        let drawing = Drawing::new(&checkpoint, &RamMap::default());
+        let bars: Vec<_> = drawing.bars.iter().map(|bar| bar.pfns).collect();
+        assert_eq!(bars, [Pfns::one(3), Pfns::new(max - 1, max).unwrap()]);
+        let unallocated = 5;
+        assert!(
+            drawing.bars[1]
+                .cells
+                .iter()
+                .all(|cell| *cell == unallocated)
+        );
+        assert_eq!(drawing.totals[unallocated], 3);
+        let mut out = String::new();
+        drawing.bars[1].draw(&mut out, 3, None);
+        assert!(out.contains("0x10000000000000000"), "{out}");
+    }
 
     #[test]
     fn shapes_differ() {

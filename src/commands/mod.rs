@@ -15,6 +15,7 @@ pub mod encode;
 mod explain;
 pub mod extract;
 pub mod find;
+mod held;
 mod info;
 pub mod man;
 mod map;

@@ -1,9 +1,9 @@
 //! Compressed images, recognised by what they start with.
 
 use std::fmt;
-use std::io::{self, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 
-use flate2::bufread::MultiGzDecoder;
+use flate2::bufread::GzDecoder;
 use liblzma::bufread::XzDecoder;
 use liblzma::stream::{CONCATENATED, Stream};
 
@@ -55,7 +55,7 @@ impl Compression {
                 decoder.window_log_max(ZSTD_WINDOW)?;
                 Box::new(decoder)
             }
-            Compression::Gzip => Box::new(MultiGzDecoder::new(stored)),
+            Compression::Gzip => Box::new(Gzip::Member(GzDecoder::new(stored))),
             Compression::Xz => {
                 let stream = Stream::new_stream_decoder(xz_memory, CONCATENATED)?;
                 Box::new(Xz(XzDecoder::new_stream(stored, stream)))
@@ -71,6 +71,48 @@ impl fmt::Display for Compression {
             Compression::Gzip => "gzip",
             Compression::Xz => "xz",
         })
+    }
+}
+
+/// Members one after the other, with zeros behind the last as tapes and block devices leave them.
+enum Gzip<R> {
+    Member(GzDecoder<R>),
+    /// Behind a member: where it stands.
+    Between(R),
+    End,
+}
+
+impl<R: BufRead> Read for Gzip<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        loop {
+            match self {
+                Gzip::Member(decoder) => {
+                    let count = decoder.read(buffer)?;
+                    if count > 0 {
+                        return Ok(count);
+                    }
+                    if let Gzip::Member(decoder) = std::mem::replace(self, Gzip::End) {
+                        *self = Gzip::Between(decoder.into_inner());
+                    }
+                }
+                Gzip::Between(stored) => {
+                    let ahead = stored.fill_buf()?;
+                    let zeros = ahead.iter().take_while(|byte| **byte == 0).count();
+                    let (empty, more) = (ahead.is_empty(), zeros < ahead.len());
+                    stored.consume(zeros);
+                    if empty {
+                        *self = Gzip::End;
+                    } else if more && let Gzip::Between(stored) = std::mem::replace(self, Gzip::End)
+                    {
+                        *self = Gzip::Member(GzDecoder::new(stored));
+                    }
+                }
+                Gzip::End => return Ok(0),
+            }
+        }
     }
 }
 
@@ -173,7 +215,8 @@ impl fmt::Display for Damage {
         } = self;
         write!(
             f,
-            "{name}: damaged {compression} data: {why}, after {unpacked} bytes of the image"
+            "{name}: damaged {compression} data: {why}, after {unpacked} bytes of the image \
+             (repair takes these, and so do find and extract with --damaged)"
         )
     }
 }

@@ -7,6 +7,30 @@ use std::path::Path;
 /// Device and inode.
 pub type Identity = (u64, u64);
 
+/// What changes when somebody writes to a file or puts another in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    identity: Identity,
+    size: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// That of a file of which this is known.
+    pub fn of(metadata: &Metadata) -> Self {
+        Stamp {
+            identity: of(metadata),
+            size: metadata.len(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+        }
+    }
+
+    /// That of what a path leads to, if there is something.
+    pub fn at(path: &Path) -> Option<Self> {
+        fs::metadata(path).ok().as_ref().map(Stamp::of)
+    }
+}
+
 /// That of a file of which this is known.
 pub fn of(metadata: &Metadata) -> Identity {
     (metadata.dev(), metadata.ino())

@@ -11,17 +11,27 @@ use crate::scan::Source;
 
 /// A file in memory.
 #[derive(Debug)]
-pub struct Mapping(Mmap);
+pub struct Mapping {
+    /// Goes before the mapping.
+    _named: signals::Named,
+    map: Mmap,
+}
 
 impl Mapping {
+    /// Maps a file, which messages call `name`.
     #[allow(unsafe_code)]
-    pub(crate) fn new(file: &File) -> io::Result<Self> {
+    pub(crate) fn new(file: &File, name: &str) -> io::Result<Self> {
         signals::expect_shrinking_files()?;
         // SAFETY: the file may be changed by others while it is mapped, which no program can
         // prevent. Nothing here relies on bytes staying what they were: all of them are plain
         // integers that are checked after they were copied out. If the file becomes shorter, the
         // access raises SIGBUS, which the handler above turns into an orderly exit.
-        unsafe { Mmap::map(file) }.map(Mapping)
+        let map = unsafe { Mmap::map(file) }?;
+        let start = map.as_ptr() as usize;
+        Ok(Mapping {
+            _named: signals::Named::new(start..start + map.len(), name),
+            map,
+        })
     }
 
     /// Lets go of the memory behind a part of the file. It comes back when it is looked at.
@@ -35,7 +45,7 @@ impl Mapping {
         // MADV_DONTNEED only drops page table entries, and the next access finds the same file.
         // An error would mean that the memory stays, which does no harm.
         let _ = unsafe {
-            self.0
+            self.map
                 .unchecked_advise_range(UncheckedAdvice::DontNeed, part.start, part.len())
         };
     }
@@ -45,7 +55,7 @@ impl Deref for Mapping {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        &self.0
+        &self.map
     }
 }
 
@@ -60,12 +70,13 @@ enum Backing {
 }
 
 impl Mapped {
-    pub fn map(file: File) -> io::Result<Self> {
+    /// Maps a file, which messages call `name`.
+    pub fn map(file: File, name: &str) -> io::Result<Self> {
         // An empty range cannot be mapped.
         if file.metadata()?.len() == 0 {
             return Ok(Vec::new().into());
         }
-        let map = Mapping::new(&file)?;
+        let map = Mapping::new(&file, name)?;
         Ok(Mapped(Backing::File { file, map }))
     }
 

@@ -4,6 +4,7 @@ mod compression;
 pub mod identity;
 mod mapped;
 pub mod signals;
+mod stored;
 
 use std::fmt;
 use std::fs::File;
@@ -13,6 +14,7 @@ use std::path::Path;
 
 pub use compression::{Compression, Damage};
 pub use mapped::{Mapped, Mapping};
+pub use stored::Stored;
 
 use compression::{HEAD, Unpacking};
 
@@ -29,6 +31,10 @@ pub struct Options {
     pub mmap: bool,
     /// Bytes that decompressing xz may take. `xz -9` needs 65 MiB.
     pub xz_memory: u64,
+    /// Bytes that a copy in the temporary folder may take; half of what is free there without.
+    pub unpack_limit: Option<u64>,
+    /// The SHA-256 of a packed file as it lies there.
+    pub digest: bool,
 }
 
 impl Default for Options {
@@ -36,6 +42,8 @@ impl Default for Options {
         Options {
             mmap: true,
             xz_memory: 128 << 20,
+            unpack_limit: None,
+            digest: false,
         }
     }
 }
@@ -51,6 +59,9 @@ pub struct Input {
     pub kind: Kind,
     /// How it is stored.
     pub compression: Option<Compression>,
+    /// What is found out of a packed file while it is read.
+    pub stored: Option<Stored>,
+    unpack_limit: Option<u64>,
 }
 
 /// The ways to get at an image.
@@ -105,15 +116,19 @@ impl Input {
         file.by_ref().take(ahead).read_to_end(&mut head)?;
         let compression = Compression::of(&head);
 
+        let mut facts = None;
         let (size, kind) = if let Some(compression) = compression {
+            let there = whole.then_some(metadata.len());
             let stored = Box::new(Cursor::new(head).chain(file));
-            let decoder = compression.decoder(stored, options.xz_memory)?;
+            let (own, stored) = Stored::new(stored, there, options.digest);
+            facts = Some(own);
+            let decoder = compression.decoder(Box::new(stored), options.xz_memory)?;
             let unpacking = Unpacking::new(compression, decoder);
             (None, Kind::stream(name, Box::new(unpacking)))
         } else if whole && ahead > SMALL && head.len() as u64 <= SMALL {
             (Some(head.len() as u64), Kind::Mapped(Mapped::from(head)))
         } else if whole && options.mmap && metadata.len() > SMALL {
-            (Some(metadata.len()), Kind::Mapped(Mapped::map(file)?))
+            (Some(metadata.len()), Kind::Mapped(Mapped::map(file, name)?))
         } else {
             let size = (whole && metadata.len() > SMALL).then_some(metadata.len());
             (
@@ -126,40 +141,77 @@ impl Input {
             size,
             kind,
             compression,
+            stored: facts,
+            unpack_limit: options.unpack_limit,
         })
     }
 
-    /// Whether the first bytes, up to `count`, are what `what` looks for. They stay to be read.
-    pub fn peek(&mut self, count: usize, what: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
+    /// What `what` says of the first bytes, up to `count`. They stay to be read.
+    pub fn peek<T>(&mut self, count: usize, what: impl FnOnce(&[u8]) -> T) -> io::Result<T> {
         match &mut self.kind {
             Kind::Mapped(mapped) => Ok(what(&mapped[..count.min(mapped.len())])),
             Kind::Stream(stream) => {
                 let mut head = Vec::new();
-                stream.by_ref().take(count as u64).read_to_end(&mut head)?;
+                let read = stream.by_ref().take(count as u64).read_to_end(&mut head);
                 let found = what(&head);
                 let rest = std::mem::replace(stream, Box::new(io::empty()));
+                // What ended it ends it again behind these bytes.
+                let rest: Box<dyn Read + Send> = match read {
+                    Ok(_) => rest,
+                    Err(error) => match Damage::of(&error) {
+                        Some(damage) => Box::new(Damaged(damage.clone())),
+                        None => return Err(error),
+                    },
+                };
                 *stream = Box::new(Cursor::new(head).chain(rest));
                 Ok(found)
             }
         }
     }
 
-    /// Gives random access. A stream is copied to a file without a name for that.
-    pub fn spool(self) -> io::Result<Mapped> {
+    /// Gives random access. A stream is copied to a file without a name for that, which may take what
+    /// the options say.
+    ///
+    /// Of packed data that are damaged, what came out before is there, and the damage beside it.
+    pub fn spool(self) -> io::Result<(Mapped, Option<Damage>)> {
         match self.kind {
-            Kind::Mapped(mapped) => Ok(mapped),
+            Kind::Mapped(mapped) => Ok((mapped, None)),
             Kind::Stream(mut stream) => {
+                let folder = std::env::temp_dir();
                 let spool = |error: io::Error| {
-                    let folder = std::env::temp_dir();
                     let what = format!("a copy of {} in {}", self.name, folder.display());
                     named(&what, &error)
                 };
+                let (most, why) = match self.unpack_limit {
+                    Some(limit) => (limit, "--unpack-limit allows"),
+                    None => (free(&folder) / 2, "half of what is free there"),
+                };
                 let mut file = tempfile::tempfile().map_err(spool)?;
-                copy(&mut stream, &mut file, spool)?;
-                Mapped::map(file).map_err(spool)
+                let full = || {
+                    let text = format!(
+                        "it would take more than {most} bytes, {why}: unpack it where there is room, \
+                         set TMPDIR, or give --unpack-limit"
+                    );
+                    spool(io::Error::new(io::ErrorKind::StorageFull, text))
+                };
+                let damage = copy(&mut stream, &mut file, most, spool, full)?;
+                Ok((Mapped::map(file, &self.name).map_err(spool)?, damage))
             }
         }
     }
+}
+
+/// Bytes that are free where temporary files are.
+#[cfg(target_os = "linux")]
+fn free(folder: &Path) -> u64 {
+    rustix::fs::statvfs(folder).map_or(u64::MAX, |there| {
+        there.f_bavail.saturating_mul(there.f_frsize)
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn free(_: &Path) -> u64 {
+    u64::MAX
 }
 
 impl Kind {
@@ -171,20 +223,38 @@ impl Kind {
     }
 }
 
-/// As `io::copy`, in larger steps, and with something to say of what could not be written.
+/// As `io::copy`, in larger steps, up to so many bytes, and with something to say of what could not be
+/// written. Damage ends it, and is given back.
 fn copy(
     from: &mut dyn Read,
     to: &mut dyn io::Write,
+    mut most: u64,
     failed: impl Fn(io::Error) -> io::Error,
-) -> io::Result<()> {
+    full: impl Fn() -> io::Error,
+) -> io::Result<Option<Damage>> {
     let mut buffer = vec![0; 256 << 10];
     loop {
         match from.read(&mut buffer) {
-            Ok(0) => return Ok(()),
-            Ok(len) => to.write_all(&buffer[..len]).map_err(&failed)?,
+            Ok(0) => return Ok(None),
+            Ok(len) => {
+                most = most.checked_sub(len as u64).ok_or_else(&full)?;
+                to.write_all(&buffer[..len]).map_err(&failed)?;
+            }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+            Err(error) => match Damage::of(&error) {
+                Some(damage) => return Ok(Some(damage.clone())),
+                None => return Err(error),
+            },
         }
+    }
+}
+
+/// Fails as what was read before did.
+struct Damaged(Damage);
+
+impl Read for Damaged {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        Err(io::Error::new(io::ErrorKind::InvalidData, self.0.clone()))
     }
 }
 

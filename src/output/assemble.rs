@@ -22,21 +22,22 @@ const MAX_THREADS: usize = 4;
 /// Zeros that are written at once where nothing can be skipped.
 const ZEROS: u64 = 256 << 10;
 
-/// Writes `assembly`, whose pages are those of `source`.
+/// Writes `assembly`, whose pages are those of `source`, which errors call `name`.
 pub fn assemble(
     assembly: &Assembly,
-    source: Source<'_>,
+    (name, source): (&str, Source<'_>),
     page_size: usize,
     out: &mut OutputFile,
     counter: &Counter,
 ) -> io::Result<()> {
     let copier = Copier {
+        name,
         source,
         page_size,
         counter,
     };
     match out.anywhere() {
-        Some(file) => copier.anywhere(assembly, file),
+        Some(file) => copier.anywhere(assembly, file, &|error| out.named(&error)),
         None => copier.in_order(assembly, out),
     }
 }
@@ -56,6 +57,7 @@ enum Job<'a> {
 }
 
 struct Copier<'a> {
+    name: &'a str,
     source: Source<'a>,
     page_size: usize,
     counter: &'a Counter,
@@ -106,16 +108,30 @@ impl Copier<'_> {
             Source::Bytes(bytes) => {
                 let from = offset as usize;
                 let bytes = bytes.get(from..from + len);
-                place.copy_from_slice(bytes.ok_or(io::ErrorKind::UnexpectedEof)?);
+                let Some(bytes) = bytes else {
+                    return Err(self.named(&io::ErrorKind::UnexpectedEof.into()));
+                };
+                place.copy_from_slice(bytes);
             }
-            Source::File { file, .. } => file.read_exact_at(place, offset)?,
+            Source::File { file, .. } => file
+                .read_exact_at(place, offset)
+                .map_err(|error| self.named(&error))?,
         }
         Ok(place)
     }
 
-    /// Side by side; what is all zero stays a hole.
-    fn anywhere(&self, assembly: &Assembly, file: &File) -> io::Result<()> {
-        file.set_len(assembly.size)?;
+    fn named(&self, error: &io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.name))
+    }
+
+    /// Side by side; what is all zero stays a hole. `failed` names the file.
+    fn anywhere(
+        &self,
+        assembly: &Assembly,
+        file: &File,
+        failed: &(dyn Fn(io::Error) -> io::Error + Sync),
+    ) -> io::Result<()> {
+        file.set_len(assembly.size).map_err(failed)?;
         let queue = Mutex::new(self.jobs(&assembly.pieces));
         let work = || -> io::Result<()> {
             let mut buffer = Vec::new();
@@ -126,7 +142,9 @@ impl Copier<'_> {
                     .next();
                 match next {
                     None => return Ok(()),
-                    Some(Job::Bytes { at, bytes }) => file.write_all_at(bytes, at)?,
+                    Some(Job::Bytes { at, bytes }) => {
+                        file.write_all_at(bytes, at).map_err(failed)?;
+                    }
                     Some(Job::Pages {
                         at,
                         offset,
@@ -134,7 +152,8 @@ impl Copier<'_> {
                         count,
                     }) => {
                         let bytes = self.read((offset, stride, count), &mut buffer)?;
-                        self.pages(file, at, bytes, stride as usize)?;
+                        let written = self.pages(file, at, bytes, stride as usize);
+                        written.map_err(failed)?;
                         self.counter.add(count * stride);
                     }
                 }
@@ -223,7 +242,7 @@ fn zeros(out: &mut OutputFile, mut count: u64) -> io::Result<()> {
 fn write_all_at(file: &File, slices: &[&[u8]], at: u64) -> io::Result<()> {
     let whole: usize = slices.iter().map(|slice| slice.len()).sum();
     let list: Vec<_> = slices.iter().map(|slice| io::IoSlice::new(slice)).collect();
-    let done = rustix::io::pwritev(file, &list, at)?;
+    let done = rustix::io::retry_on_intr(|| rustix::io::pwritev(file, &list, at))?;
     if done == whole {
         return Ok(());
     }

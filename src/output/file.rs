@@ -1,24 +1,38 @@
 //! An output file that is there as a whole or not at all.
+//!
+//! | what is in the way | what becomes of it |
+//! |---|---|
+//! | a file | replaced once the new one is whole, which takes its permissions; with `--no-clobber` refused |
+//! | a link | goes on leading where it leads; the file there is replaced |
+//! | a link that leads nowhere | the file is made where it leads; with `--no-clobber` refused, as the name is taken |
+//! | a file with several names | this name leads to the new file, the others go on leading to the old one |
+//! | a device, a pipe | written to |
+//!
+//! Who may read a new file: its owner alone where guest memory or registers may be in it, a report and a
+//! tree among them; whom the umask says where there is none (an inventory, manual pages).
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read as _, Seek, SeekFrom, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
-use tempfile::NamedTempFile;
-
+use super::draft::Draft;
 use super::packing::{Compress, Packer};
 use super::screen;
 use super::style::STDOUT;
-use crate::input::signals::RemovedOnSignal;
 
 const BUFFER: usize = 1 << 20;
 
+/// Links that are followed to where a file is to be made.
+const MOST_LINKS: usize = 40;
+
 /// A file that takes its name only when it is complete, or standard output.
 ///
-/// It is written beside its target under another name. [`OutputFile::commit`] moves it there;
-/// without that it is removed when it goes out of scope, or when a signal ends the process.
+/// It is written without a name where the file system can do that, and beside its target under another
+/// name where not. [`OutputFile::commit`] gives it its name; without that it is gone when it goes out of
+/// scope, or when a signal ends the process.
 #[derive(Debug)]
 pub struct OutputFile {
     name: String,
@@ -31,14 +45,12 @@ pub struct OutputFile {
 
 #[derive(Debug)]
 enum Sink {
-    /// Under a name of its own until it is complete.
+    /// Not under its name until it is complete.
     Temporary {
-        file: BufWriter<NamedTempFile>,
+        file: BufWriter<Draft>,
         target: PathBuf,
         force: bool,
         kind: Kind,
-        /// Goes after `file`, which is removed by then.
-        guard: RemovedOnSignal,
     },
     /// Standard output, a device or a pipe: there is nothing to be moved.
     Direct(BufWriter<File>),
@@ -56,6 +68,11 @@ impl OutputFile {
     /// again, so nobody waits for the disk.
     pub fn create_secret(target: &Path, force: bool) -> io::Result<OutputFile> {
         Self::start(target, force, Kind::Secret)
+    }
+
+    /// As [`Self::create`], for what holds nothing of a guest: the umask says who may read it.
+    pub fn create_public(target: &Path, force: bool) -> io::Result<OutputFile> {
+        Self::start(target, force, Kind::Public)
     }
 
     fn start(target: &Path, force: bool, kind: Kind) -> io::Result<OutputFile> {
@@ -97,7 +114,7 @@ impl OutputFile {
 
     /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
     /// went away is no more silent than a disk that is full.
-    fn named(&self, error: &io::Error) -> io::Error {
+    pub(super) fn named(&self, error: &io::Error) -> io::Error {
         match error.kind() {
             io::ErrorKind::BrokenPipe if !self.listing => {
                 io::Error::other(format!("{}: {error}", self.name))
@@ -145,14 +162,33 @@ impl OutputFile {
                 target,
                 force,
                 kind,
-                guard,
-            } => {
-                let done = complete(file, &target, force, kind);
-                drop(guard);
-                done
-            }
+            } => complete(file, &target, force, kind),
         };
         result.map_err(|error| named(&self.name, &error))
+    }
+
+    /// Completes the file under the first of `names` that nobody has, whatever it was to be called; all
+    /// of them in the folder that it was made for. Gives the name.
+    pub fn commit_as(self, names: impl IntoIterator<Item = PathBuf>) -> io::Result<PathBuf> {
+        let Sink::Temporary { file, kind, .. } = self.sink else {
+            let error = io::Error::from(io::ErrorKind::AlreadyExists);
+            return Err(named(&self.name, &error));
+        };
+        let result = (|| {
+            let mut draft = finished(file, kind)?;
+            for name in names {
+                match draft.take_name(&name) {
+                    Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                    done => {
+                        done?;
+                        settle(&name, kind)?;
+                        return Ok(name);
+                    }
+                }
+            }
+            Err(io::ErrorKind::AlreadyExists.into())
+        })();
+        result.map_err(|error: io::Error| named(&self.name, &error))
     }
 }
 
@@ -181,9 +217,9 @@ impl Write for OutputFile {
 }
 
 /// Makes the file longer by what reads as zeros.
-fn hole(file: &mut BufWriter<NamedTempFile>, bytes: u64) -> io::Result<()> {
+fn hole(file: &mut BufWriter<Draft>, bytes: u64) -> io::Result<()> {
     file.flush()?;
-    let file = file.get_mut().as_file_mut();
+    let mut file = file.get_ref().as_file();
     let end = file.stream_position()? + bytes;
     file.set_len(end)?;
     file.seek(SeekFrom::Start(end))?;
@@ -203,10 +239,12 @@ enum Kind {
     Durable,
     /// Nobody else may read it.
     Secret,
+    /// As durable, and the umask says who may read it.
+    Public,
 }
 
 fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
-    let mut mode = 0o600; // guest memory holds secrets
+    let mut mode = None;
     let mut target = target.to_owned();
     match fs::metadata(&target) {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
@@ -216,71 +254,102 @@ fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
         }
         Ok(_) if !force => return Err(exists()),
         Ok(metadata) => {
-            mode = metadata.permissions().mode() & 0o777;
+            mode = Some(metadata.permissions().mode() & 0o777);
             // A link keeps pointing at what it points at; that is what is replaced.
             target = fs::canonicalize(&target)?;
         }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let link = fs::symlink_metadata(&target).is_ok();
+            if link && !force {
+                return Err(exists());
+            }
+            target = led_to(target)?;
+        }
         Err(error) => return Err(error),
     }
-    if kind == Kind::Secret {
-        mode = 0o600;
+    let new = match kind {
+        Kind::Durable | Kind::Secret => 0o600, // guest memory holds secrets
+        Kind::Public => 0o666,
+    };
+    let draft = Draft::new(directory(&target), &prefix(&target)?, new)?;
+    if let Some(mode) = mode.filter(|_| kind != Kind::Secret) {
+        draft
+            .as_file()
+            .set_permissions(Permissions::from_mode(mode))?;
     }
-    let mut prefix = OsString::from(".");
-    prefix.push(target.file_name().ok_or(io::ErrorKind::InvalidFilename)?);
-    prefix.push(".");
-    // What the system says, without the name that the user has not chosen.
-    let mut refused = None;
-    let file = tempfile::Builder::new()
-        .prefix(&prefix)
-        .suffix(".part")
-        .make_in(directory(&target), |path| {
-            let mut options = File::options();
-            options.read(true).write(true).create_new(true).mode(0o600);
-            options
-                .open(path)
-                .inspect_err(|error| refused = error.raw_os_error())
-        })
-        .map_err(|error| refused.map_or(error, io::Error::from_raw_os_error))?;
-    file.as_file()
-        .set_permissions(Permissions::from_mode(mode))?;
-    let guard = RemovedOnSignal::new(file.path())?;
-    let file = BufWriter::with_capacity(BUFFER, file);
     Ok(Sink::Temporary {
-        file,
+        file: BufWriter::with_capacity(BUFFER, draft),
         target,
         force,
         kind,
-        guard,
     })
 }
 
-fn complete(
-    file: BufWriter<NamedTempFile>,
-    target: &Path,
-    force: bool,
-    kind: Kind,
-) -> io::Result<()> {
+/// Where links that lead to nothing lead to.
+fn led_to(mut target: PathBuf) -> io::Result<PathBuf> {
+    for _ in 0..MOST_LINKS {
+        match fs::read_link(&target) {
+            Ok(next) => target = directory(&target).join(next),
+            Err(_) => return Ok(target),
+        }
+    }
+    Err(io::Error::from_raw_os_error(libc::ELOOP))
+}
+
+/// How a name beside the target begins. Not all of a long name: what is behind it needs room too.
+fn prefix(target: &Path) -> io::Result<OsString> {
+    const MOST: usize = 100;
+    let name = target.file_name().ok_or(io::ErrorKind::InvalidFilename)?;
+    let name = name.as_bytes();
+    let mut prefix = OsString::from(".");
+    prefix.push(OsStr::from_bytes(&name[..name.len().min(MOST)]));
+    prefix.push(".");
+    Ok(prefix)
+}
+
+/// All of the file is where it shall be.
+fn finished(file: BufWriter<Draft>, kind: Kind) -> io::Result<Draft> {
     let file = file.into_inner().map_err(io::IntoInnerError::into_error)?;
-    if kind == Kind::Durable {
+    if kind != Kind::Secret {
         file.as_file().sync_all()?;
     }
+    Ok(file)
+}
+
+fn complete(file: BufWriter<Draft>, target: &Path, force: bool, kind: Kind) -> io::Result<()> {
+    let mut draft = finished(file, kind)?;
     if force {
-        file.persist(target)?;
+        draft.replace(target)?;
     } else {
-        file.persist_noclobber(target)
-            .map_err(|error| match error.error.kind() {
+        draft
+            .take_name(target)
+            .map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => exists(),
-                _ => error.error,
+                _ => error,
             })?;
     }
+    settle(target, kind)
+}
+
+/// Sees to it that the new name reaches the disk as well.
+fn settle(target: &Path, kind: Kind) -> io::Result<()> {
     if kind == Kind::Secret {
         return Ok(());
     }
-    // The new name has to reach the disk as well. Some file systems cannot do that for a
-    // directory, and the file is complete by now.
-    let _ = File::open(directory(target)).and_then(|directory| directory.sync_all());
-    Ok(())
+    // Some file systems cannot do that for a folder, and some folders cannot be opened by who may write
+    // to them. A disk that fails is told of.
+    match File::open(directory(target)).and_then(|folder| folder.sync_all()) {
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EIO | libc::ENOSPC | libc::EDQUOT)
+            ) =>
+        {
+            let text = format!("written, but its name may not be on the disk: {error}");
+            Err(io::Error::new(error.kind(), text))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn directory(target: &Path) -> &Path {
@@ -321,7 +390,6 @@ mod tests {
         let mut out = OutputFile::create(&target, false).unwrap();
         out.write_all(b"abc").unwrap();
         assert!(!target.exists());
-        assert!(names(directory.path())[0].starts_with(".out."));
         out.commit().unwrap();
         assert_eq!(fs::read(&target).unwrap(), b"abc");
         assert_eq!(names(directory.path()), ["out"]);
@@ -405,5 +473,116 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         assert!(OutputFile::create(directory.path(), true).is_err());
         assert!(OutputFile::create(&directory.path().join("no/such"), true).is_err());
+    }
+
+    #[test]
+    fn names_of_any_length_work_with_and_without_names_beside_them() {
+        for named in [false, true] {
+            for len in [1, 99, 100, 101, 243, 250, 255] {
+                let directory = tempfile::tempdir().unwrap();
+                let target = directory.path().join("n".repeat(len));
+                for content in ["one", "two"] {
+                    let draft = if named {
+                        Draft::with_name(directory.path(), &prefix(&target).unwrap(), 0o600)
+                    } else {
+                        Draft::new(directory.path(), &prefix(&target).unwrap(), 0o600)
+                    };
+                    let mut file = BufWriter::new(draft.unwrap());
+                    file.write_all(content.as_bytes()).unwrap();
+                    complete(file, &target, true, Kind::Durable).unwrap();
+                    assert_eq!(fs::read_to_string(&target).unwrap(), content);
+                    assert_eq!(names(directory.path()).len(), 1);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_with_a_name_beside_its_target_does_the_same() {
+        let directory = tempfile::tempdir().unwrap();
+        let target = directory.path().join("out");
+        let draft = || {
+            let draft = Draft::with_name(directory.path(), &prefix(&target).unwrap(), 0o600);
+            let mut file = BufWriter::new(draft.unwrap());
+            file.write_all(b"abc").unwrap();
+            file
+        };
+        let dropped = draft();
+        assert!(names(directory.path())[0].starts_with(".out."));
+        drop(dropped);
+        assert!(names(directory.path()).is_empty());
+        complete(draft(), &target, false, Kind::Durable).unwrap();
+        let error = complete(draft(), &target, false, Kind::Durable).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        assert_eq!(names(directory.path()), ["out"]);
+    }
+
+    #[test]
+    fn a_link_that_leads_nowhere_gets_its_file_where_it_leads() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::create_dir(path("folder")).unwrap();
+        std::os::unix::fs::symlink("folder/file", path("second")).unwrap();
+        std::os::unix::fs::symlink("second", path("first")).unwrap();
+        let error = OutputFile::create(&path("first"), false).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
+        OutputFile::create(&path("first"), true)
+            .unwrap()
+            .commit()
+            .unwrap();
+        assert!(path("folder/file").is_file());
+        assert!(fs::symlink_metadata(path("first")).unwrap().is_symlink());
+        std::os::unix::fs::symlink("loop", path("loop")).unwrap();
+        assert!(OutputFile::create(&path("loop"), true).is_err());
+    }
+
+    #[test]
+    fn other_names_of_a_file_go_on_leading_to_the_old_one() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("out"), "old").unwrap();
+        fs::hard_link(path("out"), path("other")).unwrap();
+        let mut out = OutputFile::create(&path("out"), true).unwrap();
+        out.write_all(b"new").unwrap();
+        out.commit().unwrap();
+        assert_eq!(fs::read(path("out")).unwrap(), b"new");
+        assert_eq!(fs::read(path("other")).unwrap(), b"old");
+    }
+
+    #[test]
+    fn the_umask_says_who_reads_what_holds_no_guest() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        // What the umask is, a file made in the usual way tells.
+        fs::write(path("plain"), "").unwrap();
+        let mode = |name: &str| fs::metadata(path(name)).unwrap().permissions().mode() & 0o777;
+        let public = OutputFile::create_public(&path("public"), false).unwrap();
+        public.commit().unwrap();
+        assert_eq!(mode("public"), mode("plain"));
+        let draft = Draft::with_name(directory.path(), OsStr::new(".x."), 0o666).unwrap();
+        let file = BufWriter::new(draft);
+        complete(file, &path("named"), false, Kind::Public).unwrap();
+        assert_eq!(mode("named"), mode("plain"));
+        OutputFile::create(&path("image"), false)
+            .unwrap()
+            .commit()
+            .unwrap();
+        assert_eq!(mode("image"), 0o600);
+    }
+
+    #[test]
+    fn the_first_free_name_is_taken() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        fs::write(path("a"), "theirs").unwrap();
+        let mut out = OutputFile::create(&path("a"), true).unwrap();
+        out.write_all(b"ours").unwrap();
+        let name = out.commit_as([path("a"), path("b"), path("c")]).unwrap();
+        assert_eq!(name, path("b"));
+        assert_eq!(fs::read(path("a")).unwrap(), b"theirs");
+        assert_eq!(fs::read(path("b")).unwrap(), b"ours");
+        let out = OutputFile::create(&path("a"), true).unwrap();
+        assert!(out.commit_as([path("a"), path("b")]).is_err());
+        assert_eq!(names(directory.path()), ["a", "b"]);
     }
 }

@@ -1,6 +1,8 @@
 //! How things are shown, and files that are written whole or not at all.
 
 pub mod assemble;
+pub mod beside;
+pub(crate) mod draft;
 pub mod file;
 pub mod hexline;
 pub mod packing;

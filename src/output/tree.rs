@@ -1,8 +1,11 @@
 //! Trees as JSON and YAML.
 
-use std::fmt::Write;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::fmt::{self, Display, Write};
 
 use ia64save_codec::tree::Node;
+use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
 /// Columns that a line should not exceed.
@@ -28,43 +31,127 @@ pub fn write(node: &Node, notation: Notation) -> Result<String, String> {
     }
 }
 
-/// The way back.
-pub fn read(text: &str, notation: Notation) -> Result<Node, String> {
-    let value: Value = match notation {
-        Notation::Json => serde_json::from_str(text).map_err(|error| error.to_string())?,
-        Notation::Yaml => serde_saphyr::from_str(text).map_err(|error| error.to_string())?,
-    };
-    node(value, &mut String::new())
+/// What a text may begin with to say that it is UTF-8.
+const BYTE_ORDER_MARK: char = '\u{feff}';
+
+/// The way back, from the bytes of a file.
+pub fn read(bytes: &[u8], notation: Notation) -> Result<Node, String> {
+    if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
+        return Err("it is UTF-16, by its byte order mark; a tree is UTF-8".into());
+    }
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let at = error.valid_up_to();
+        format!("byte {at} is no UTF-8")
+    })?;
+    // Editors of some systems put one there; none of the two notations takes it for a blank.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let path = RefCell::new(String::new());
+    let place = Place(&path);
+    match notation {
+        Notation::Json => {
+            let mut json = serde_json::Deserializer::from_str(text);
+            let node = place.deserialize(&mut json);
+            let node = node.and_then(|node| json.end().map(|()| node));
+            node.map_err(|error| error.to_string())
+        }
+        Notation::Yaml => {
+            let read = |yaml: serde_saphyr::Deserializer<'_, '_>| place.deserialize(yaml);
+            serde_saphyr::with_deserializer_from_str(text, read).map_err(|error| error.to_string())
+        }
+    }
 }
 
-fn node(value: Value, path: &mut String) -> Result<Node, String> {
-    Ok(match value {
-        Value::Number(number) => match (number.as_u64(), number.as_i64()) {
-            (Some(number), _) => Node::Number(number),
-            (None, Some(number)) => Node::Negative(number),
-            (None, None) => return Err(format!("{path}: {number} is no whole number of 64 bits")),
-        },
-        Value::String(text) => Node::Text(text),
-        Value::Array(list) => {
-            let nodes = list.into_iter().map(|value| node(value, path));
-            Node::List(nodes.collect::<Result<_, _>>()?)
+/// A value on the way to a node, at the place that the path says.
+///
+/// Made by hand, for what a [`Value`] would not tell: that a name stands twice in one map.
+#[derive(Clone, Copy)]
+struct Place<'p>(&'p RefCell<String>);
+
+impl Place<'_> {
+    fn refused<E: de::Error>(self, what: impl Display) -> E {
+        let path = self.0.borrow();
+        let colon = if path.is_empty() { "" } else { ": " };
+        E::custom(format!("{path}{colon}{what}"))
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Place<'_> {
+    type Value = Node;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Node, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Place<'_> {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a number, a text, a list or a map")
+    }
+
+    fn visit_u64<E: de::Error>(self, number: u64) -> Result<Node, E> {
+        Ok(Node::Number(number))
+    }
+
+    fn visit_i64<E: de::Error>(self, number: i64) -> Result<Node, E> {
+        Ok(u64::try_from(number).map_or(Node::Negative(number), Node::Number))
+    }
+
+    fn visit_f64<E: de::Error>(self, number: f64) -> Result<Node, E> {
+        let number = Number::from_f64(number).map_or_else(|| number.to_string(), |n| n.to_string());
+        Err(self.refused(format!("{number} is no whole number of 64 bits")))
+    }
+
+    fn visit_bool<E: de::Error>(self, value: bool) -> Result<Node, E> {
+        Err(self.refused(format!("{value} is neither number nor text")))
+    }
+
+    fn visit_unit<E: de::Error>(self) -> Result<Node, E> {
+        Err(self.refused("null is neither number nor text"))
+    }
+
+    fn visit_none<E: de::Error>(self) -> Result<Node, E> {
+        self.visit_unit()
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Node, E> {
+        Ok(Node::Text(text.to_owned()))
+    }
+
+    fn visit_string<E: de::Error>(self, text: String) -> Result<Node, E> {
+        Ok(Node::Text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Node, A::Error> {
+        let outer = self.0.borrow().len();
+        let mut nodes = Vec::new();
+        loop {
+            let _ = write!(self.0.borrow_mut(), "[{}]", nodes.len());
+            let Some(node) = list.next_element_seed(self)? else {
+                self.0.borrow_mut().truncate(outer);
+                return Ok(Node::List(nodes));
+            };
+            nodes.push(node);
+            self.0.borrow_mut().truncate(outer);
         }
-        Value::Object(map) => {
-            let outer = path.len();
-            let mut entries = Vec::new();
-            for (name, value) in map {
-                path.truncate(outer);
-                let dot = if outer > 0 { "." } else { "" };
-                let _ = write!(path, "{dot}{name}");
-                entries.push((name, node(value, path)?));
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Node, A::Error> {
+        let outer = self.0.borrow().len();
+        let mut entries: Vec<(String, Node)> = Vec::new();
+        let mut seen = HashSet::new();
+        while let Some(name) = map.next_key::<String>()? {
+            let dot = if outer > 0 { "." } else { "" };
+            let _ = write!(self.0.borrow_mut(), "{dot}{name}");
+            if !seen.insert(name.clone()) {
+                return Err(self.refused("it is there twice"));
             }
-            path.truncate(outer);
-            Node::Map(entries)
+            entries.push((name, map.next_value_seed(self)?));
+            self.0.borrow_mut().truncate(outer);
         }
-        Value::Null | Value::Bool(_) => {
-            return Err(format!("{path}: {value} is neither number nor text"));
-        }
-    })
+        Ok(Node::Map(entries))
+    }
 }
 
 fn value(node: &Node) -> Value {
@@ -226,7 +313,11 @@ mod tests {
     fn both_notations_give_back_what_they_were_given() {
         for notation in [Notation::Json, Notation::Yaml] {
             let text = write(&sample(), notation).expect("a text");
-            assert_eq!(read(&text, notation), Ok(plain(sample())), "{text}");
+            assert_eq!(
+                read(text.as_bytes(), notation),
+                Ok(plain(sample())),
+                "{text}"
+            );
         }
     }
 
@@ -239,10 +330,40 @@ mod tests {
 
     #[test]
     fn what_no_tree_has_is_refused() {
-        let error = read("{\"a\": {\"b\": 1.5}}", Notation::Json).unwrap_err();
+        let error = read(b"{\"a\": {\"b\": 1.5}}", Notation::Json).unwrap_err();
         assert!(error.starts_with("a.b: 1.5"), "{error}");
-        assert!(read("{\"a\": null}", Notation::Json).is_err());
-        assert!(read("{", Notation::Json).is_err());
-        assert!(read("a: [", Notation::Yaml).is_err());
+        for bad in ["{\"a\": null}", "{\"a\": true}", "{", "{} x", ""] {
+            assert!(read(bad.as_bytes(), Notation::Json).is_err(), "{bad}");
+        }
+        for bad in ["a: [", "a: null", "a: 1.5", "a: true", "a: 1\n---\na: 2\n"] {
+            assert!(read(bad.as_bytes(), Notation::Yaml).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_name_stands_once_in_a_map() {
+        let json = b"{\"a\": 1,\n \"b\": [{\"c\": 1}, {\"c\": 1,\n  \"d\": {}, \"c\": 2}]}";
+        let error = read(json, Notation::Json).unwrap_err();
+        let expected = "b[1].c: it is there twice at line 3 column 14";
+        assert_eq!(error, expected);
+        let error = read(b"{\"\\u0061\": 1, \"a\": 1}", Notation::Json).unwrap_err();
+        assert!(error.starts_with("a: it is there twice"), "{error}");
+        let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml).unwrap_err();
+        assert!(error.contains('c') && error.contains("line 4"), "{error}");
+    }
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_tree() {
+        for (text, notation) in [("{\"a\": 1}", Notation::Json), ("a: 1\n", Notation::Yaml)] {
+            let marked = format!("\u{feff}{text}");
+            let plain = read(text.as_bytes(), notation);
+            assert!(plain.is_ok());
+            assert_eq!(read(marked.as_bytes(), notation), plain);
+            let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
+            let error = read(&wide, notation).unwrap_err();
+            assert!(error.contains("UTF-16"), "{error}");
+        }
+        let error = read(b"{\"\xff\": 1}", Notation::Json).unwrap_err();
+        assert_eq!(error, "byte 2 is no UTF-8");
     }
 }

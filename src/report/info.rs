@@ -1,5 +1,6 @@
 //! `info` as JSON.
 
+use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::XenCore;
 use ia64save_codec::image::{Checkpoint, Image, MagicPfns, Vcpu};
 use ia64save_codec::wire::Wire;
@@ -8,7 +9,7 @@ use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::memmap::MemmapInfo;
 use ia64save_codec::wire::shared_info::SharedInfo;
 use ia64save_codec::wire::vcpu_context::Context;
-use ia64save_codec::{Dialect, ram};
+use ia64save_codec::{Dialect, Era, ram};
 use serde_json::{Map, Value, json};
 
 use super::{digits, finding, hex};
@@ -24,13 +25,19 @@ pub fn info(loaded: &Loaded) -> Value {
     put("schema", json!("ia64save/info/1"));
     put("tool_version", json!(env!("CARGO_PKG_VERSION")));
     put("file", json!(loaded.name));
-    put("file_size", json!(loaded.file.size));
+    put("file_size", json!(loaded.file_size()));
     put(
         "compression",
         json!(loaded.compression.map(|c| c.to_string())),
     );
-    if let Some(digest) = loaded.digest {
+    if let Some(digest) = loaded.file_digest() {
         put("sha256", json!(digits(&digest)));
+    }
+    if let Some(size) = loaded.unpacked_size() {
+        put("unpacked_size", json!(size));
+    }
+    if let Some(digest) = loaded.unpacked_digest() {
+        put("unpacked_sha256", json!(digits(&digest)));
     }
     put("envelope", envelope(loaded));
     put("core", loaded.file.core.as_ref().map_or(Value::Null, core));
@@ -47,6 +54,9 @@ pub fn info(loaded: &Loaded) -> Value {
         "dialect_evidence",
         json!(detection.map(|d| &d.evidence[..]).unwrap_or_default()),
     );
+    for (key, value) in eras(image) {
+        put(key, value);
+    }
     put(
         "guest",
         json!(image.guest().map(ia64save_codec::Guest::name)),
@@ -81,6 +91,17 @@ pub fn info(loaded: &Loaded) -> Value {
     out.insert("complete".into(), json!(image.error.is_none()));
     out.insert("error".into(), json!(image.error.as_ref().map(finding)));
     Value::Object(out)
+}
+
+/// The era, where one remains; those that remain; and the one that the image is understood by.
+pub fn eras(image: &Image) -> [(&'static str, Value); 3] {
+    let ids: Vec<_> = image.eras().iter().map(|era| era.id()).collect();
+    let only = image.detection.as_ref().and_then(Detection::era);
+    [
+        ("era", json!(only.map(Era::id))),
+        ("era_candidates", json!(ids)),
+        ("era_likeliest", json!(image.era().map(Era::id))),
+    ]
 }
 
 /// What a core says of itself.
@@ -162,7 +183,8 @@ fn memmap(image: &Image) -> Option<Value> {
     let info = MemmapInfo::parse(&section.bytes);
     let page_size = image.page_size as u64;
     let descriptors = ram::descriptors(&section.bytes).map(|(offset, descriptor)| {
-        let pfns = descriptor.pfn_range(page_size);
+        // Both are rounded down, as savers did; a descriptor that ends beyond 64 bits has none.
+        let end = descriptor.end();
         json!({
             "offset": section.offset + offset as u64,
             "type": descriptor.r#type,
@@ -172,8 +194,8 @@ fn memmap(image: &Image) -> Option<Value> {
             "num_pages": descriptor.num_pages,
             "attribute": hex(descriptor.attribute),
             "is_ram": descriptor.is_ram(),
-            "first_pfn": pfns.as_ref().map(|pfns| pfns.start),
-            "end_pfn": pfns.as_ref().map(|pfns| pfns.end),
+            "first_pfn": end.map(|_| descriptor.phys_addr / page_size),
+            "end_pfn": end.map(|end| end / page_size),
         })
     });
     Some(json!({
@@ -210,14 +232,14 @@ fn checkpoint(image: &Image, checkpoint: &Checkpoint) -> Map<String, Value> {
     put(
         "unallocated",
         checkpoint.unallocated.as_ref().map(|list| {
-            let ranges = list.ranges.iter();
+            let runs = list.runs.iter();
             json!({
                 "count_offset": list.count_offset,
                 "count": list.count,
                 "list_offset": list.offset,
-                "ranges": ranges.map(|range| json!({
-                    "start": range.start(),
-                    "length": range.end() - range.start() + 1,
+                "ranges": runs.map(|run| json!({
+                    "start": run.first(),
+                    "length": run.pages(),
                 })).collect::<Vec<_>>(),
             })
         }),
@@ -238,6 +260,15 @@ fn checkpoint(image: &Image, checkpoint: &Checkpoint) -> Map<String, Value> {
     put("shared_info", shared_info(image, checkpoint));
     put("magic_pfns", checkpoint.magic_pfns.as_ref().map(magic_pfns));
     put("hvm_context", hvm_context(checkpoint));
+    if let Some(record) = &checkpoint.device_model {
+        let value = json!({
+            "kind": record.kind.name(),
+            "signature_offset": record.signature_offset,
+            "offset": record.data.offset,
+            "size": record.size,
+        });
+        put("device_model", Some(value));
+    }
     out
 }
 

@@ -106,7 +106,7 @@ struct Tuning {
     parallel: usize,
     /// Most records of a phase.
     last_phase: usize,
-    /// Most bytes of a window. What a window has touched of the mapping counts as resident until it
+    /// Most bytes of a window, of two threads; more of them have smaller ones. What a window has touched of the mapping counts as resident until it
     /// is released, in each thread.
     window: u64,
     /// Bytes that are read at once: less than the second-level cache.
@@ -124,7 +124,9 @@ impl Tuning {
 
     /// Records of a window: whole words of the set of zero pages, and several for each thread.
     fn window(&self, span: Span, phase: usize, threads: usize) -> usize {
-        let most = (self.window / span.stride()) as usize;
+        // What all threads have touched together does not grow with their number.
+        let own = self.window * 2 / threads.max(2) as u64;
+        let most = (own / span.stride()) as usize;
         most.min(phase / (4 * threads)).max(1).next_multiple_of(64)
     }
 }

@@ -61,7 +61,7 @@ impl Held {
         let mut file = NamedTempFile::new().unwrap();
         file.write_all(&bytes).unwrap();
         let file = file.into_file();
-        let map = (!bytes.is_empty()).then(|| Mapping::new(&file).unwrap());
+        let map = (!bytes.is_empty()).then(|| Mapping::new(&file, "a file").unwrap());
         Held { file, map, bytes }
     }
 

@@ -7,20 +7,59 @@ use ia64save_corpus::{golden, goldens, hostile};
 use super::program::{Folder, arg, run, run_with};
 
 #[test]
-fn the_same_dialect_is_the_same_bytes() {
+fn the_same_era_is_the_same_bytes() {
     let folder = Folder::new();
     for golden in goldens() {
         let path = folder.file("in.sav", &golden.bytes());
         let out = folder.path("out.sav");
-        let dialect = golden.dialect().name();
-        let run = run(["convert", "--to", dialect, arg(&path), "-o", arg(&out)]);
-        assert_eq!(run.code, 0, "{}: {run:?}", golden.name);
-        assert!(
-            fs::read(&out).expect("the output") == golden.bytes(),
-            "{}",
-            golden.name
-        );
+        let era = golden.era().id();
+        // What is of a dialect already keeps its era.
+        for to in [era, golden.dialect().id()] {
+            let (path, out) = (arg(&path), arg(&out));
+            let run = run(["convert", "--era", era, "--to", to, path, "-o", out]);
+            assert_eq!(run.code, 0, "{}: {run:?}", golden.name);
+            assert!(
+                fs::read(out).expect("the output") == golden.bytes(),
+                "{}",
+                golden.name
+            );
+        }
     }
+}
+
+#[test]
+fn how_to_read_the_result_is_said_where_it_would_be_taken_for_another() {
+    let folder = Folder::new();
+    let path = folder.file("in.sav", &golden("realD8a-pv").bytes());
+    let out = folder.path("out.sav");
+    // A gpfn for privregs_pfn is what 3.0.4 wrote; the machine frame of 3.0.3 nobody knows.
+    let to = |format| {
+        let args = [
+            "convert",
+            "--to",
+            "xen-3.0.3",
+            "--allow-loss",
+            "--format",
+            format,
+        ];
+        run([&args[..], &[arg(&path), "-o", arg(&out)]].concat())
+    };
+    let text = to("text");
+    assert_eq!(text.code, 0, "{text:?}");
+    assert!(
+        text.out.contains("read it with --dialect xen-3.0.3"),
+        "{}",
+        text.out
+    );
+    let json = to("json").json();
+    assert_eq!(
+        (&json["to_era"], &json["from_era"]),
+        (&"D1".into(), &"D8a".into())
+    );
+    assert_ne!(json["read_as"], "xen-3.0.3");
+    let found = run(["info", "--format", "json", arg(&out)]).json();
+    let candidates = json["candidates"].as_array().expect("a list");
+    assert!(candidates.contains(&found["dialect"]) || found["dialect"].is_null());
 }
 
 #[test]

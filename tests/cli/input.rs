@@ -11,8 +11,18 @@ use super::program::{Folder, Run, arg, run, run_with};
 /// A report without the name of its file.
 fn anonymous(run: &Run) -> serde_json::Value {
     let mut value = run.json();
+    let told = value.as_object_mut().expect("an object");
+    // What a packed file is itself stands beside what is in it.
+    for (own, unpacked) in [
+        ("file_size", "unpacked_size"),
+        ("sha256", "unpacked_sha256"),
+    ] {
+        if let Some(inside) = told.remove(unpacked) {
+            told[own] = inside;
+        }
+    }
     for key in ["file", "compression"] {
-        value.as_object_mut().expect("an object").remove(key);
+        told.remove(key);
     }
     value
 }

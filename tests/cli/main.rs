@@ -7,6 +7,7 @@
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `dump`, `map` | paths, values, extents |
 //! | `extract` | cores, memory and parts against what is known of every golden image |
+//! | `files` | nothing is lost or left over; what is read is judged first |
 //! | `find` | hits against memory as it is |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
@@ -30,6 +31,7 @@ mod convert;
 mod corpus;
 mod dump;
 mod extract;
+mod files;
 mod find;
 mod info;
 mod input;

@@ -133,17 +133,69 @@ fn a_round_of_remus_that_is_not_whole_is_dropped() {
     params.trailing = ia64save_corpus::Trailing::Nothing;
     let made = generate(&params.sound());
     let image = Image::parse(&made.bytes, &Options::default());
-    assert!(image.checkpoints.len() > 1, "rounds");
-    let start = image.checkpoints.last().expect("a round").pages.offset() as usize;
+    assert_eq!(image.checkpoints.len(), 3);
     let folder = Folder::new();
     let out = folder.path("out.sav");
-    for cut in [start + 20_000, made.bytes.len() - 1] {
-        let path = folder.file("in.sav", &made.bytes[..cut.min(made.bytes.len() - 1)]);
-        let done = run(["repair", arg(&path), "-o", arg(&out)]);
-        assert_eq!(done.code, 0, "{done:?}");
-        assert!(done.out.contains("lost checkpoint["), "{done:?}");
-        assert!(fs::read(&out).expect("the output") == made.bytes[..start]);
+    for round in [1, 2] {
+        let pages = &image.checkpoints[round].pages;
+        let start = pages.offset() as usize;
+        let last = made.plan.rounds[round].end as usize - 1;
+        // Inside its first record, behind it, in its tail.
+        for cut in [start + 9, start + 5000, start + 20_000, last] {
+            let path = folder.file("in.sav", &made.bytes[..cut.min(last)]);
+            let done = run(["repair", arg(&path), "-o", arg(&out)]);
+            assert_eq!(done.code, 0, "{done:?}");
+            let lost = ["lost checkpoint[", "lost trailing"];
+            assert!(lost.iter().any(|lost| done.out.contains(lost)), "{done:?}");
+            let kept = fs::read(&out).expect("the output");
+            assert!(kept == made.bytes[..start], "round {round} cut at {cut}");
+        }
     }
+}
+
+/// Both versions of HVM images fit where contexts are alike: a flipped bit tells which it was, and where
+/// more is wrong the user is asked.
+#[test]
+fn a_damaged_version_is_the_nearest_or_asked_for() {
+    let folder = Folder::new();
+    let out = folder.path("out.sav");
+    let mut asked = 0;
+    for dialect in [Dialect::D10, Dialect::D11] {
+        let mut params = Params::rich(dialect, Guest::Hvm, 5);
+        params.trailing = ia64save_corpus::Trailing::Nothing;
+        let good = generate(&params.sound()).bytes;
+        let version = u64::from(good[8]);
+        let repaired = |word: u64, more: &[&str]| {
+            let mut bad = good.to_vec();
+            bad[8..16].copy_from_slice(&word.to_le_bytes());
+            let path = folder.file("in.sav", &bad);
+            let args = ["repair", "--output", "json", arg(&path), "-o", arg(&out)];
+            let done = run(args.iter().chain(more).copied());
+            let same = done.code == 0 && fs::read(&out).expect("the output") == *good;
+            (same, done)
+        };
+        for bit in [2, 11, 63] {
+            let (same, done) = repaired(version ^ 1 << bit, &[]);
+            assert!(same, "{dialect}, bit {bit}: {done:?}");
+        }
+        for word in [0, u64::MAX, 0x8_0800 | version, 0x1234_5678] {
+            let (_, done) = repaired(word, &[]);
+            let value = done.json();
+            if value["outcome"] == "refused" {
+                asked += 1;
+                let question = &value["question"];
+                assert_eq!(question["path"], "version", "{word:#x}");
+                assert_eq!(question["option"], "--format-version");
+                let values = question["values"].as_array().expect("values");
+                assert!(values.contains(&version.into()) && values.len() > 1);
+            }
+            let (same, done) = repaired(word, &["--format-version", &version.to_string()]);
+            assert!(same, "{dialect} with {word:#x}: {done:?}");
+        }
+    }
+    assert!(asked > 0, "some fit both");
+    let wrong = run(["repair", "--format-version", "4", "x", "-o", "y"]);
+    assert_eq!(wrong.code, 2);
 }
 
 #[test]

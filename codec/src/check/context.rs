@@ -2,16 +2,18 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
+use alloc::string::String;
 use alloc::vec::Vec;
 use core::cell::OnceCell;
 use core::fmt;
-use core::ops::Range;
 
 use super::text::hex;
 use crate::code::Code;
-use crate::dialect::{ContextLayout, Dialect, Guest, Spec};
+use crate::dialect::{ContextLayout, Dialect, Guest, MappedRegsLayout, Spec};
+use crate::era::{Dirty, Era};
 use crate::error::Finding;
-use crate::image::{Checkpoint, Image, Section, Vcpu};
+use crate::image::{Checkpoint, GivenBack, Image, Section, Vcpu};
+use crate::pfns::{PfnSet, Pfns};
 use crate::ram::RamMap;
 use crate::wire::{self, Layout};
 
@@ -20,12 +22,16 @@ pub(super) struct Context<'a> {
     pub(super) image: &'a Image,
     pub(super) guest: Option<Guest>,
     pub(super) page_size: u64,
-    /// RAM by pfn: ascending, without overlap. Empty where the stream ended before it was known.
-    pub(super) ram: Vec<Range<u64>>,
+    /// The pfns that are RAM. Empty where the stream ended before they were known.
+    pub(super) ram: PfnSet,
     /// The dialects that the image may be in.
     candidates: Vec<Dialect>,
+    /// The eras that it may be of.
+    eras: Vec<Era>,
     /// Made where a rule asks for a page that neither its round nor the stream proper sent.
     sent_later: OnceCell<Vec<(u64, usize)>>,
+    /// Made with the first page that an earlier round may have given back.
+    given_back: OnceCell<GivenBack>,
 }
 
 impl<'a> Context<'a> {
@@ -35,13 +41,19 @@ impl<'a> Context<'a> {
             (None, Some(head)) => head.candidates(),
             (None, None) => Vec::new(),
         };
+        let eras = match image.eras() {
+            [] => candidates.iter().flat_map(|d| Era::of(*d)).collect(),
+            eras => eras.to_vec(),
+        };
         Context {
             image,
             guest: image.guest(),
             page_size: image.page_size as u64,
             ram: image.ram().map(RamMap::joined).unwrap_or_default(),
             candidates,
+            eras,
             sent_later: OnceCell::new(),
+            given_back: OnceCell::new(),
         }
     }
 
@@ -51,9 +63,14 @@ impl<'a> Context<'a> {
         !self.candidates.is_empty() && self.candidates.iter().all(|d| test(d.spec()))
     }
 
-    /// Whether the image is in this dialect or a later one.
-    pub(super) fn since(&self, dialect: Dialect) -> bool {
-        !self.candidates.is_empty() && self.candidates.iter().all(|d| *d >= dialect)
+    /// The same for what the bytes mean: whether something is true of every era that remains.
+    pub(super) fn every_era(&self, test: impl Fn(Era) -> bool) -> bool {
+        !self.eras.is_empty() && self.eras.iter().all(|era| test(*era))
+    }
+
+    /// The eras that the image may be of; none, where too little of it could be read.
+    pub(super) fn eras(&self) -> &[Era] {
+        &self.eras
     }
 
     pub(super) fn is(&self, guest: Guest) -> bool {
@@ -70,11 +87,9 @@ impl<'a> Context<'a> {
         self.knows_ram() && self.ram_range(pfn).is_none()
     }
 
-    /// The range of RAM that a pfn is in.
-    pub(super) fn ram_range(&self, pfn: u64) -> Option<&Range<u64>> {
-        let after = self.ram.partition_point(|range| range.start <= pfn);
-        let range = self.ram.get(after.checked_sub(1)?)?;
-        range.contains(&pfn).then_some(range)
+    /// The run of RAM that a pfn is in.
+    pub(super) fn ram_range(&self, pfn: u64) -> Option<Pfns> {
+        self.ram.run_of(pfn)
     }
 
     /// The stream proper, then the Remus rounds.
@@ -85,8 +100,9 @@ impl<'a> Context<'a> {
     }
 
     /// Every vcpu of every round.
-    pub(super) fn vcpus(&self) -> impl Iterator<Item = VcpuView<'a>> {
-        let privregs = self.image.read_as().map(|d| d.spec().mapped_regs[0]);
+    pub(super) fn vcpus(&self) -> impl Iterator<Item = VcpuView<'_>> {
+        let privregs = self.image.era().map(|era| era.spec().privregs);
+        let guest = self.guest.unwrap_or(Guest::Pv);
         self.rounds().flat_map(move |round| {
             round.checkpoint.vcpus.iter().map(move |vcpu| {
                 let layout = wire::layout_of_context(vcpu.layout);
@@ -98,15 +114,32 @@ impl<'a> Context<'a> {
                         let layout = wire::layout_of_mapped_regs(layout);
                         own(Part::Privregs(vcpu.id), layout, page)
                     }),
+                    eras: &self.eras,
+                    guest,
                 }
             })
         })
     }
 
-    /// Whether the domain has this page in a round: that round sent it, or one before.
+    /// The layouts that a privregs page may have.
+    pub(super) fn privregs_layouts(&self) -> Vec<MappedRegsLayout> {
+        let mut layouts: Vec<_> = self.eras.iter().map(|era| era.spec().privregs).collect();
+        layouts.dedup();
+        layouts
+    }
+
+    /// Whether the domain has this page in a round: that round sent it, or one before, and none between
+    /// gave it back.
     pub(super) fn was_sent(&self, round: Round<'_>, pfn: u64) -> bool {
         let has = |checkpoint: &Checkpoint| checkpoint.pages.last(pfn).is_some();
-        if has(round.checkpoint) || self.image.first().is_some_and(has) {
+        if has(round.checkpoint) {
+            return true;
+        }
+        let lists = || GivenBack::of(&self.image.checkpoints);
+        if self.given_back.get_or_init(lists).last(pfn).is_some() {
+            return self.image.copy_of(round.index, pfn).is_some();
+        }
+        if self.image.first().is_some_and(has) {
             return true;
         }
         let later = self.sent_later.get_or_init(|| sent_later(self.image));
@@ -260,7 +293,10 @@ impl<'a> Fields<'a> {
 pub(super) struct VcpuView<'a> {
     pub(super) vcpu: &'a Vcpu,
     fields: Fields<'a>,
+    /// By the layout of the era that the image is understood by.
     pub(super) privregs: Option<Fields<'a>>,
+    eras: &'a [Era],
+    guest: Guest,
 }
 
 impl<'a> VcpuView<'a> {
@@ -268,9 +304,73 @@ impl<'a> VcpuView<'a> {
         self.vcpu.layout
     }
 
-    /// A register by the path it has from layout B on. `None` where the layout lacks it.
+    /// A register by the path it has from layout B on. `None` where the layout lacks it, and where an
+    /// era that remains left it to the hypervisor's heap: what was never set is not judged.
     pub(super) fn get(&self, path: &str) -> Option<u64> {
+        if self.is_unset(path) {
+            return None;
+        }
         self.fields.get(&spelt(self.layout(), path))
+    }
+
+    /// Whether an era that remains left a field to the hypervisor's heap.
+    fn is_unset(&self, path: &str) -> bool {
+        if path == LOADRS {
+            return false;
+        }
+        let mut eras = self.eras.iter();
+        eras.any(|era| era.leaves_to_heap(self.guest, path))
+    }
+
+    /// Every field that get-context of all eras that remain cleared and never assigned, and that is
+    /// not 0 all the same.
+    pub(super) fn not_cleared(&self) -> Vec<String> {
+        let cleared = |era: &Era| era.spec().cleared;
+        if self.eras.is_empty() || !self.eras.iter().all(cleared) {
+            return Vec::new();
+        }
+        let mut found = Vec::new();
+        self.fields.layout.walk(self.fields.bytes, &mut |entry| {
+            let array = entry.count > 1 && !matches!(entry.kind, wire::Kind::Struct(_));
+            let width = if array { entry.kind.size() } else { entry.size };
+            for (index, bytes) in entry.bytes.chunks(width.max(1)).enumerate() {
+                if bytes.iter().all(|byte| *byte == 0) {
+                    continue;
+                }
+                let path = if array {
+                    format!("{}[{index}]", entry.path)
+                } else {
+                    entry.path.into()
+                };
+                let assigned = |era: &Era| era.assigns(self.guest, &path);
+                if !self.eras.iter().any(assigned) {
+                    found.push(path);
+                }
+            }
+        });
+        found
+    }
+
+    /// `rbs_voff`, where the layout has it.
+    pub(super) fn voff(&self) -> Option<u64> {
+        self.get("regs.rbs_voff")
+    }
+
+    /// The dirty part of the register stack by each era that remains, without repetition. Nothing
+    /// where it ends below its beginning in one of them.
+    pub(super) fn dirty(&self) -> Vec<Dirty> {
+        let end = match self.layout() {
+            ContextLayout::A => self.get(LOADRS),
+            _ => self.get("regs.ar.bsp"),
+        };
+        let (Some(store), Some(end)) = (self.get("regs.ar.bspstore"), end) else {
+            return Vec::new();
+        };
+        let stacks = self.eras.iter();
+        let stacks = stacks.map(|era| era.dirty(store, end, self.voff()));
+        let mut stacks = stacks.collect::<Option<Vec<_>>>().unwrap_or_default();
+        stacks.dedup();
+        stacks
     }
 
     /// The bytes of an array of registers.
@@ -283,6 +383,9 @@ impl<'a> VcpuView<'a> {
         self.fields.finding(code, &spelt(self.layout(), path))
     }
 }
+
+/// The size of the dirty part of the register stack in a trap frame, which has no ar.bsp.
+pub(super) const LOADRS: &str = "user_regs.loadrs";
 
 /// What a layout calls a register that has this path from layout B on.
 pub(super) fn spelt(layout: ContextLayout, path: &str) -> Cow<'_, str> {

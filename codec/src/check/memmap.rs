@@ -187,24 +187,25 @@ pub(super) fn overlaps(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// The end of the map against the domain's memory, which the hypervisor rounded up to as much as one
-/// page of page table entries maps (32 MiB).
+/// The end of the map against the domain's memory, in the hypervisor's own numbers: both in whole
+/// pages, rounded down, and the memory then rounded up to as much as one page of page table entries
+/// maps (32 MiB).
 pub(super) fn end(context: &Context<'_>, out: &mut Findings) {
     let maxmem = context.image.head.as_ref().map_or(0, |head| head.maxmem);
-    let unit = context.page_size / 8 * context.page_size;
-    let Some(limit) = maxmem.checked_next_multiple_of(unit.max(1)) else {
-        return;
-    };
+    let page = context.page_size;
+    let unit = (page / 8).max(1);
+    let limit = (maxmem / page).next_multiple_of(unit);
     let last = descriptors(context)
         .filter_map(|d| Some((d.bytes()?.end, d)))
         .max_by_key(|(end, _)| *end);
     if let Some((end, described)) = last
-        && end > limit
+        && end / page > limit
     {
+        let most = u128::from(limit) * u128::from(page);
         out.add(
             described
                 .finding(Code::MemmapEnd, "num_pages")
-                .expected(format!("an end of at most {limit:#x}"))
+                .expected(format!("an end of at most {most:#x}"))
                 .found(format!(
                     "{:#x}, which ends at {end:#x}",
                     described.desc.num_pages
@@ -220,10 +221,7 @@ pub(super) fn ram(context: &Context<'_>, out: &mut Findings) {
     let mut any = false;
     for described in descriptors(context).filter(|d| d.desc.is_ram()) {
         // One that does not end within 64 bits is the business of another rule.
-        any |= described
-            .desc
-            .pfn_range(page)
-            .is_none_or(|pfns| !pfns.is_empty());
+        any |= described.desc.end().is_none() || described.desc.pfns(page).is_some();
         let Some(bytes) = described.bytes() else {
             continue;
         };

@@ -2,7 +2,6 @@
 
 use alloc::format;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::context::{Context, Part, Round};
 use super::findings::Findings;
@@ -13,6 +12,7 @@ use crate::code::{Code, Severity};
 use crate::dialect::P2mSizeMeaning;
 use crate::error::Finding;
 use crate::image::Unallocated;
+use crate::pfns::{PfnSet, Pfns};
 
 /// A domain without any page cannot have been running. A Remus round may have nothing to send.
 pub(super) fn none(context: &Context<'_>, out: &mut Findings) {
@@ -87,16 +87,14 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
             });
         };
         // Records mostly stay within one range, so that is looked at first.
-        let mut here = 0..0;
+        let mut here: Option<Pfns> = None;
         // First record, records, lowest and highest pfn of a run of bad ones.
         let mut run: Option<(usize, usize, (u64, u64))> = None;
         for (record, pfn) in pages.pfns().iter().copied().enumerate() {
-            if !here.contains(&pfn)
-                && let Some(range) = context.ram_range(pfn)
-            {
-                here = range.clone();
+            if !here.is_some_and(|run| run.contains(pfn)) {
+                here = context.ram_range(pfn).or(here);
             }
-            if here.contains(&pfn) {
+            if here.is_some_and(|run| run.contains(pfn)) {
                 if let Some((first, records, pfns)) = run.take() {
                     report(out, first, records, pfns);
                 }
@@ -117,7 +115,7 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
 /// A Remus round only has what changed: there, what the round before listed has to be listed again,
 /// or sent.
 pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
-    let mut before: Option<&Unallocated> = None;
+    let mut before: Option<PfnSet> = None;
     for round in context.rounds() {
         let list = whole_list(round).filter(|list| is_believable(context, list));
         let Some(list) = list else { return };
@@ -125,15 +123,15 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
             .checkpoint
             .pages
             .last_copies()
-            .map(|(pfn, _, _)| pfn..pfn.saturating_add(1));
-        let covered = merged(sent, listed(list).into_iter());
-        let had = before.map(|list| joined(listed(list)));
-        let whole = had.as_ref().unwrap_or(&context.ram);
+            .map(|(pfn, _, _)| Pfns::one(pfn));
+        let listed = list.set();
+        let covered = merged(sent, listed.runs().iter().copied());
+        let whole = before.as_ref().unwrap_or(&context.ram);
         let mut holes = Vec::new();
         let mut pages = 0u64;
-        uncovered(whole, covered, |range| {
-            pages = pages.saturating_add(range.end - range.start);
-            holes.push(range);
+        uncovered(whole.runs(), covered, |run| {
+            pages = pages.saturating_add(run.pages());
+            holes.push(run);
         });
         // A saver may well have skipped a page; it did not skip more than it sent.
         let skipped = pages <= round.checkpoint.pages.distinct() as u64;
@@ -143,7 +141,7 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
                 let terminator = round.checkpoint.pages.terminator();
                 Finding::new(Code::PageMissing, terminator.unwrap_or(0), path)
                     .expected("a page record or an entry of the unallocated list")
-                    .found(format!("neither for pfn {}", pfns(&hole)))
+                    .found(format!("neither for pfn {}", pfns(hole)))
             };
             if skipped {
                 out.add_lazily(Code::PageMissing, found);
@@ -151,7 +149,7 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
                 out.add(found().severity(Severity::Warning));
             }
         }
-        before = Some(list);
+        before = Some(listed);
     }
 }
 
@@ -159,23 +157,4 @@ pub(super) fn missing(context: &Context<'_>, out: &mut Findings) {
 fn whole_list(round: Round<'_>) -> Option<&Unallocated> {
     let list = round.checkpoint.unallocated.as_ref()?;
     (list.len() == u64::from(list.count)).then_some(list)
-}
-
-/// What is listed, ascending; what is listed twice stands there twice.
-fn listed(list: &Unallocated) -> Vec<Range<u64>> {
-    let sorted = list.sorted().into_iter();
-    sorted
-        .map(|range| *range.start()..range.end().saturating_add(1))
-        .collect()
-}
-
-fn joined(ranges: Vec<Range<u64>>) -> Vec<Range<u64>> {
-    let mut joined: Vec<Range<u64>> = Vec::new();
-    for range in ranges {
-        match joined.last_mut() {
-            Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-            _ => joined.push(range),
-        }
-    }
-    joined
 }

@@ -1,39 +1,65 @@
 //! The privregs pages of PV vcpus, and where the context says they are (spec 8.10).
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::context::Context;
 use super::findings::Findings;
 use super::registers::{VECTOR_BITS, pta_fault, rr_fault};
 use super::text::hex;
-use crate::code::Code;
-use crate::dialect::{Dialect, Guest};
+use crate::code::{Code, Severity};
+use crate::dialect::Guest;
+use crate::era::{Era, HvmPrivregsPfn, RegionDefaults};
+use crate::wire;
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 
 /// Bytes of a vcpu's part of shared_info, and where its event mask is in there.
 const VCPU_INFO: u64 = 48;
 const UPCALL_MASK: u64 = 1;
 
-/// `privregs_pfn`. Up to D1 it was a machine frame, which could be any; in D8 an HVM domain had none
-/// yet (34070c37f5, a day after D8 began).
+/// Fields that are 0 or 1, in the layouts that have them.
+const FLAGS: [&str; 9] = [
+    "interrupt_collection_enabled",
+    "pending_interruption",
+    "metaphysical_mode",
+    "banknum",
+    "incomplete_regframe",
+    "vpsr_pp",
+    "vpsr_dfh",
+    "hpsr_dfh",
+    "hpsr_mfh",
+];
+
+/// `privregs_pfn`: 0x4000001 + vcpu, for HVM guests 1 since 34070c37f5. Before it was a machine frame,
+/// which could be any.
 pub(super) fn pfn(context: &Context<'_>, out: &mut Findings) {
-    if !context.always(|spec| !spec.privregs_is_machine_frame) {
-        return;
-    }
+    let hvm = context.is(Guest::Hvm);
     let path = "privregs_pfn";
     for vcpu in context.vcpus() {
         let Some(pfn) = vcpu.get(path) else { continue };
-        let expected = if context.is(Guest::Pv) {
-            PRIVREGS_GPFN + u64::from(vcpu.vcpu.id)
-        } else {
-            PRIVREGS_HVM
+        let gpfn = PRIVREGS_GPFN + u64::from(vcpu.vcpu.id);
+        let expected = |era: &Era| match (hvm, era.spec().hvm_privregs_pfn) {
+            (false, _) if era.spec().machine_frame => None,
+            (false, _) | (true, HvmPrivregsPfn::Gpfn) => Some(gpfn),
+            (true, HvmPrivregsPfn::One) => Some(PRIVREGS_HVM),
         };
-        let early = context.is(Guest::Hvm) && pfn == u64::MAX && !context.since(Dialect::D9);
-        if pfn != expected && !early {
-            out.add(
-                vcpu.finding(Code::PrivregsPfn, path)
-                    .expected(hex(expected)),
-            );
+        let Some(values) = context
+            .eras()
+            .iter()
+            .map(expected)
+            .collect::<Option<Vec<_>>>()
+        else {
+            continue;
+        };
+        if let Some(last) = values.last().filter(|_| !values.contains(&pfn)) {
+            let finding = vcpu.finding(Code::PrivregsPfn, path).expected(hex(*last));
+            // Simulated hypervisors gave ~0 for HVM, before a real one showed what it gave.
+            let simulated = hvm && pfn == u64::MAX && values.contains(&gpfn);
+            out.add(if simulated {
+                finding.severity(Severity::Note)
+            } else {
+                finding
+            });
         }
     }
 }
@@ -60,16 +86,23 @@ pub(super) fn mask_addr(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// Flags that are 0 or 1, whatever the size of their fields.
+/// Flags that are 0 or 1, whatever the size of their fields. Where eras that remain disagree on what
+/// stands in a place, nothing is said of it.
 pub(super) fn flags(context: &Context<'_>, out: &mut Findings) {
+    let layouts = context.privregs_layouts();
+    let layouts: Vec<_> = layouts
+        .into_iter()
+        .map(wire::layout_of_mapped_regs)
+        .collect();
     for privregs in context.vcpus().filter_map(|vcpu| vcpu.privregs) {
-        for path in [
-            "interrupt_collection_enabled",
-            "pending_interruption",
-            "metaphysical_mode",
-            "banknum",
-        ] {
-            if privregs.get(path).is_some_and(|flag| flag > 1) {
+        for path in FLAGS {
+            let places = layouts
+                .iter()
+                .map(|layout| layout.find(path).map(|f| f.offset));
+            let certain = places
+                .clone()
+                .all(|place| Some(place) == places.clone().next());
+            if certain && privregs.get(path).is_some_and(|flag| flag > 1) {
                 out.add(
                     privregs
                         .finding(Code::PrivregsFlag, path)
@@ -80,16 +113,25 @@ pub(super) fn flags(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// The virtual registers of the page, which a restore copies as they are. Those that the guest never
-/// set are 0; 3.1 had all ones in region register 0.
+/// The virtual registers of the page, which a restore copies as they are. A region register that the
+/// guest never set is 0, or ~0 if it is the first; from 800b18726c on a hypervisor that finds either
+/// crashes the guest when it first runs (of rr0 only where the guest is not in physical mode).
 pub(super) fn registers(context: &Context<'_>, out: &mut Findings) {
+    let crashes = context.every_era(|era| era.spec().region_defaults == RegionDefaults::Valid);
     for privregs in context.vcpus().filter_map(|vcpu| vcpu.privregs) {
+        let physical = privregs.get("metaphysical_mode") == Some(1);
         for index in 0..8 {
             let path = format!("rrs[{index}]");
-            let rr = privregs
-                .get(&path)
-                .filter(|rr| !matches!(*rr, 0 | u64::MAX));
-            if let Some(expected) = rr.and_then(rr_fault) {
+            let Some(rr) = privregs.get(&path) else {
+                continue;
+            };
+            let fault = if matches!(rr, 0 | u64::MAX) {
+                let looked_at = index > 0 || !physical;
+                (crashes && looked_at).then_some("a region register: the guest crashes of 0 and ~0")
+            } else {
+                rr_fault(rr)
+            };
+            if let Some(expected) = fault {
                 out.add(privregs.finding(Code::PrivregsRr, &path).expected(expected));
             }
         }

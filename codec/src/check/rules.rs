@@ -70,6 +70,7 @@ rules! {
     // Vcpus.
     vcpumap::map: VcpumapMax, VcpumapSlack, VcpumapEmpty, VcpumapBoot;
     registers::psr::flags: VcpuFlags;
+    registers::psr::cleared: VcpuNotCleared;
     registers::psr::architecture: VcpuPsrReserved, VcpuPsrRi, VcpuIp;
     registers::psr::pv: VcpuPsrPv;
     registers::psr::hvm: VcpuPsrHvm;

@@ -24,15 +24,17 @@ fn pages<'a>(context: &Context<'a>) -> impl Iterator<Item = (Round<'a>, Fields<'
 }
 
 /// The upcall flags of all 64 vcpus, and the vector of upcalls. Bad flags make one finding: a page that
-/// is no shared_info has many.
+/// is no shared_info has many. Masks began as 0xff from 9810e8cdd8 on.
 pub(super) fn events(context: &Context<'_>, out: &mut Findings) {
+    let ff = context.eras().iter().any(|era| era.mask_may_be_ff());
+    let is_flag = |path: &str, flag| flag <= 1 || flag == 0xff && ff && path.ends_with("_mask");
     for (_, page) in pages(context) {
         let flags = (0..64).flat_map(|vcpu| {
             ["evtchn_upcall_pending", "evtchn_upcall_mask"]
                 .map(|flag| format!("vcpu_info[{vcpu}].{flag}"))
         });
         let bad: Vec<_> = flags
-            .filter(|path| page.get(path).is_some_and(|flag| flag > 1))
+            .filter(|path| page.get(path).is_some_and(|flag| !is_flag(path, flag)))
             .collect();
         if let Some(path) = bad.first() {
             let first = page.get(path).unwrap_or(0);

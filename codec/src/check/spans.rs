@@ -1,36 +1,34 @@
-//! Ranges of pfns: what is left when some are taken away.
+//! Runs of pfns: what is left when some are taken away.
 
 use core::iter::Peekable;
-use core::ops::Range;
 
-/// Calls `found` with every part of `whole` that no range of `covered` covers.
+use crate::pfns::Pfns;
+
+/// Calls `found` with every part of `whole` that no run of `covered` covers.
 ///
-/// Both ascend by their starts; `whole` does not overlap itself.
+/// Both ascend by their firsts; `whole` does not overlap itself.
 pub(super) fn uncovered(
-    whole: &[Range<u64>],
-    covered: impl Iterator<Item = Range<u64>>,
-    mut found: impl FnMut(Range<u64>),
+    whole: &[Pfns],
+    covered: impl Iterator<Item = Pfns>,
+    mut found: impl FnMut(Pfns),
 ) {
     let mut covered = covered.peekable();
-    // Everything below is covered or not asked for.
-    let mut reached = 0;
-    for range in whole {
-        reached = reached.max(range.start);
-        while reached < range.end {
+    for run in whole {
+        // What is not told of yet.
+        let mut left = Some(*run);
+        while let Some(here) = left {
             match covered.peek() {
-                Some(next) if next.end <= reached => {
+                Some(next) if next.last() < here.first() => {
                     covered.next();
                 }
-                Some(next) if next.start < range.end => {
-                    if reached < next.start {
-                        found(reached..next.start);
-                    }
-                    reached = next.end;
-                    // It may reach into the next range too, so it stays.
+                Some(next) if next.first() <= here.last() => {
+                    here.before(next.first()).into_iter().for_each(&mut found);
+                    left = here.after(next.last());
+                    // It may reach into the next run too, so it stays.
                 }
                 _ => {
-                    found(reached..range.end);
-                    reached = range.end;
+                    found(here);
+                    left = None;
                 }
             }
         }
@@ -38,10 +36,10 @@ pub(super) fn uncovered(
 }
 
 /// Two ascending sequences as one.
-pub(super) fn merged<A, B>(a: A, b: B) -> impl Iterator<Item = Range<u64>>
+pub(super) fn merged<A, B>(a: A, b: B) -> impl Iterator<Item = Pfns>
 where
-    A: Iterator<Item = Range<u64>>,
-    B: Iterator<Item = Range<u64>>,
+    A: Iterator<Item = Pfns>,
+    B: Iterator<Item = Pfns>,
 {
     let (mut a, mut b) = (a.peekable(), b.peekable());
     core::iter::from_fn(move || {
@@ -55,11 +53,11 @@ where
 
 fn is_first<A, B>(a: &mut Peekable<A>, b: &mut Peekable<B>) -> bool
 where
-    A: Iterator<Item = Range<u64>>,
-    B: Iterator<Item = Range<u64>>,
+    A: Iterator<Item = Pfns>,
+    B: Iterator<Item = Pfns>,
 {
     match (a.peek(), b.peek()) {
-        (Some(a), Some(b)) => a.start <= b.start,
+        (Some(a), Some(b)) => a.first() <= b.first(),
         (a, _) => a.is_some(),
     }
 }
@@ -71,40 +69,43 @@ mod tests {
 
     type Pairs<'a> = &'a [(u64, u64)];
 
-    fn ranges(pairs: Pairs<'_>) -> Vec<Range<u64>> {
-        pairs.iter().map(|(start, end)| *start..*end).collect()
+    const MAX: u64 = u64::MAX;
+
+    fn runs(pairs: Pairs<'_>) -> Vec<Pfns> {
+        let pairs = pairs.iter();
+        pairs
+            .map(|(first, last)| Pfns::new(*first, *last).unwrap())
+            .collect()
     }
 
     fn left(whole: Pairs<'_>, covered: Pairs<'_>) -> Vec<(u64, u64)> {
         let mut found = Vec::new();
-        let covered = ranges(covered).into_iter();
-        uncovered(&ranges(whole), covered, |range| {
-            found.push((range.start, range.end));
+        uncovered(&runs(whole), runs(covered).into_iter(), |run| {
+            found.push((run.first(), run.last()));
         });
         found
     }
 
     #[test]
     fn what_is_not_covered_is_found_once() {
-        let two = [(0, 10), (20, 30)];
+        let two = [(0, 9), (20, 29)];
         assert_eq!(
-            left(&two, &[(2, 3), (2, 4), (8, 22), (25, 26)]),
-            [(0, 2), (4, 8), (22, 25), (26, 30)]
+            left(&two, &[(2, 2), (2, 3), (8, 21), (25, 25)]),
+            [(0, 1), (4, 7), (22, 24), (26, 29)]
         );
         assert_eq!(left(&two, &[]), two);
-        assert_eq!(left(&two, &[(0, 30)]), []);
-        assert_eq!(left(&[(5, 10)], &[(0, 1), (2, 3), (12, 13)]), [(5, 10)]);
-        assert_eq!(left(&[(0, u64::MAX)], &[(5, 6)]), [(0, 5), (6, u64::MAX)]);
-        assert_eq!(left(&[], &[(5, 6)]), []);
+        assert_eq!(left(&two, &[(0, 29)]), []);
+        assert_eq!(left(&[(5, 9)], &[(0, 0), (2, 2), (12, 12)]), [(5, 9)]);
+        assert_eq!(left(&[(0, MAX)], &[(5, 5)]), [(0, 4), (6, MAX)]);
+        assert_eq!(left(&[(MAX, MAX)], &[(5, 5)]), [(MAX, MAX)]);
+        assert_eq!(left(&[(4, MAX)], &[(MAX, MAX)]), [(4, MAX - 1)]);
+        assert_eq!(left(&[], &[(5, 5)]), []);
     }
 
     #[test]
     fn two_sequences_become_one() {
-        let (a, b) = (
-            ranges(&[(0, 1), (5, 6)]),
-            ranges(&[(0, 2), (3, 4), (9, 10)]),
-        );
+        let (a, b) = (runs(&[(0, 0), (5, 5)]), runs(&[(0, 1), (3, 3), (9, 9)]));
         let merged: Vec<_> = merged(a.into_iter(), b.into_iter()).collect();
-        assert_eq!(merged, ranges(&[(0, 1), (0, 2), (3, 4), (5, 6), (9, 10)]));
+        assert_eq!(merged, runs(&[(0, 0), (0, 1), (3, 3), (5, 5), (9, 9)]));
     }
 }

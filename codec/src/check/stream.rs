@@ -7,7 +7,7 @@ use super::findings::Findings;
 use crate::code::Code;
 use crate::detect;
 use crate::dialect::{Guest, P2mSizeMeaning};
-use crate::envelope::{self, Tail};
+use crate::envelope::{self, DeviceModel, Tail};
 use crate::error::Finding;
 
 /// The gpfn at 1 TiB, where Xen puts shared_info of PV domains and what follows it (spec 8.10).
@@ -74,14 +74,38 @@ pub(super) fn p2m_size(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// What follows the last checkpoint, other than a device-model record (spec 11.2).
+/// What follows the last checkpoint, other than a device-model record (spec 11.2), and what such records
+/// hold, those between checkpoints included (spec 11.3).
 pub(super) fn trailing(context: &Context<'_>, out: &mut Findings) {
+    for (index, checkpoint) in context.image.checkpoints.iter().enumerate() {
+        let Some(record) = &checkpoint.device_model else {
+            continue;
+        };
+        if !record.data.bytes.starts_with(&envelope::QEMU_MAGIC) {
+            let model = DeviceModel {
+                kind: record.kind,
+                signature_offset: record.signature_offset,
+                data: record.data.offset..record.data.offset + record.size,
+                qemu_magic: false,
+            };
+            let place = |mut finding: Finding| {
+                finding.path = format!("checkpoint[{index}].{}", finding.path);
+                finding
+            };
+            model
+                .check()
+                .map(place)
+                .into_iter()
+                .for_each(|f| out.add(f));
+        }
+    }
     let Some(trailing) = &context.image.trailing else {
         return;
     };
     let end = trailing.offset + trailing.size;
     // What is kept of it reaches beyond the header of any record.
-    let record = match envelope::parse_tail(&trailing.first, true, trailing.offset) {
+    let order = context.image.byte_order;
+    let record = match envelope::parse_tail(&trailing.first, true, trailing.offset, order) {
         Ok(Tail::Record(record)) => record.finish(end).map(|model| {
             if let Some(finding) = model.check() {
                 out.add(finding);

@@ -3,7 +3,8 @@
 use alloc::format;
 use alloc::string::String;
 use core::fmt::Write as _;
-use core::ops::Range;
+
+use crate::pfns::Pfns;
 
 /// A register, an address or a set of bits.
 pub(super) fn hex(value: u64) -> String {
@@ -11,12 +12,11 @@ pub(super) fn hex(value: u64) -> String {
 }
 
 /// Some pfns: `0x28`, or `0x28 to 0x2f (8 pages)`.
-pub(super) fn pfns(range: &Range<u64>) -> String {
-    let (first, last) = (range.start, range.end.saturating_sub(1));
+pub(super) fn pfns(run: Pfns) -> String {
+    let (first, last, count) = (run.first(), run.last(), run.pages());
     if first == last {
         hex(first)
     } else {
-        let count = range.end - first;
         format!("{first:#x} to {last:#x} ({count} pages)")
     }
 }
@@ -45,7 +45,8 @@ mod tests {
 
     #[test]
     fn pfns_are_counted_where_there_are_several() {
-        assert_eq!(pfns(&(0x28..0x29)), "0x28");
-        assert_eq!(pfns(&(0x28..0x30)), "0x28 to 0x2f (8 pages)");
+        assert_eq!(pfns(Pfns::one(0x28)), "0x28");
+        let eight = Pfns::of(0x28..0x30).unwrap();
+        assert_eq!(pfns(eight), "0x28 to 0x2f (8 pages)");
     }
 }

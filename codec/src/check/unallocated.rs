@@ -3,7 +3,6 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::context::{Context, Part, Round};
 use super::findings::Findings;
@@ -14,14 +13,15 @@ use crate::code::Code;
 use crate::dialect::{Guest, SharedInfoLayout};
 use crate::error::Finding;
 use crate::image::Unallocated;
+use crate::pfns::Pfns;
 
 /// Where `shared_info.arch.memmap_info_pfn` is.
 const MEMMAP_INFO_PFN: usize = 4128;
 
 /// Neighbouring entries of the list whose pfns follow one another.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 struct Entries {
-    pfns: Range<u64>,
+    pfns: Pfns,
     /// Index of the first in the list.
     index: u64,
 }
@@ -53,24 +53,22 @@ fn all<'a>(context: &Context<'a>) -> impl Iterator<Item = List<'a>> + use<'a> {
 /// not known.
 fn looked_at(context: &Context<'_>) -> Option<u64> {
     let ram = context.image.ram().filter(|_| context.knows_ram())?;
-    let lengths = ram.ranges().iter().map(|range| range.end - range.start);
-    Some(lengths.fold(0, u64::saturating_add))
+    Some(ram.visited())
 }
 
 impl List<'_> {
     fn entries(&self) -> impl Iterator<Item = Entries> {
         let mut index = 0;
-        self.list.ranges.iter().map(move |range| {
-            let pfns = *range.start()..range.end().saturating_add(1);
-            let entries = Entries { pfns, index };
-            index += range.end() - range.start() + 1;
+        self.list.runs.iter().map(move |pfns| {
+            let entries = Entries { pfns: *pfns, index };
+            index += pfns.pages();
             entries
         })
     }
 
     /// A finding about the entry of a pfn.
     fn finding(&self, code: Code, entries: &Entries, pfn: u64) -> Finding {
-        let index = entries.index + (pfn - entries.pfns.start);
+        let index = entries.index + (pfn - entries.pfns.first());
         let path = format!("{}[{index}]", self.round.place(Part::Unallocated));
         Finding::new(code, self.list.offset + index * 8, path)
             .length(8)
@@ -102,23 +100,21 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
         return;
     }
     for list in lists(context) {
-        // The run of bad entries at hand, and its lowest and highest pfn.
-        let mut run: Option<(Entries, u64, Range<u64>)> = None;
+        // The run of bad entries at hand, their number, and what lies between the lowest and the
+        // highest of them.
+        let mut run: Option<(Entries, u64, Pfns)> = None;
         for entries in list.entries() {
-            let from = context
-                .ram
-                .partition_point(|range| range.end <= entries.pfns.start);
-            let ram = context.ram[from..].iter().cloned();
+            let ram = context.ram.touching(entries.pfns).iter().copied();
             uncovered(core::slice::from_ref(&entries.pfns), ram, |outside| {
-                let index = entries.index + (outside.start - entries.pfns.start);
-                let pages = outside.end - outside.start;
+                let index = entries.index + (outside.first() - entries.pfns.first());
+                let pages = outside.pages();
                 match &mut run {
                     Some((first, count, span)) if first.index + *count == index => {
                         *count += pages;
-                        *span = span.start.min(outside.start)..span.end.max(outside.end);
+                        *span = span.spanned(outside);
                     }
                     _ => {
-                        let pfns = outside.clone();
+                        let pfns = outside;
                         let before = run.replace((Entries { pfns, index }, pages, outside));
                         report_outside(&list, before, out);
                     }
@@ -129,19 +125,16 @@ pub(super) fn outside_ram(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-fn report_outside(list: &List<'_>, run: Option<(Entries, u64, Range<u64>)>, out: &mut Findings) {
+fn report_outside(list: &List<'_>, run: Option<(Entries, u64, Pfns)>, out: &mut Findings) {
     if let Some((first, count, span)) = run {
         out.add_lazily(Code::UnallocatedOutsideRam, || {
-            list.finding(Code::UnallocatedOutsideRam, &first, first.pfns.start)
+            list.finding(Code::UnallocatedOutsideRam, &first, first.pfns.first())
                 .expected("a pfn of RAM")
-                .found(if count == span.end - span.start {
-                    pfns(&span)
+                .found(if count == span.pages() {
+                    pfns(span)
                 } else {
-                    format!(
-                        "{count} entries from {:#x} to {:#x}",
-                        span.start,
-                        span.end - 1
-                    )
+                    let (low, high) = (span.first(), span.last());
+                    format!("{count} entries from {low:#x} to {high:#x}")
                 })
         });
     }
@@ -159,50 +152,54 @@ pub(super) fn order(context: &Context<'_>, out: &mut Findings) {
     for list in lists(context) {
         let mut last: Option<u64> = None;
         for entries in list.entries() {
-            let Some(rank) = ram.rank(entries.pfns.start) else {
-                continue;
-            };
-            if last.is_some_and(|last| rank < last) {
-                out.add_lazily(Code::UnallocatedOrder, || {
-                    list.finding(Code::UnallocatedOrder, &entries, entries.pfns.start)
-                        .expected("a pfn that comes later in the memory map")
-                });
+            // Neighbours may lie in different descriptors, which stand in any order.
+            for (part, rank) in ram.ranked(entries.pfns) {
+                if last.is_some_and(|last| rank < last) {
+                    out.add_lazily(Code::UnallocatedOrder, || {
+                        list.finding(Code::UnallocatedOrder, &entries, part.first())
+                            .expected("a pfn that comes later in the memory map")
+                    });
+                }
+                last = Some(rank.saturating_add(part.pages() - 1));
             }
-            last = ram.rank(entries.pfns.end - 1).or(last);
         }
-        let mut sorted: Vec<Entries> = list.entries().collect();
-        sorted.sort_by_key(|entries| entries.pfns.start);
-        let mut reached = 0;
-        for entries in sorted {
-            if entries.pfns.start < reached {
-                let twice = entries.pfns.start..reached.min(entries.pfns.end);
+        let mut reached: Option<u64> = None;
+        for entries in sorted(&list) {
+            let twice = reached.and_then(|last| entries.pfns.common(Pfns::new(0, last)?));
+            if let Some(twice) = twice {
                 out.add_lazily(Code::UnallocatedDuplicate, || {
-                    list.finding(Code::UnallocatedDuplicate, &entries, twice.start)
+                    list.finding(Code::UnallocatedDuplicate, &entries, twice.first())
                         .expected("every pfn once")
-                        .found(format!("{} again", pfns(&twice)))
+                        .found(format!("{} again", pfns(twice)))
                 });
             }
-            reached = reached.max(entries.pfns.end);
+            reached = reached.max(Some(entries.pfns.last()));
         }
     }
+}
+
+/// The entries by pfn.
+fn sorted(list: &List<'_>) -> Vec<Entries> {
+    let mut sorted: Vec<Entries> = list.entries().collect();
+    sorted.sort_by_key(|entries| entries.pfns.first());
+    sorted
 }
 
 /// Pages that were sent and given back before the end of the save. The restore gives them back too.
 pub(super) fn sent(context: &Context<'_>, out: &mut Findings) {
     for list in lists(context) {
-        let mut sorted: Vec<Entries> = list.entries().collect();
-        sorted.sort_by_key(|entries| entries.pfns.start);
+        let sorted = sorted(&list);
         let mut at = 0;
         let mut first: Option<(&Entries, u64)> = None;
         let mut count = 0u64;
         for (pfn, _, _) in list.round.checkpoint.pages.last_copies() {
             while sorted
                 .get(at)
-                .is_some_and(|entries| entries.pfns.end <= pfn)
+                .is_some_and(|entries| entries.pfns.last() < pfn)
             {
                 at += 1;
             }
-            if let Some(entries) = sorted.get(at).filter(|e| e.pfns.contains(&pfn)) {
+            if let Some(entries) = sorted.get(at).filter(|e| e.pfns.contains(pfn)) {
                 first.get_or_insert((entries, pfn));
                 count += 1;
             }
@@ -231,7 +228,7 @@ pub(super) fn needed(context: &Context<'_>, out: &mut Findings) {
             needed.extend(rings.map(|(path, pfn)| (*pfn, what(path))));
         }
         for (pfn, what) in needed {
-            let entries = list.entries().find(|entries| entries.pfns.contains(&pfn));
+            let entries = list.entries().find(|entries| entries.pfns.contains(pfn));
             if let Some(entries) = entries {
                 out.add(
                     list.finding(Code::UnallocatedNeeded, &entries, pfn)

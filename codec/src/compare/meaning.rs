@@ -1,92 +1,88 @@
-//! Which fields mean the same in two dialects.
+//! Which fields mean the same in two eras (spec 8.3, 12.4).
 //!
-//! Fields of one name do, but for these (spec 8.3, 8.5, 8.7, 8.9, 8.10, 12.1).
+//! Fields of one name do, but for those of [`of_context`] and for what `registers` translates first.
 
-use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::dialect::{Dialect, Guest, P2mSizeMeaning};
+use crate::era::Era;
 
-/// Why a field of a context cannot be compared between two dialects; `None` where it can.
-pub(super) fn of_context(
-    path: &str,
-    guest: Option<Guest>,
-    a: Dialect,
-    b: Dialect,
-) -> Option<&'static str> {
-    let differs = |meaning: fn(Dialect) -> u8| meaning(a) != meaning(b);
-    match path {
-        "flags" if a != b => Some("a restore overwrites it, and what it held changed"),
-        "regs.psr" if differs(psr) => Some("up to 2007-06-12 it was that of the machine"),
-        "regs.ar.bsp" if differs(stack) => {
-            Some("it counted the words of the hypervisor's stack, then those of the guest's")
+/// Why a field of a context cannot be compared between two eras; `None` where it can.
+pub(super) fn of_context(path: &str, guest: Guest, eras: [Era; 2]) -> Option<&'static str> {
+    let [a, b] = eras.map(Era::spec);
+    match (path, guest) {
+        ("privregs_pfn", Guest::Pv) if a.machine_frame != b.machine_frame => {
+            Some("it was a machine frame")
         }
-        "regs.nats"
-            if differs(if guest == Some(Guest::Hvm) {
-                nats_hvm
-            } else {
-                nats
-            }) =>
-        {
-            Some("its bits were in the order of the hypervisor's stack")
+        ("privregs_pfn", Guest::Hvm) if a.hvm_privregs_pfn != b.hvm_privregs_pfn => {
+            Some("it was where the VPD stood in the guest's map, then 1")
         }
-        "privregs_pfn" if differs(frame) => Some("it was a machine frame"),
         _ => None,
     }
 }
 
 /// The same, for a field of the head.
 pub(super) fn of_head(path: &str, a: Dialect, b: Dialect) -> Option<&'static str> {
-    let differs = |meaning: fn(Dialect) -> u8| meaning(a) != meaning(b);
+    let limit = |dialect: Dialect| dialect.spec().p2m_size == P2mSizeMeaning::MaxMem;
+    let differs = limit(a) != limit(b);
     match path {
-        "p2m_size" if differs(size) => {
+        "p2m_size" if differs => {
             Some("it was the memory that was allowed, then the memory there is")
         }
-        "arch_setup.maxmem" if differs(size) => Some("it was not filled"),
+        "arch_setup.maxmem" if differs => Some("it was not filled"),
         _ => None,
     }
 }
 
-fn psr(dialect: Dialect) -> u8 {
-    match dialect.spec().context {
-        ContextLayout::A | ContextLayout::B | ContextLayout::B2 => 0,
-        _ => 1,
-    }
+/// Whether two values of a region register mean the same to a guest: 0, ~0 in rr0 and the default are
+/// all one that nobody has set, where the eras have different defaults.
+pub(super) fn is_same_region(path: &str, eras: [Era; 2], a: u64, b: u64) -> bool {
+    let defaults = eras.map(|era| era.spec().region_defaults);
+    let index = ["rrs[", "regs.rr["].into_iter().find_map(|head| {
+        let digits = path.strip_prefix(head)?.strip_suffix(']')?;
+        digits.parse::<usize>().ok()
+    });
+    let Some(index) = index.filter(|index| *index < 8 && defaults[0] != defaults[1]) else {
+        return false;
+    };
+    let unset = |rr: u64| rr == 0 || defaults.iter().any(|default| default.value(index) == rr);
+    unset(a) && unset(b)
 }
 
-fn stack(dialect: Dialect) -> u8 {
-    match dialect.spec().context {
-        ContextLayout::A => 0,
-        ContextLayout::E | ContextLayout::F => 2,
-        _ => 1,
-    }
+/// Whether a field of a context is what the hypervisor's heap held.
+pub(super) fn is_unset(path: &str, guest: Guest, era: Era) -> bool {
+    let in_frame = path.starts_with("user_regs.") || path.starts_with("extra_regs.");
+    // Of the register stack, words that are not dirty are told apart elsewhere.
+    !in_frame && path != "regs.rbs" && era.leaves_to_heap(guest, path)
 }
 
-fn nats(dialect: Dialect) -> u8 {
-    u8::from(matches!(
-        dialect.spec().context,
-        ContextLayout::E | ContextLayout::F
-    ))
-}
-
-fn nats_hvm(dialect: Dialect) -> u8 {
-    u8::from(dialect >= Dialect::D11)
-}
-
-fn frame(dialect: Dialect) -> u8 {
-    u8::from(dialect >= Dialect::D1b)
-}
-
-fn size(dialect: Dialect) -> u8 {
-    u8::from(dialect >= Dialect::D3)
-}
-
-/// Whether a field is uninitialised memory, or the hypervisor's own address.
-pub(super) fn is_garbage(path: &str, dialect: Dialect) -> bool {
-    if path == "flags" {
-        // Contexts up to B were not cleared first.
-        return matches!(dialect.spec().context, ContextLayout::A | ContextLayout::B);
-    }
+/// Whether a field of a record is the hypervisor's own address, or space that nobody filled.
+pub(super) fn is_garbage(path: &str) -> bool {
     path.strip_prefix("vpd.").is_some_and(|field| {
         let own = ["vac.value", "vdc.value", "virt_env_vaddr"];
         let low = field.strip_prefix("vpd_low.");
         low.is_some_and(|low| own.contains(&low)) || field.starts_with("vmm_avail")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_set_is_the_same_in_every_era() {
+        let eras = [Era::D7C, Era::D10C];
+        let same = |path, a, b| is_same_region(path, eras, a, b);
+        assert!(same("rrs[0]", u64::MAX, 0x39) && same("rrs[7]", 0, 0x38));
+        assert!(same("regs.rr[7]", 0, 0x38) && !same("regs.rr[7]", 0, 0x39));
+        assert!(!same("rrs[1]", 0x139, 0x39) && !same("krs[1]", 0, 0x39));
+        assert!(!is_same_region("rrs[7]", [Era::D10C; 2], 0, 0x38));
+    }
+
+    #[test]
+    fn heap_is_no_register() {
+        let unset = |path| is_unset(path, Guest::Pv, Era::D7B);
+        assert!(unset("flags") && unset("regs.rr[7]") && unset("regs.b[3]") && unset("regs.ar.lc"));
+        assert!(!unset("regs.rr[6]") && !unset("regs.b[0]") && !unset("regs.rbs"));
+        assert!(!is_unset("user_regs.r5", Guest::Pv, Era::D1));
+        assert!(is_unset("flags", Guest::Pv, Era::D1));
+    }
 }

@@ -8,13 +8,15 @@
 //! |---|---|
 //! | `difference` | [`Difference`], and the [`Report`] that gathers them |
 //! | `structure` | two structures, field by field, by name |
-//! | `meaning` | which fields mean the same in two dialects |
+//! | `meaning` | which fields mean the same in two eras, and which mean nothing |
+//! | `registers` | what eras have in different forms: the stack, NaT bits, psr |
 //! | `state` | [`state`]: everything but pages |
 //! | `pages` | [`PagePairs`]: which pages to compare; the caller has the bytes and the threads |
 
 mod difference;
 mod meaning;
 mod pages;
+mod registers;
 mod state;
 mod structure;
 

@@ -1,9 +1,9 @@
 //! Which pages to compare.
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use crate::memory::{Memory, Run};
+use crate::pfns::Pfns;
 
 /// The pages of two memories, side by side.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,9 +11,9 @@ pub struct PagePairs {
     /// Runs of equal pfns that both have.
     pub both: Vec<(Run, Run)>,
     /// Pfns that the first alone has.
-    pub only_a: Vec<Range<u64>>,
+    pub only_a: Vec<Pfns>,
     /// Pfns that the second alone has.
-    pub only_b: Vec<Range<u64>>,
+    pub only_b: Vec<Pfns>,
 }
 
 impl PagePairs {
@@ -26,32 +26,31 @@ impl PagePairs {
             let (run_a, run_b) = match (&next_a, &next_b) {
                 (Some(run_a), Some(run_b)) => (run_a, run_b),
                 (Some(run_a), None) => {
-                    push(&mut pairs.only_a, run_a.pfns.clone());
+                    push(&mut pairs.only_a, run_a.pfns);
                     next_a = runs_a.next().cloned();
                     continue;
                 }
                 (None, Some(run_b)) => {
-                    push(&mut pairs.only_b, run_b.pfns.clone());
+                    push(&mut pairs.only_b, run_b.pfns);
                     next_b = runs_b.next().cloned();
                     continue;
                 }
                 (None, None) => return pairs,
             };
-            let (start_a, start_b) = (run_a.pfns.start, run_b.pfns.start);
-            let begin = start_a.max(start_b);
-            if start_a < begin {
-                push(&mut pairs.only_a, start_a..begin.min(run_a.pfns.end));
+            let (pfns_a, pfns_b) = (run_a.pfns, run_b.pfns);
+            if let Some(before) = pfns_a.before(pfns_b.first()) {
+                push(&mut pairs.only_a, before);
             }
-            if start_b < begin {
-                push(&mut pairs.only_b, start_b..begin.min(run_b.pfns.end));
+            if let Some(before) = pfns_b.before(pfns_a.first()) {
+                push(&mut pairs.only_b, before);
             }
-            let end = run_a.pfns.end.min(run_b.pfns.end);
-            let common = begin..end;
-            if let (Some(part_a), Some(part_b)) = (run_a.cut(&common), run_b.cut(&common)) {
+            if let (Some(part_a), Some(part_b)) = (run_a.cut(pfns_b), run_b.cut(pfns_a)) {
                 pairs.both.push((part_a, part_b));
             }
-            let rest_a = run_a.cut(&(end.max(begin)..u64::MAX));
-            let rest_b = run_b.cut(&(end.max(begin)..u64::MAX));
+            // Up to where one of them ends, all is told.
+            let told = pfns_a.last().min(pfns_b.last());
+            let rest = |run: &Run| run.cut(run.pfns.after(told)?);
+            let (rest_a, rest_b) = (rest(run_a), rest(run_b));
             next_a = rest_a.or_else(|| runs_a.next().cloned());
             next_b = rest_b.or_else(|| runs_b.next().cloned());
         }
@@ -59,10 +58,9 @@ impl PagePairs {
 }
 
 /// Neighbours belong together.
-fn push(ranges: &mut Vec<Range<u64>>, range: Range<u64>) {
-    match ranges.last_mut() {
-        Some(last) if last.end == range.start => last.end = range.end,
-        _ => ranges.push(range),
+fn push(runs: &mut Vec<Pfns>, run: Pfns) {
+    if !runs.last_mut().is_some_and(|last| last.push(run)) {
+        runs.push(run);
     }
 }
 
@@ -93,10 +91,10 @@ mod tests {
             let (memory_a, memory_b) = (Memory::new(&image_a, 0), Memory::new(&image_b, 0));
             let pairs = PagePairs::new(&memory_a, &memory_b);
             for pfn in 0..24 {
-                let within = |ranges: &[Range<u64>]| {
-                    ranges.iter().filter(|range| range.contains(&pfn)).count()
+                let within = |runs: &[Pfns]| {
+                    runs.iter().filter(|run| run.contains(pfn)).count()
                 };
-                let both = pairs.both.iter().filter(|(run, _)| run.pfns.contains(&pfn));
+                let both = pairs.both.iter().filter(|(run, _)| run.pfns.contains(pfn));
                 let both: Vec<_> = both.collect();
                 let (in_a, in_b) = (a.contains(&pfn), b.contains(&pfn));
                 prop_assert_eq!(both.len(), usize::from(in_a && in_b));

@@ -3,22 +3,27 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::Options;
 use super::difference::{Found, Report};
 use super::meaning;
+use super::registers::{self, Side};
 use super::structure::{Rules, Structure, compare};
 use crate::convert::context::frame::name_elsewhere;
-use crate::dialect::{ContextLayout, Dialect};
+use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::era::Era;
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Vcpu};
+use crate::pfns::PfnSet;
 use crate::ram;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{Layout, Wire, hvm};
 use crate::wire::{
     layout_of_arch_setup, layout_of_context, layout_of_mapped_regs, layout_of_shared_info,
 };
+
+/// Bytes of an HVM context that do not depend on its vcpus, where identity mappings are among them.
+const WITH_IDENTITY: u64 = 608;
 
 const NOT_IN_A_CORE: &str = "a core does not carry it";
 
@@ -34,6 +39,7 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
         a,
         b,
         dialects: [dialect(a), dialect(b)],
+        eras: eras(a, b),
         garbage: options.garbage,
         core: a.core.is_some() || b.core.is_some(),
     };
@@ -54,10 +60,22 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
     report
 }
 
+/// The eras to understand two files by. A core does not say which hypervisor gave its contexts: next to
+/// an image it is understood as that is.
+fn eras(a: &SaveFile, b: &SaveFile) -> [Era; 2] {
+    let era = |file: &SaveFile| file.image.era().unwrap_or(Era::D11B);
+    match (&a.core, &b.core) {
+        (Some(_), None) => [era(b); 2],
+        (None, Some(_)) => [era(a); 2],
+        _ => [era(a), era(b)],
+    }
+}
+
 struct Sides<'a> {
     a: &'a SaveFile,
     b: &'a SaveFile,
     dialects: [Dialect; 2],
+    eras: [Era; 2],
     garbage: bool,
     core: bool,
 }
@@ -100,8 +118,9 @@ impl<'s> Sides<'s> {
                 let rules = Rules {
                     garbage: self.garbage,
                     rename: [&own_name, &own_name],
-                    is_garbage: &|path| meaning::is_garbage(path, self.dialects[0]),
+                    is_garbage: &meaning::is_garbage,
                     meaning,
+                    same: &|path, a, b| meaning::is_same_region(path, self.eras, a, b),
                     eras: !core::ptr::eq(a.layout, b.layout),
                 };
                 compare(report, prefix, (&a, &b), &rules);
@@ -278,31 +297,18 @@ impl<'s> Sides<'s> {
             );
             return;
         }
-        let ranges = |list: &crate::image::Unallocated| -> Vec<Range<u64>> {
-            let mut joined: Vec<Range<u64>> = Vec::new();
-            for range in list.sorted() {
-                let range = *range.start()..range.end().saturating_add(1);
-                match joined.last_mut() {
-                    Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                    _ => joined.push(range),
-                }
-            }
-            joined
-        };
-        let (ranges_a, ranges_b) = (ranges(list_a), ranges(list_b));
-        if ranges_a != ranges_b {
-            let found = |ranges: &[Range<u64>], other: &[Range<u64>], offset| {
-                let count: u64 = ranges.iter().map(|range| range.end - range.start).sum();
-                let own = ranges.iter().find(|range| !other.contains(range));
-                let own = own.map_or(String::new(), |range| {
-                    format!(", {:#x}..{:#x} among them", range.start, range.end)
-                });
-                Some(Found::new(format!("{count} pfns{own}"), offset))
+        let (pfns_a, pfns_b) = (list_a.set(), list_b.set());
+        if pfns_a != pfns_b {
+            let found = |own: &PfnSet, other: &PfnSet, offset| {
+                let count = own.pages();
+                let alone = own.runs().iter().find(|run| !other.runs().contains(run));
+                let alone = alone.map_or(String::new(), |run| format!(", {run} among them"));
+                Some(Found::new(format!("{count} pfns{alone}"), offset))
             };
             report.differ(
                 path,
-                found(&ranges_a, &ranges_b, list_a.offset),
-                found(&ranges_b, &ranges_a, list_b.offset),
+                found(&pfns_a, &pfns_b, list_a.offset),
+                found(&pfns_b, &pfns_a, list_b.offset),
             );
         }
     }
@@ -350,31 +356,49 @@ impl<'s> Sides<'s> {
         let guest = self.a.image.guest();
         let context = |vcpu: &'_ Vcpu| (layout_of_context(vcpu.layout), vcpu.context.clone());
         let ((layout_a, section_a), (layout_b, section_b)) = (context(a), context(b));
-        let names = [context_name(a.layout), context_name(b.layout)];
+        let eras = self.eras;
+        let guest = guest.unwrap_or(Guest::Pv);
+        let sides = [(eras[0], a), (eras[1], b)].map(|(era, vcpu)| Side::new(era, guest, vcpu));
+        // Byte by byte, where garbage counts and forms are the same.
+        let raw = self.garbage && eras[0] == eras[1];
+        let by_meaning = |name: &str| !raw && registers::takes(name, &sides[0], &sides[1]);
+        // What two eras have in different forms is compared apart.
+        let names = [a.layout, b.layout].map(|layout| {
+            let name = context_name(layout);
+            move |path: &str| name(path).filter(|name| !by_meaning(name))
+        });
+        let unset = eras.map(|era| move |path: &str| meaning::is_unset(path, guest, era));
         let rules = Rules {
             garbage: self.garbage,
             rename: [&names[0], &names[1]],
-            is_garbage: &|path| {
-                self.dialects
-                    .iter()
-                    .any(|dialect| meaning::is_garbage(path, *dialect))
-            },
-            meaning: &|path| meaning::of_context(path, guest, self.dialects[0], self.dialects[1]),
+            is_garbage: &|path| unset[0](path) || unset[1](path),
+            meaning: &|path| meaning::of_context(path, guest, eras),
+            same: &|path, a, b| meaning::is_same_region(path, eras, a, b),
             eras: a.layout != b.layout,
         };
+        let path = format!("{prefix}vcpu[{id}]");
+        if !raw {
+            registers::compare(report, &path, &sides[0], &sides[1]);
+        }
+        if eras.map(|era| era.spec().cleared) == [true, false]
+            || eras.map(|era| era.spec().cleared) == [false, true]
+        {
+            report.incomparable(
+                &path,
+                "what one of the hypervisors left to its heap is left out",
+            );
+        }
         let pair = (
             &structure(layout_a, &section_a),
             &structure(layout_b, &section_b),
         );
-        compare(report, &format!("{prefix}vcpu[{id}]"), pair, &rules);
-        let layouts = self
-            .dialects
-            .map(|dialect| dialect.spec().mapped_regs.last());
+        compare(report, &path, pair, &rules);
+        let layouts = eras.map(|era| Some(era.spec().privregs));
         self.pages_of_structures(
             report,
             &format!("{prefix}privregs[{id}]"),
             [a.privregs.as_ref(), b.privregs.as_ref()],
-            layouts.map(|layout| layout.map(|layout| layout_of_mapped_regs(*layout))),
+            layouts.map(|layout| layout.map(layout_of_mapped_regs)),
         );
     }
 
@@ -422,17 +446,15 @@ impl<'s> Sides<'s> {
                 _ => report.incomparable(&path, "one of the dialects does not carry it"),
             }
         }
-        let regs = self
-            .dialects
-            .map(|dialect| dialect.spec().mapped_regs.last());
+        let regs = self.eras.map(|era| era.spec().privregs);
         let records = |checkpoint: &'_ Checkpoint, side: usize| -> Vec<Record> {
             let context = checkpoint.hvm_context.as_ref();
             let all = context.into_iter().flat_map(HvmContext::records);
             all.filter(|(_, record)| record.typecode != hvm::END)
                 .map(|(offset, record)| {
-                    let layout = match (record.typecode, regs[side]) {
-                        (3, Some(regs)) => hvm::vpd::layout_of(*regs),
-                        (code, _) => hvm::layout_of_record(code),
+                    let layout = match record.typecode {
+                        3 => hvm::vpd::layout_of(regs[side]),
+                        code => hvm::layout_of_record(code),
                     };
                     Record {
                         key: (record.typecode, record.instance),
@@ -490,7 +512,8 @@ impl<'s> Sides<'s> {
             record.map(|record| Found::new(format!("{} bytes", record.body.len()), record.offset))
         };
         // The identity mappings are not in the first dialects that have HVM domains.
-        let older = self.dialects.iter().any(|dialect| *dialect < Dialect::D10);
+        let without = |dialect: &Dialect| dialect.spec().hvm_fixed_bytes != [WITH_IDENTITY];
+        let older = self.dialects.iter().any(without);
         if self.core || (a.is_some() != b.is_some() && older && path.contains("IDENTITY")) {
             report.incomparable(path, "one of the dialects does not carry it");
         } else {

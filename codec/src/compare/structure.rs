@@ -24,10 +24,12 @@ pub(super) struct Rules<'r> {
     pub(super) garbage: bool,
     /// The name by which a field goes; `None` leaves it out.
     pub(super) rename: [Rename<'r>; 2],
-    /// Whether a field is garbage, by its own name.
+    /// Whether a field, or an element of one, is garbage, by its own name.
     pub(super) is_garbage: &'r dyn Fn(&str) -> bool,
     /// Why a field cannot be compared.
     pub(super) meaning: &'r dyn Fn(&str) -> Option<&'static str>,
+    /// Whether two values of a field mean the same, though they differ.
+    pub(super) same: &'r dyn Fn(&str, u64, u64) -> bool,
     /// The layouts are of different eras: a field that one lacks is no difference.
     pub(super) eras: bool,
 }
@@ -37,6 +39,21 @@ pub(super) struct Rules<'r> {
 struct Leaf {
     bytes: u128,
     text: Option<String>,
+}
+
+impl Leaf {
+    /// Whether two numbers mean the same.
+    fn means(&self, other: &Leaf, name: &str, rules: &Rules<'_>) -> bool {
+        let number = |leaf: &Leaf| {
+            u64::try_from(leaf.bytes)
+                .ok()
+                .filter(|_| leaf.text.is_none())
+        };
+        match (number(other), number(self)) {
+            (Some(a), Some(b)) => (rules.same)(name, a, b),
+            _ => false,
+        }
+    }
 }
 
 impl Structure<'_> {
@@ -66,6 +83,9 @@ impl Structure<'_> {
             let width = entry.kind.size();
             for (index, bytes) in entry.bytes.chunks(width).enumerate() {
                 let path = format!("{}[{index}]", entry.path);
+                if !rules.garbage && (rules.is_garbage)(&path) {
+                    continue;
+                }
                 let Some(name) = (rules.rename[side])(&path) else {
                     continue;
                 };
@@ -134,6 +154,7 @@ pub(super) fn compare(
                 true
             }) => {}
             Some((other, _)) if other == leaf => {}
+            Some((other, _)) if other.means(&leaf, &name, rules) => {}
             Some((_, other)) => report.differ(&path, Some(found), Some(other)),
             None if rules.eras => {
                 report.incomparable(&whole(&path), "the second has no such field");
@@ -173,6 +194,7 @@ mod tests {
             rename: [same, same],
             is_garbage: &|_| false,
             meaning: &|path| (path == "regs.psr").then_some("no"),
+            same: &|_, _, _| false,
             eras: false,
         }
     }

@@ -11,7 +11,7 @@ use crate::image::HvmContext;
 use crate::wire::Wire;
 use crate::wire::hvm::{END, HvmHwIa64IdentityMappings, HvmSaveDescriptor};
 
-/// Record 8, which came within the life of D10 (69a6f6d074): a restore of D8 or D9 refuses it.
+/// Record 8, which came within the life of D10b (69a6f6d074): a restore of D8 or D9 refuses it.
 const IDENTITY_MAPPINGS: u16 = 8;
 /// The blob's bytes that are there once per domain, where record 8 is one of them.
 const WITH_IDENTITY_MAPPINGS: u64 = 608;
@@ -23,11 +23,10 @@ pub(super) fn convert<'a>(
     losses: &mut Losses,
 ) -> Cow<'a, [u8]> {
     let blob = &source.blob.bytes[..];
-    let known = |dialect: crate::Dialect| {
-        let sizes = dialect.spec().hvm_fixed_bytes;
-        sizes.contains(&WITH_IDENTITY_MAPPINGS)
-    };
-    let wanted = known(route.to);
+    let wanted = route
+        .new()
+        .hvm_fixed_bytes
+        .contains(&WITH_IDENTITY_MAPPINGS);
     let Some((end, _)) = source.records().find(|(_, record)| record.typecode == END) else {
         return blob.into();
     };

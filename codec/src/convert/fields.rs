@@ -104,6 +104,22 @@ pub(super) fn left_behind(
     });
 }
 
+/// A page whose first bytes change their layout; what lies behind them stays.
+pub(super) fn fields_of_page(
+    source: &[u8],
+    old: &Layout,
+    new: &Layout,
+    lost: impl FnMut(&str, &str),
+) -> Vec<u8> {
+    let pairs = namesakes(old, new);
+    let mut target = source.to_vec();
+    let structure = old.size.max(new.size).min(target.len());
+    target[..structure].fill(0);
+    carry(&pairs, source, &mut target);
+    left_behind(old, source, &pairs, lost);
+    target
+}
+
 /// The word at a path; `None` where the layout lacks it or the bytes end before it.
 pub(super) fn get(layout: &Layout, bytes: &[u8], path: &str) -> Option<u64> {
     let found = layout.find(path)?;

@@ -27,7 +27,7 @@ pub(super) fn arch_setup<'a>(
     route: Route,
     losses: &mut Losses,
 ) -> Cow<'a, [u8]> {
-    if route.is_same() {
+    if route.is_one_dialect() {
         return source.into();
     }
     let (from, to) = (route.from.spec(), route.to.spec());

@@ -21,12 +21,29 @@ impl fmt::Display for Loss {
     }
 }
 
-/// Losses under construction.
+/// What is written otherwise than it was and means the same; or what the source does not say, and
+/// what is taken instead. Nothing to refuse a conversion for, but good to know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Note {
+    /// The field of the result, spelt as in `dump`: `privregs[0].rrs[0]`.
+    pub path: String,
+    /// What was done, for people.
+    pub what: String,
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.path, self.what)
+    }
+}
+
+/// Losses and notes under construction.
 #[derive(Debug, Default)]
 pub(super) struct Losses {
     /// In front of every path: the checkpoint, where it is not the first.
     prefix: String,
     all: Vec<Loss>,
+    notes: Vec<Note>,
 }
 
 impl Losses {
@@ -46,8 +63,16 @@ impl Losses {
         });
     }
 
-    /// All that were named.
-    pub(super) fn finish(self) -> Vec<Loss> {
-        self.all
+    /// Notes what loses nothing.
+    pub(super) fn note(&mut self, path: impl fmt::Display, what: impl Into<String>) {
+        self.notes.push(Note {
+            path: format!("{}{path}", self.prefix),
+            what: what.into(),
+        });
+    }
+
+    /// All that were named, and all that were noted.
+    pub(super) fn finish(self) -> (Vec<Loss>, Vec<Note>) {
+        (self.all, self.notes)
     }
 }

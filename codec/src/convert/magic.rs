@@ -19,7 +19,7 @@ pub(super) fn convert<'a>(
     route: Route,
     losses: &mut Losses,
 ) -> Cow<'a, [u8]> {
-    let order = route.to.spec().magic_pfns;
+    let order = route.eras[1].magic_pfns();
     if source.order == order {
         return (&source.section.bytes[..]).into();
     }

@@ -4,14 +4,14 @@ use alloc::collections::BinaryHeap;
 use alloc::format;
 use alloc::vec::Vec;
 use core::cmp::Reverse;
-use core::ops::{Range, RangeInclusive};
+use core::ops::Range;
 
-use super::unallocated::{contains, disjoint};
 use crate::code::Code;
 use crate::decode::Event;
 use crate::error::Error;
 use crate::grammar::PageRun;
-use crate::image::{Checkpoint, Image};
+use crate::image::{Checkpoint, GivenBack, Image};
+use crate::pfns::PfnSet;
 
 /// Records in one run: as many as the decoder gives at once.
 const RUN: usize = 256;
@@ -22,7 +22,9 @@ pub(super) struct Pages<'a> {
     image: &'a Image,
     checkpoints: &'a [Checkpoint],
     /// The pfns whose records are dropped, where but the last copy of each page goes out.
-    compact: Option<Vec<RangeInclusive<u64>>>,
+    compact: Option<PfnSet>,
+    /// What all lists but the last give back: of that, earlier records do not count any more.
+    given_back: GivenBack,
     records: u64,
 }
 
@@ -37,18 +39,23 @@ impl<'a> Pages<'a> {
             let list = checkpoints
                 .last()
                 .and_then(|last| last.unallocated.as_ref());
-            disjoint(list.map_or(Vec::new(), |list| list.ranges.clone()))
+            list.map_or_else(PfnSet::default, crate::image::Unallocated::set)
         };
         let mut pages = Pages {
             image,
             checkpoints,
             compact: compact.then(listed),
+            given_back: given_back(checkpoints),
             records: 0,
         };
         pages.records = match &pages.compact {
-            None => checkpoints.iter().map(|c| c.pages.len() as u64).sum(),
+            None if checkpoints.len() == 1 => checkpoints[0].pages.len() as u64,
+            None => {
+                let kept = (0..checkpoints.len()).map(|index| pages.kept(index).count());
+                kept.sum::<usize>() as u64
+            }
             Some(dropped) => survivors(checkpoints)
-                .filter(|(pfn, ..)| !contains(dropped, *pfn))
+                .filter(|(pfn, ..)| !dropped.contains(*pfn))
                 .count() as u64,
         };
         Ok(pages)
@@ -65,17 +72,23 @@ impl<'a> Pages<'a> {
         mut sink: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         let Some(dropped) = &self.compact else {
-            for checkpoint in self.checkpoints {
-                let all = checkpoint.pages.len();
-                for first in (0..all).step_by(RUN) {
-                    self.run(checkpoint, first..all.min(first + RUN), &mut sink)?;
+            for (index, checkpoint) in self.checkpoints.iter().enumerate() {
+                let mut run = 0..0;
+                for record in self.kept(index) {
+                    if run.end == record && run.len() < RUN {
+                        run.end += 1;
+                        continue;
+                    }
+                    self.run(checkpoint, run.clone(), &mut sink)?;
+                    run = record..record + 1;
                 }
+                self.run(checkpoint, run, &mut sink)?;
             }
             return Ok(());
         };
         let mut pending: Option<(usize, Range<usize>)> = None;
         for (pfn, index, record) in survivors(self.checkpoints) {
-            if contains(dropped, pfn) {
+            if dropped.contains(pfn) {
                 continue;
             }
             if let Some((at, run)) = &mut pending {
@@ -93,6 +106,13 @@ impl<'a> Pages<'a> {
         }
     }
 
+    /// The numbers of a checkpoint's records whose pages no list between gives back.
+    fn kept(&self, index: usize) -> impl Iterator<Item = usize> + '_ {
+        let pfns = self.checkpoints[index].pages.pfns().iter().enumerate();
+        let kept = pfns.filter(move |(_, pfn)| !self.given_back.is_gone(**pfn, index));
+        kept.map(|(record, _)| record)
+    }
+
     /// Gives records that stand side by side.
     fn run<E>(
         &self,
@@ -100,6 +120,9 @@ impl<'a> Pages<'a> {
         run: Range<usize>,
         sink: &mut impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
+        if run.is_empty() {
+            return Ok(());
+        }
         let page_size = self.image.page_size;
         let untouched = checkpoint.replaced.range(run.clone()).next().is_none();
         if let (true, Some(data)) = (untouched, &self.image.data) {
@@ -121,7 +144,16 @@ impl<'a> Pages<'a> {
     }
 }
 
-/// Every pfn once, ascending, with the checkpoint and the record that have its last copy.
+/// What the lists of all checkpoints but the last give back.
+fn given_back(checkpoints: &[Checkpoint]) -> GivenBack {
+    let before = checkpoints
+        .split_last()
+        .map_or(&[][..], |(_, before)| before);
+    GivenBack::of(before)
+}
+
+/// Every pfn once, ascending, with the checkpoint and the record that have its last copy; not those
+/// that a checkpoint between gave back.
 pub(super) fn survivors(
     checkpoints: &[Checkpoint],
 ) -> impl Iterator<Item = (u64, usize, usize)> + '_ {
@@ -139,12 +171,13 @@ pub(super) fn survivors(
         );
     }
     let mut before = None;
+    let given_back = given_back(checkpoints);
     core::iter::from_fn(move || {
         loop {
             let (Reverse(pfn), index, record) = heads.pop()?;
             let next = cursors[index].next();
             heads.extend(next.map(|(pfn, record, _)| (Reverse(pfn), index, record)));
-            if before.replace(pfn) != Some(pfn) {
+            if before.replace(pfn) != Some(pfn) && !given_back.is_gone(pfn, index) {
                 return Some((pfn, index, record));
             }
         }

@@ -8,13 +8,14 @@ use super::conversion::{Conversion, Round};
 use super::loss::Losses;
 use super::pages::Pages;
 use super::tail::Tail;
-use super::{ConvertOptions, Route, head, memmap, unallocated};
+use super::{ConvertOptions, Route, alike, head, memmap, unallocated};
 use crate::code::Code;
 use crate::detect;
-use crate::dialect::Dialect;
-use crate::envelope;
+use crate::era::Era;
 use crate::error::Error;
-use crate::image::Image;
+use crate::image::{Checkpoint, DeviceModelRecord, Image};
+use crate::limits::Limits;
+use crate::pfns::Pfns;
 use crate::ram::RamMap;
 
 /// Says what the image would be in another dialect, or compact, or both. Nothing is written.
@@ -38,6 +39,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         return Err(incomplete(image));
     };
     let mut losses = Losses::default();
+    choice(image, route, &mut losses);
     let torn = image.error.is_some() || last + 1 < image.checkpoints.len();
     if torn {
         if route.is_same() && !options.compact {
@@ -82,6 +84,7 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         .collect::<Result<Vec<_>, _>>()?;
     losses.of_checkpoint(0);
     let trailing = trailing(image, route, &mut losses);
+    let (losses, notes) = losses.finish();
     Ok(Conversion {
         route,
         page_size,
@@ -90,13 +93,15 @@ pub fn plan<'a>(image: &'a Image, options: &ConvertOptions) -> Result<Conversion
         memmap,
         rounds,
         trailing,
-        losses: losses.finish(),
+        byte_order: image.byte_order,
+        losses,
+        notes,
     })
 }
 
-/// From where to where. An image that several dialects explain is of any of them.
+/// From where to where. An image of one era is of any other that means the same.
 fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
-    let to = options.to;
+    let to = options.to.dialect();
     let (Some(detection), Some(guest)) = (&image.detection, image.guest()) else {
         return Err(incomplete(image));
     };
@@ -112,23 +117,35 @@ fn route(image: &Image, options: ConvertOptions) -> Result<Route, Error> {
                 .found(format!("a guest that is {guest}")),
         );
     }
-    let read_as = detection.best();
-    let from = if detection.candidates.contains(&to) && lie_alike(read_as, to) {
-        to
+    let read_as = detection.best_era();
+    let from = if alike::mean_the_same(read_as, options.to, guest) {
+        options.to
     } else {
         read_as
     };
-    Ok(Route { from, to, guest })
+    Ok(Route {
+        from: from.dialect(),
+        to,
+        eras: [from, options.to],
+        guest,
+    })
 }
 
-/// Whether two dialects put every part of a tail in the same place. Bytes can be made up that fit
-/// dialects of which this is not true; what was read of them is one dialect's then.
-fn lie_alike(one: Dialect, other: Dialect) -> bool {
-    let shape = |dialect: Dialect| {
-        let spec = dialect.spec();
-        (spec.context.size(), spec.vcpumap, spec.magic_pfns.len())
-    };
-    shape(one) == shape(other)
+/// Says which of several eras the image was taken for, where that decides what is written.
+fn choice(image: &Image, route: Route, losses: &mut Losses) {
+    let [from, to] = route.eras;
+    let eras = image.eras().iter().copied();
+    let others: Vec<&str> = eras
+        .filter(|era| !alike::mean_the_same(*era, from, route.guest))
+        .map(Era::id)
+        .collect();
+    if from != to && !others.is_empty() {
+        let what = format!(
+            "taken for one of {from}; {} would explain it as well, and --era says which it is",
+            others.join(", ")
+        );
+        losses.note("image", what);
+    }
 }
 
 /// One checkpoint of the result, made from one or more of the source.
@@ -144,7 +161,7 @@ fn round<'a>(
     let last = &image.checkpoints[range.end - 1];
     let list = last.unallocated.as_ref().ok_or_else(|| incomplete(image))?;
     let unallocated = unallocated::convert(list, checkpoints, p2m_size, ram, route, losses);
-    let count = unallocated::len(&unallocated);
+    let count = Pfns::sum(unallocated.iter().copied());
     let Ok(unallocated_count) = u32::try_from(count) else {
         let error = Error::new(Code::ConvertUnallocated, list.count_offset, "unallocated");
         return Err(error
@@ -156,7 +173,23 @@ fn round<'a>(
         unallocated,
         unallocated_count,
         tail: Tail::convert(last, ram[0], route, losses)?.ok_or_else(|| incomplete(image))?,
+        device_model: device_model(last, losses),
     })
+}
+
+/// The device-model record behind a checkpoint that another follows (spec 11.3). Behind what is the last
+/// checkpoint of the result, it is what trails.
+fn device_model<'a>(
+    checkpoint: &'a Checkpoint,
+    losses: &mut Losses,
+) -> Option<&'a DeviceModelRecord> {
+    let record = checkpoint.device_model.as_ref()?;
+    if record.data.bytes.len() as u64 != record.size {
+        let what = format!("{} bytes of the device model are not at hand", record.size);
+        losses.name("device_model", what);
+        return None;
+    }
+    Some(record)
 }
 
 /// The bytes behind the last checkpoint (spec 11.2).
@@ -177,10 +210,14 @@ fn trailing<'a>(image: &'a Image, route: Route, losses: &mut Losses) -> &'a [u8]
         return &[];
     }
     // A dialect without checkpoints has nothing to mistake them for; one with them may.
-    let mistaken = !route.is_same()
-        && envelope::DeviceModelKind::of(kept).is_none()
+    let (limits, order) = (Limits::default(), image.byte_order);
+    let mistaken = !route.is_one_dialect()
         && image.head.as_ref().is_some_and(|head| {
-            detect::follows(head, route.to, kept, true) == Ok(detect::Follow::Checkpoint)
+            let follows = detect::follows(head, route.to, &limits, order, kept, true);
+            matches!(
+                follows,
+                Ok(detect::Follow::Checkpoint | detect::Follow::DeviceModel(_))
+            )
         });
     if mistaken {
         let what = format!(

@@ -4,9 +4,8 @@ use alloc::borrow::Cow;
 use alloc::format;
 
 use super::Route;
-use super::fields::get;
+use super::fields::{fields_of_page, get};
 use super::loss::Losses;
-use super::privregs::fields_of_page;
 use crate::dialect::{Dialect, SharedInfoLayout};
 use crate::wire::layout_of_shared_info;
 
@@ -18,7 +17,7 @@ fn layout(dialect: Dialect) -> SharedInfoLayout {
 
 /// The page. It stays as it is where one layout may have been that of both dialects.
 pub(super) fn convert<'a>(source: &'a [u8], route: Route, losses: &mut Losses) -> Cow<'a, [u8]> {
-    if route.is_same() {
+    if route.is_one_dialect() {
         return source.into();
     }
     let (from, to) = (route.from.spec(), route.to.spec());

@@ -6,6 +6,7 @@ use alloc::vec;
 use alloc::vec::Vec;
 
 use super::loss::Losses;
+use super::privregs::Page;
 use super::{Route, blob, context, magic, privregs, shared_info};
 use crate::code::Code;
 use crate::decode::Event;
@@ -54,8 +55,15 @@ impl<'a> Tail<'a> {
         let mut vcpus = Vec::with_capacity(carried.len());
         for vcpu in carried {
             let own = vcpu.privregs.as_ref().map(|page| &page.bytes[..]);
-            let context = context::convert(vcpu, own, &page.bytes, route, losses);
-            let privregs = own.map(|page| privregs::convert(page, vcpu.id, route, losses));
+            let known = context::for_page(vcpu, route);
+            let privregs = own.map(|page| privregs::convert(page, vcpu.id, known, route, losses));
+            let pages = [
+                own.map(|page| Page::new(page, route.old().privregs)),
+                privregs
+                    .as_deref()
+                    .map(|page| Page::new(page, route.new().privregs)),
+            ];
+            let context = context::convert(vcpu, pages, &page.bytes, route, losses);
             vcpus.push(Vcpu {
                 id: vcpu.id,
                 context,
@@ -97,7 +105,9 @@ impl<'a> Tail<'a> {
     /// Gives the parts in their order.
     pub(super) fn write<E>(
         &self,
-        Route { to, guest, .. }: Route,
+        Route {
+            to, guest, eras, ..
+        }: Route,
         mut sink: impl FnMut(Event<'_>) -> Result<(), E>,
     ) -> Result<(), E> {
         if guest == Guest::Hvm {
@@ -126,7 +136,7 @@ impl<'a> Tail<'a> {
             sink(Event::SharedInfo(&self.shared_info))?;
         }
         if let Some(bytes) = &self.magic_pfns {
-            let order = to.spec().magic_pfns;
+            let order = eras[1].magic_pfns();
             sink(Event::MagicPfns { order, bytes })?;
         }
         if let Some(blob) = &self.hvm_context {

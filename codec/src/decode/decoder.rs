@@ -6,7 +6,9 @@ use alloc::vec::Vec;
 use super::Event;
 use crate::code::Code;
 use crate::detect::{self, Detection, Follow, Head};
-use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::dialect::{ArchSetupLayout, Dialect, Guest, MagicPfn, Version};
+use crate::envelope::ByteOrder;
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
 use crate::limits::Limits;
@@ -41,7 +43,9 @@ pub struct Decoder {
     pub(super) page_size: usize,
     pub(super) limits: Limits,
     pub(super) dialect: Option<Dialect>,
+    pub(super) era: Option<Era>,
     pub(super) guest: Option<Guest>,
+    pub(super) byte_order: ByteOrder,
     /// Offset of the next byte.
     pub(super) offset: u64,
     pub(super) part: Part,
@@ -69,7 +73,9 @@ impl Default for Decoder {
             page_size: crate::PAGE_SIZE,
             limits: Limits::default(),
             dialect: None,
+            era: None,
             guest: None,
+            byte_order: ByteOrder::Little,
             offset: 0,
             part: Part::Prologue,
             prologue: Prologue {
@@ -123,10 +129,26 @@ impl Decoder {
         self
     }
 
+    /// Understands as this era, whatever the stream looks like, and reads as its dialect.
+    #[must_use]
+    pub fn era(mut self, era: Option<Era>) -> Self {
+        self.era = era;
+        self.dialect = era.map(Era::dialect).or(self.dialect);
+        self
+    }
+
     /// Reads as this kind of guest, whatever `arch_setup.flags` says.
     #[must_use]
     pub fn guest(mut self, guest: Option<Guest>) -> Self {
         self.guest = guest;
+        self
+    }
+
+    /// The order of the lengths of device-model records, which is that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)); little-endian otherwise.
+    #[must_use]
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.byte_order = order;
         self
     }
 
@@ -203,7 +225,7 @@ impl Decoder {
             | Part::SharedInfo
             | Part::MagicPfns
             | Part::HvmContext => self.tail(input, end),
-            Part::Boundary => self.boundary(input, end),
+            Part::Boundary | Part::DeviceModel => self.boundary(input, end),
             Part::Trailing if input.is_empty() => {
                 Ok(if end { Step::Done } else { Step::NeedMore(1) })
             }
@@ -376,7 +398,7 @@ impl Decoder {
         };
         let (detection, news) = match (&self.detection, self.dialect) {
             (Some(known), _) => (known.clone(), false),
-            (None, Some(dialect)) => (Detection::given(dialect, head.guest), true),
+            (None, Some(dialect)) => (Detection::given(dialect, self.era, head.guest), true),
             (None, None) => match detect::detect(head, &self.limits, input, end) {
                 Ok(Some(found)) => (found, true),
                 Ok(None) => return Err(detect::none(head, self.offset, input)),
@@ -457,7 +479,10 @@ impl Decoder {
                 })
             }
             Part::MagicPfns => {
-                let order = spec.magic_pfns;
+                let order = match self.magic_pfns(detection, input, end) {
+                    Ok(order) => order,
+                    Err(wanted) => return Ok(Step::NeedMore(wanted)),
+                };
                 self.produce(
                     input,
                     end,
@@ -478,6 +503,35 @@ impl Decoder {
         }
     }
 
+    /// The order of the magic pfns: that of the era, where it was found out or given. Of a dialect that
+    /// was given the eras may differ in it; the size of the HVM context, which follows, tells. `Err` holds
+    /// the bytes that it takes; a stream has as many in any case.
+    fn magic_pfns(
+        &self,
+        detection: &Detection,
+        input: &[u8],
+        end: bool,
+    ) -> Result<&'static [MagicPfn], usize> {
+        let usual = detection.best_era().magic_pfns();
+        let orders = Era::of(detection.best()).map(Era::magic_pfns);
+        let mut others = orders.filter(|order| *order != usual);
+        let (Some(other), true, None) = (others.next(), detection.given, self.era) else {
+            return Ok(usual);
+        };
+        let wanted = 8 * (1 + usual.len().min(other.len()));
+        if input.len() < wanted && !end {
+            return Err(wanted);
+        }
+        let vcpus = self.online.len() as u64;
+        let is_size =
+            u64_at(input, 8 * other.len()).is_some_and(|size| detect::is_hvm_size(vcpus, size));
+        Ok(if is_size && other.len() < usual.len() {
+            other
+        } else {
+            usual
+        })
+    }
+
     /// The end of a checkpoint is reported as soon as it is known; what follows is looked at next.
     fn boundary<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
         if !self.reported {
@@ -494,23 +548,44 @@ impl Decoder {
         let (Some(head), Some(detection)) = (&self.head, &self.detection) else {
             return Err(self.impossible());
         };
-        match detect::follows(head, detection.best(), input, end) {
+        let (dialect, order) = (detection.best(), self.byte_order);
+        match detect::follows(head, dialect, &self.limits, order, input, end) {
             Err(wanted) => return Ok(Step::NeedMore(wanted)),
             Ok(Follow::End) => self.part = Part::End,
             Ok(Follow::Trailing) => self.part = Part::Trailing,
-            Ok(Follow::Checkpoint) => {
-                self.checkpoint += 1;
-                self.reported = false;
-                self.records_here = 0;
-                self.part = Part::Pages;
-                let limit = self.limits.checkpoints;
-                if self.checkpoint as usize >= limit {
-                    return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
-                        .expected(format!("at most {limit} checkpoints"))
-                        .found("one more"));
-                }
+            Ok(Follow::Checkpoint) => self.next_checkpoint()?,
+            Ok(Follow::DeviceModel(record)) => {
+                let header = record.kind.header_size();
+                let consumed = header + record.length.unwrap_or(0) as usize;
+                let Some(data) = input.get(header..consumed) else {
+                    return Err(self.impossible());
+                };
+                self.next_checkpoint()?;
+                return Ok(Step::Event {
+                    offset: self.offset,
+                    consumed,
+                    event: Event::DeviceModel {
+                        kind: record.kind,
+                        order,
+                        data,
+                    },
+                });
             }
         }
         self.step(input, end)
+    }
+
+    fn next_checkpoint(&mut self) -> Result<(), Error> {
+        self.checkpoint += 1;
+        self.reported = false;
+        self.records_here = 0;
+        self.part = Part::Pages;
+        let limit = self.limits.checkpoints;
+        if self.checkpoint as usize >= limit {
+            return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
+                .expected(format!("at most {limit} checkpoints"))
+                .found("one more"));
+        }
+        Ok(())
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::detect::Detection;
 use crate::dialect::{ArchSetupLayout, ContextLayout, MagicPfn};
+use crate::envelope::{ByteOrder, DeviceModelKind};
 use crate::grammar::{Memmap, PageRun, Part, PfnRun, Prologue, Vcpumap};
 
 /// A part of the stream, borrowed from the input, in the order of the wire.
@@ -62,6 +63,16 @@ pub enum Event<'a> {
         /// 0, or the number of the Remus round.
         index: u32,
     },
+    /// A device-model record that another checkpoint follows (Remus); the event's offset is that of its
+    /// signature. One behind the last checkpoint is trailing.
+    DeviceModel {
+        /// Which record: one that has a length.
+        kind: DeviceModelKind,
+        /// The order of its length.
+        order: ByteOrder,
+        /// The device model's state.
+        data: &'a [u8],
+    },
     /// Bytes behind the last checkpoint; the next event may go on with more.
     Trailing(&'a [u8]),
 }
@@ -84,6 +95,7 @@ impl Event<'_> {
             Event::SharedInfo(_) => Part::SharedInfo,
             Event::MagicPfns { .. } => Part::MagicPfns,
             Event::HvmContext(_) => Part::HvmContext,
+            Event::DeviceModel { .. } => Part::DeviceModel,
             Event::Trailing(_) => Part::Trailing,
         }
     }

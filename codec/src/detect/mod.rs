@@ -11,6 +11,7 @@
 //! What is looked at depends on the bytes alone, never on how they arrived: the tail is looked at
 //! through a window whose length is computed from its first bytes.
 
+mod judge;
 mod rank;
 mod signs;
 mod walk;
@@ -21,8 +22,10 @@ use alloc::vec::Vec;
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
 use crate::ram::RamMap;
 
+pub(crate) use judge::{Tail, VcpuBytes};
 pub use rank::{Detection, Evidence};
-pub(crate) use walk::{Follow, detect, follows, none};
+pub(crate) use signs::is_hvm_size;
+pub(crate) use walk::{Follow, VCPUS, detect, follows, none};
 
 /// What the head of a stream says (spec 3).
 #[derive(Clone, Debug, PartialEq, Eq)]

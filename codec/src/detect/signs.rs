@@ -1,7 +1,8 @@
-//! What savers are known to have left in each part: the signs that a candidate is judged by.
+//! What shows whether a candidate's parts are where its grammar has them.
 //!
-//! A sign is cheap and looks at a few words whose place differs between dialects. Whether the rest
-//! of a part is sound is the business of [`crate::check`], once its layout is known.
+//! A sign is cheap and looks at a few words whose place differs between layouts; dialects that lay out
+//! a tail alike get the same. What tells these apart is the business of `judge`, and whether the rest of a
+//! part is sound that of [`crate::check`], once its layout is known.
 
 use alloc::format;
 use alloc::string::String;
@@ -9,11 +10,15 @@ use alloc::vec::Vec;
 
 use super::Head;
 use super::rank::Evidence;
-use crate::dialect::{ArchSetupLayout, ContextLayout, Dialect, Guest, MagicPfn, P2mSizeMeaning};
+use crate::dialect::{ContextLayout, Dialect, Guest, MagicPfn, P2mSizeMeaning};
+use crate::era::Era;
 use crate::grammar::u64_at;
 use crate::wire::hvm::header::HVM_MAGIC;
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 use crate::wire::vcpu_context::{PSR_RESERVED, RSC_RESERVED};
+
+/// Bytes of an HVM context for each vcpu.
+pub(super) const HVM_VCPU_BYTES: u64 = 65656;
 
 /// A list of evidence under construction.
 #[derive(Default)]
@@ -87,26 +92,6 @@ pub(super) fn head(signs: &mut Signs, head: &Head, dialect: Dialect) {
             }
         }
     }
-    // The default address of shared_info moved on 2007-06-12, three days before D5.
-    let expected = if dialect < Dialect::D5 { 0xf1 } else { 0xf5 };
-    if let era @ (0xf1 | 0xf5) = head.xsi_va >> 56 {
-        let text = format!("arch_setup.xsi_va is {:#x}", head.xsi_va);
-        signs.note(era == expected, 2, text);
-    }
-    // Zero and -1 are sizes too, but an unused byte of the stack is as likely to hold them.
-    let vhpt = head.vhpt_byte;
-    match (spec.arch_setup, vhpt) {
-        (_, 0 | 0xff) => {}
-        (ArchSetupLayout::Vhpt, _) => {
-            let text = format!("the byte of vhpt_size_log2 is {vhpt:#04x}");
-            signs.note((15..=25).contains(&vhpt), 1, text);
-        }
-        (ArchSetupLayout::Plain, 15..=25) => {
-            let text = format!("byte 36 of arch_setup is {vhpt:#04x}, like a vhpt_size_log2");
-            signs.note(false, 1, text);
-        }
-        (ArchSetupLayout::Plain | ArchSetupLayout::Dom0Op, _) => {}
-    }
 }
 
 /// Registers whose places and bits savers cannot but keep, as far as a context is there.
@@ -137,79 +122,16 @@ pub(super) fn registers(signs: &mut Signs, dialect: Dialect, vcpu: u32, bytes: &
 pub(super) fn context(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u32, bytes: &[u8]) {
     let layout = dialect.spec().context;
     registers(signs, dialect, vcpu, bytes);
-    let word = |offset| u64_at(bytes, offset).unwrap_or(0);
-    privregs_pfn(signs, head, dialect, vcpu, word(layout.size() - 8));
-    match layout {
-        ContextLayout::F => match word(22176) {
-            96 => signs.note(true, 3, format!("vcpu[{vcpu}].regs.num_phys_stacked is 96")),
-            0 => signs.note(false, 1, format!("vcpu[{vcpu}].regs.num_phys_stacked is 0")),
-            n => signs.note(
-                false,
-                3,
-                format!("vcpu[{vcpu}].regs.num_phys_stacked would be {n:#x}"),
-            ),
-        },
-        ContextLayout::E if word(22176) == 96 => {
-            signs.note(
-                false,
-                3,
-                format!("vcpu[{vcpu}]: byte 22176 holds 96, which is num_phys_stacked"),
-            );
-        }
-        ContextLayout::D if dialect >= Dialect::D7 => context_d(signs, dialect, vcpu, bytes),
-        _ => {}
-    }
-}
-
-fn privregs_pfn(signs: &mut Signs, head: &Head, dialect: Dialect, vcpu: u32, pfn: u64) {
+    let pfn = u64_at(bytes, layout.size() - 8).unwrap_or(0);
     let gpfn = PRIVREGS_GPFN + u64::from(vcpu);
-    let (met, weight) = match head.guest {
-        // The constant for HVM was 1 by a slip of a macro, and ~0 before it.
-        Guest::Hvm => (matches!(pfn, PRIVREGS_HVM | u64::MAX), 2),
-        // No machine of the time had memory at 1 TiB, where the gpfn would be.
-        Guest::Pv if dialect.spec().privregs_is_machine_frame => {
-            (pfn != 0 && pfn < PRIVREGS_GPFN, 2)
-        }
-        Guest::Pv => (pfn == gpfn, 3),
+    // Which of them it is, is a matter of eras.
+    let met = match head.guest {
+        Guest::Hvm => pfn == PRIVREGS_HVM || pfn == gpfn,
+        Guest::Pv if layout == ContextLayout::A => pfn == gpfn || (pfn != 0 && pfn < PRIVREGS_GPFN),
+        Guest::Pv => pfn == gpfn,
     };
-    signs.note(
-        met,
-        weight,
-        format!("vcpu[{vcpu}].privregs_pfn is {pfn:#x}"),
-    );
-}
-
-/// D7 and D8 have one context; from D8 on the hypervisor cleared it before filling it.
-fn context_d(signs: &mut Signs, dialect: Dialect, vcpu: u32, bytes: &[u8]) {
-    let word = |offset| u64_at(bytes, offset).unwrap_or(0);
-    let cleared = word(8) == 0 && word(2552) == 0;
-    let newer = dialect >= Dialect::D8;
-    if !cleared {
-        signs.note(
-            !newer,
-            2,
-            format!("vcpu[{vcpu}]: padding of the context is not zero"),
-        );
-    }
-    // rr[7] was left unset before D8: zero, or whatever the heap held.
-    let rr7 = word(4736 + 7 * 8);
-    let page_shift = rr7 >> 2 & 0x3f;
-    if rr7 != 0 {
-        let set = rr7 >> 32 == 0 && rr7 & 2 == 0 && (12..=28).contains(&page_shift);
-        signs.note(
-            set == newer,
-            2,
-            format!("vcpu[{vcpu}].regs.rr[7] is {rr7:#x}"),
-        );
-    }
-    if word(1024) != 0 || word(1032) != 0 {
-        let set = word(1032) < 64;
-        signs.note(
-            set == newer,
-            1,
-            format!("vcpu[{vcpu}].regs.ar.lc and ec are set"),
-        );
-    }
+    let text = format!("vcpu[{vcpu}].privregs_pfn is {pfn:#x}");
+    signs.note(met, 3, text);
 }
 
 /// The privregs page of a PV vcpu: it points back at the vcpu's own byte of shared_info.
@@ -231,9 +153,10 @@ pub(super) fn shared_info(signs: &mut Signs, head: &Head, page: &[u8]) {
     let Some(start_info_pfn) = u64_at(page, 4112) else {
         return;
     };
+    // A vcpu that has not touched its mask may have 0xff there.
     let flags_are_bits = page[..3072]
         .chunks_exact(48)
-        .all(|v| v[0] <= 1 && v[1] <= 1);
+        .all(|v| v[0] <= 1 && matches!(v[1], 0 | 1 | 0xff));
     let start_info = match head.guest {
         Guest::Pv => head.ram.contains(start_info_pfn),
         Guest::Hvm => start_info_pfn == 0,
@@ -261,26 +184,18 @@ pub(super) fn magic_pfns(signs: &mut Signs, order: &[MagicPfn], bytes: &[u8]) {
     );
 }
 
+/// Whether an HVM context of some era takes so many bytes.
+pub(crate) fn is_hvm_size(vcpus: u64, size: u64) -> bool {
+    let mut known = Era::ALL.iter().flat_map(|era| era.spec().hvm_fixed_bytes);
+    known.any(|fixed| fixed + HVM_VCPU_BYTES * vcpus == size)
+}
+
 /// The size of the HVM context, and its first record.
-pub(super) fn hvm_context(signs: &mut Signs, dialect: Dialect, vcpus: u64, size: u64, blob: &[u8]) {
-    let fits = dialect
-        .spec()
-        .hvm_fixed_bytes
-        .iter()
-        .position(|fixed| fixed + 65656 * vcpus == size);
-    match fits {
-        // The first size of a dialect's list is the one that most of its images have.
-        Some(index) => signs.note(
-            true,
-            3 - index.min(2) as u32,
-            format!("hvm_context.size is {size}, for {vcpus} vcpus"),
-        ),
-        None => signs.note(
-            false,
-            3,
-            format!("hvm_context.size is {size}, not for {vcpus} vcpus"),
-        ),
-    }
+pub(super) fn hvm_context(signs: &mut Signs, vcpus: u64, size: u64, blob: &[u8]) {
+    let fits = is_hvm_size(vcpus, size);
+    let not = if fits { "" } else { "not " };
+    let text = format!("hvm_context.size is {size}, {not}for {vcpus} vcpus");
+    signs.note(fits, 3, text);
     if let (Some(descriptor), Some(magic)) = (u64_at(blob, 0), u64_at(blob, 8)) {
         let header = descriptor == 64 << 32 | 1 && magic == HVM_MAGIC;
         signs.holds(

@@ -4,17 +4,54 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt::Write as _;
 
+use super::judge::{self, Eras, Tail, VcpuBytes};
 use super::rank::{Detection, Score, rank};
 use super::signs::{self, Signs};
 use super::{Head, names};
 use crate::code::Code;
-use crate::dialect::{Dialect, Guest};
+use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::envelope;
+use crate::era::Era;
 use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
 use crate::limits::Limits;
 
 /// Vcpus that a detection looks at; more change nothing.
-const VCPUS: usize = 64;
+pub(crate) const VCPUS: usize = 64;
+
+/// A way to walk the tail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Candidate {
+    dialect: Dialect,
+    /// Magic pfns in their order (HVM); within a dialect, eras may differ in it.
+    magic_pfns: &'static [MagicPfn],
+}
+
+impl Candidate {
+    /// Those of a dialect, oldest first.
+    fn of(dialect: Dialect, guest: Guest) -> Vec<Candidate> {
+        let mut all = Vec::new();
+        for era in Era::of(dialect) {
+            let magic_pfns = match guest {
+                Guest::Pv => &[],
+                Guest::Hvm => era.magic_pfns(),
+            };
+            let candidate = Candidate {
+                dialect,
+                magic_pfns,
+            };
+            if !all.contains(&candidate) {
+                all.push(candidate);
+            }
+        }
+        all
+    }
+
+    fn eras(self, guest: Guest) -> Eras {
+        Era::of(self.dialect)
+            .filter(|era| guest == Guest::Pv || era.magic_pfns() == self.magic_pfns)
+            .collect()
+    }
+}
 
 /// Looks at the tail. `Err` holds the bytes of tail that have to be there first, unless the input
 /// ends before; then `Ok(None)` says that no candidate makes sense of it.
@@ -24,10 +61,14 @@ pub(crate) fn detect(
     tail: &[u8],
     end: bool,
 ) -> Result<Option<Detection>, usize> {
-    let candidates = head.candidates();
+    let dialects = head.candidates();
+    let candidates = dialects
+        .iter()
+        .flat_map(|dialect| Candidate::of(*dialect, head.guest));
+    let candidates: Vec<Candidate> = candidates.collect();
     let mut window = 0;
-    for dialect in &candidates {
-        window = window.max(extent(head, limits, *dialect, tail, end)?);
+    for candidate in &candidates {
+        window = window.max(extent(head, limits, *candidate, tail, end)?);
     }
     // One more byte than the longest candidate and a signature take tells whether the input ends
     // with one of them.
@@ -39,7 +80,7 @@ pub(crate) fn detect(
     let tail = &tail[..tail.len().min(window)];
     let scores = candidates
         .iter()
-        .map(|dialect| score(head, limits, *dialect, tail, ends))
+        .map(|candidate| score(head, limits, *candidate, tail, ends))
         .collect();
     let evidence = alloc::vec![
         alloc::format!("the version word is {}", head.version as u64),
@@ -59,7 +100,10 @@ pub(crate) fn detect(
 fn extent(
     head: &Head,
     limits: &Limits,
-    dialect: Dialect,
+    Candidate {
+        dialect,
+        magic_pfns,
+    }: Candidate,
     tail: &[u8],
     end: bool,
 ) -> Result<usize, usize> {
@@ -94,16 +138,16 @@ fn extent(
     Ok(match head.guest {
         Guest::Pv => map + vcpus * (spec.context.size() + page) + page,
         // As far as the magic number of the blob's HEADER.
-        Guest::Hvm => {
-            before_map + map + vcpus * spec.context.size() + spec.magic_pfns.len() * 8 + 24
-        }
+        Guest::Hvm => before_map + map + vcpus * spec.context.size() + magic_pfns.len() * 8 + 24,
     })
 }
 
-fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool) -> Score {
+fn score(head: &Head, limits: &Limits, candidate: Candidate, tail: &[u8], ends: bool) -> Score {
+    let dialect = candidate.dialect;
     let mut signs = Signs::default();
     signs::head(&mut signs, head, dialect);
-    let rest = walk(&mut signs, head, limits, dialect, tail);
+    let mut seen = Tail::default();
+    let rest = walk(&mut signs, &mut seen, head, limits, candidate, tail);
     let whole = rest.is_some();
     let exact = match rest {
         // An HVM tail is looked at up to its blob, which says its own size.
@@ -118,20 +162,28 @@ fn score(head: &Head, limits: &Limits, dialect: Dialect, tail: &[u8], ends: bool
         );
         signs.note(true, 3, text);
     }
+    let pool = candidate.eras(head.guest);
+    let against = judge::signs(pool, Some(head), head.guest, &seen);
     Score {
         dialect,
         whole,
         exact,
         evidence: signs.all,
+        standings: judge::standings(pool, &against),
+        against,
     }
 }
 
 /// Follows the candidate's order through the tail; `None` where bytes are missing.
 fn walk<'a>(
     signs: &mut Signs,
+    seen: &mut Tail<'a>,
     head: &Head,
     limits: &Limits,
-    dialect: Dialect,
+    Candidate {
+        dialect,
+        magic_pfns,
+    }: Candidate,
     mut rest: &'a [u8],
 ) -> Option<&'a [u8]> {
     let spec = dialect.spec();
@@ -146,7 +198,7 @@ fn walk<'a>(
         let size = match part {
             Part::Context => spec.context.size(),
             Part::Privregs | Part::SharedInfo => head.page_size,
-            Part::MagicPfns => spec.magic_pfns.len() * 8,
+            Part::MagicPfns => magic_pfns.len() * 8,
             Part::HvmContext => 24,
             Part::Vcpumap => {
                 let (after, map) = grammar::vcpumap(spec.vcpumap, limits)(rest).ok()?;
@@ -174,6 +226,12 @@ fn walk<'a>(
             Part::Context => {
                 signs.repeats = vcpu > 0;
                 signs::context(signs, head, dialect, online[vcpu], bytes);
+                seen.vcpus.push(VcpuBytes {
+                    id: online[vcpu],
+                    layout: spec.context,
+                    context: bytes,
+                    privregs: None,
+                });
                 let more = vcpu + 1 < online.len();
                 let next = shape.after_vcpu(part, more);
                 if next != Part::Privregs {
@@ -183,6 +241,9 @@ fn walk<'a>(
             }
             Part::Privregs => {
                 signs::privregs(signs, head, online[vcpu], bytes);
+                if let Some(last) = seen.vcpus.last_mut() {
+                    last.privregs = Some(bytes);
+                }
                 vcpu += 1;
                 shape.after_vcpu(part, vcpu < online.len())
             }
@@ -193,12 +254,13 @@ fn walk<'a>(
             }
             Part::MagicPfns => {
                 signs.repeats = false;
-                signs::magic_pfns(signs, spec.magic_pfns, bytes);
+                signs::magic_pfns(signs, magic_pfns, bytes);
                 Part::HvmContext
             }
             _ => {
                 let size = u64_at(bytes, 0).unwrap_or(0);
-                signs::hvm_context(signs, dialect, online.len() as u64, size, &bytes[8..]);
+                signs::hvm_context(signs, online.len() as u64, size, &bytes[8..]);
+                seen.hvm_size = Some(size);
                 return Some(rest);
             }
         };
@@ -212,22 +274,63 @@ pub(crate) enum Follow {
     End,
     /// Pages of a further checkpoint (Remus).
     Checkpoint,
+    /// A device-model record, and pages of a further checkpoint behind it.
+    DeviceModel(envelope::Record),
     /// A device-model record, or bytes that belong to nobody.
     Trailing,
 }
 
-/// Looks past a whole checkpoint (spec 11.1, 11.2). `Err` holds the bytes that have to be there
-/// first.
-///
-/// A Remus round has no mark. It is told by its first two page records: their pfns are RAM and
-/// ascend, as the pages of one pass do; or by a terminator that comes at once, with a list that the
-/// domain has room for. Zeros and ones, such as the padding of a block device, are neither.
+/// Looks past a whole checkpoint (spec 11.1 to 11.3). `Err` holds the bytes that have to be there
+/// first. `order` is that of a record's length.
 pub(crate) fn follows(
     head: &Head,
     dialect: Dialect,
+    limits: &Limits,
+    order: envelope::ByteOrder,
     rest: &[u8],
     end: bool,
 ) -> Result<Follow, usize> {
+    if rest.is_empty() {
+        return if end { Ok(Follow::End) } else { Err(1) };
+    }
+    if rest.len() < envelope::SIGNATURE_SIZE && !end {
+        return Err(envelope::SIGNATURE_SIZE);
+    }
+    if !dialect.spec().checkpoints {
+        return Ok(Follow::Trailing);
+    }
+    if envelope::DeviceModelKind::of(rest).is_none() {
+        return Ok(if is_round(head, rest, end)? {
+            Follow::Checkpoint
+        } else {
+            Follow::Trailing
+        });
+    }
+    // One that is not whole, or too large to look behind, is the business of whoever reads what trails.
+    let record = match envelope::parse_tail(rest, end, 0, order) {
+        Ok(envelope::Tail::NeedMore(wanted)) => return Err(wanted),
+        Ok(envelope::Tail::Record(record)) => record,
+        _ => return Ok(Follow::Trailing),
+    };
+    let Some(length) = record.length.filter(|n| *n <= limits.device_model_bytes) else {
+        return Ok(Follow::Trailing);
+    };
+    let size = record.kind.header_size() + length as usize;
+    let behind = rest.get(size..).unwrap_or(&[]);
+    match is_round(head, behind, end) {
+        Ok(true) => Ok(Follow::DeviceModel(record)),
+        Ok(false) => Ok(Follow::Trailing),
+        Err(wanted) => Err(size + wanted),
+    }
+}
+
+/// Whether a Remus round begins here. `Err` holds the bytes that have to be there first.
+///
+/// It has no mark. It is told by its first two page records: their pfns are RAM and ascend, as the
+/// pages of one pass do; or by a terminator that comes at once, with a list that the domain has room
+/// for. Zeros and ones, such as the padding of a block device, are neither; nor is what ends before it
+/// has two words to tell it by.
+fn is_round(head: &Head, rest: &[u8], end: bool) -> Result<bool, usize> {
     let want = |n: usize| {
         if rest.len() < n && !end {
             Err(n)
@@ -235,16 +338,11 @@ pub(crate) fn follows(
             Ok(())
         }
     };
-    want(1)?;
-    if rest.is_empty() {
-        return Ok(Follow::End);
-    }
-    want(envelope::SIGNATURE_SIZE)?;
-    if envelope::DeviceModelKind::of(rest).is_some() || !dialect.spec().checkpoints {
-        return Ok(Follow::Trailing);
-    }
-    let first = u64_at(rest, 0);
-    if first == Some(PAGES_END) {
+    want(8)?;
+    let Some(first) = u64_at(rest, 0) else {
+        return Ok(false);
+    };
+    if first == PAGES_END {
         // The count of a list that the domain has no room for is none: ones may be padding too.
         want(12)?;
         let behind = &rest[8..rest.len().min(12)];
@@ -254,34 +352,16 @@ pub(crate) fn follows(
             None if behind.iter().all(|byte| *byte == 0xff) && !behind.is_empty() => u64::MAX,
             None => 0,
         };
-        let lengths = head
-            .ram
-            .ranges()
-            .iter()
-            .map(|range| range.end - range.start);
-        return Ok(
-            if count <= lengths.fold(head.p2m_size, u64::saturating_add) {
-                Follow::Checkpoint
-            } else {
-                Follow::Trailing
-            },
-        );
+        return Ok(count <= head.ram.visited().saturating_add(head.p2m_size));
     }
-    if !first.is_some_and(|pfn| head.ram.contains(pfn)) {
-        return Ok(Follow::Trailing);
+    if !head.ram.contains(first) {
+        return Ok(false);
     }
     want(16 + head.page_size)?;
-    let second = u64_at(rest, 8 + head.page_size);
-    let ascends = match (first, second) {
-        (_, Some(PAGES_END)) => true,
-        (Some(first), Some(second)) => head.ram.rank(first) < head.ram.rank(second),
-        // The input ends inside the first record of what may have been a round.
-        _ => first != Some(0),
-    };
-    Ok(if ascends {
-        Follow::Checkpoint
-    } else {
-        Follow::Trailing
+    Ok(match u64_at(rest, 8 + head.page_size) {
+        Some(PAGES_END) => true,
+        Some(second) => head.ram.rank(first) < head.ram.rank(second),
+        None => false,
     })
 }
 

@@ -9,10 +9,12 @@ use object::write::elf::{FileHeader, ProgramHeader, Writer};
 
 use super::note;
 use super::sketch::Sketch;
-use crate::dialect::ContextLayout;
+use crate::dialect::{ContextLayout, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::image::Image;
 use crate::memory::{Assembly, Content, Memory, Piece};
+use crate::pfns::Pfns;
 use crate::translate::View;
 use crate::wire::vcpu_context::Context;
 
@@ -52,8 +54,10 @@ impl Core {
     pub fn new(memory: &Memory<'_>, checkpoint: usize, view: Option<&View>) -> Result<Core, Error> {
         let page_size = memory.page_size();
         let reach = u64::MAX / page_size;
-        let unreachable = memory.within(reach..u64::MAX).map(|run| run.pages()).sum();
-        let runs: Vec<_> = memory.within(0..reach).collect();
+        let within = |pfns: Option<Pfns>| pfns.into_iter().flat_map(|pfns| memory.within(pfns));
+        let beyond = Pfns::new(reach, u64::MAX);
+        let unreachable = within(beyond).map(|run| run.pages()).sum();
+        let runs: Vec<_> = within(Pfns::of(0..reach)).collect();
 
         // Where each run's pages are, counted from the first.
         let mut places = Vec::with_capacity(runs.len());
@@ -64,12 +68,12 @@ impl Core {
         }
         let place = |physical: u64| {
             let pfn = physical / page_size;
-            let number = runs.partition_point(|run| run.pfns.end <= pfn);
-            places[number] + (physical - runs[number].pfns.start * page_size)
+            let number = runs.partition_point(|run| run.pfns.last() < pfn);
+            places[number] + (physical - runs[number].pfns.first() * page_size)
         };
         let loads: Vec<Load> = match view {
             None => joined(runs.iter().zip(&places).map(|(run, place)| {
-                let physical = run.pfns.start * page_size;
+                let physical = run.pfns.first() * page_size;
                 Load {
                     virt: physical,
                     physical,
@@ -197,11 +201,15 @@ fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
         .iter()
         .filter_map(|vcpu| Some((vcpu.id, Context::parse(vcpu.layout, &vcpu.context.bytes)?)))
         .collect();
+    let by = (
+        image.era().unwrap_or(Era::D11B),
+        image.guest().unwrap_or(Guest::Pv),
+    );
     for (id, context) in &parsed {
-        note::registers(&mut out, *id, context);
+        note::registers(&mut out, *id, context, by);
     }
     for (id, context) in &parsed {
-        note::bare_registers(&mut out, *id, context);
+        note::bare_registers(&mut out, *id, context, by);
     }
     for vcpu in &round.vcpus {
         let head = [vcpu.id, letters(vcpu.layout)];

@@ -10,8 +10,11 @@
 //!  34..41  b0 to b7                    48 rnat      52 pfs    56 ssd
 //! ```
 
+use alloc::format;
 use alloc::vec::Vec;
 
+use crate::dialect::Guest;
+use crate::era::{Era, StackForm};
 use crate::wire::vcpu_context::Context;
 
 /// Words of a general register set.
@@ -22,50 +25,66 @@ const FRAME_MARKER: u64 = (1 << 38) - 1;
 /// Floating-point register 1 is always 1.0: significand, then exponent and sign.
 const ONE: [u64; 2] = [1 << 63, 0xffff];
 
-/// The general registers. What a layout does not have is 0; so are the NaT bits of the layouts before
-/// E, which are in the order of a stack that nobody knows (spec 8.9).
-pub fn gregset(context: &Context) -> Gregset {
+/// The general registers of a vcpu that a hypervisor of an era gave. What a layout does not have, and
+/// what the hypervisor left to its heap, is 0. NaT bits are those of the registers by number, and bsp is
+/// where the guest's own backing store ends, whatever the forms that the era has them in (spec 8.7, 8.9).
+pub fn gregset(context: &Context, era: Era, guest: Guest) -> Gregset {
     let mut set = [0; 128];
     for (number, word) in set.iter_mut().enumerate().take(32).skip(1) {
         *word = context.r(number).unwrap_or(0);
     }
-    if matches!(context, Context::E(_) | Context::F(_)) {
-        set[32] = context.nats();
-    }
+    set[32] = era.nats(guest).to_bitmap(context.nats()).into();
+    let given = |path: &str| !era.leaves_to_heap(guest, path);
     set[33] = context.pr();
     for number in 0..8 {
-        set[34 + number] = context.b(number).unwrap_or(0);
+        let path = format!("regs.b[{number}]");
+        set[34 + number] = context.b(number).filter(|_| given(&path)).unwrap_or(0);
     }
     set[42] = context.ip();
     set[43] = context.cfm() & FRAME_MARKER;
     set[44] = context.psr();
     set[45] = context.ar_rsc();
-    set[46] = match context {
-        // The bytes of the dirty registers, shifted left by 16.
-        Context::A(a) => context.ar_bspstore().wrapping_add(a.user_regs.loadrs >> 16),
-        _ => context.ar_bsp().unwrap_or(0),
-    };
+    set[46] = bsp(context, era);
     set[47] = context.ar_bspstore();
     set[48] = context.ar_rnat();
     set[49] = context.ar_ccv();
     set[50] = context.ar_unat();
     set[51] = context.ar_fpsr();
     set[52] = context.ar_pfs();
-    set[53] = context.ar_lc().unwrap_or(0);
-    set[54] = context.ar_ec().unwrap_or(0);
+    set[53] = context.ar_lc().filter(|_| given("regs.ar.lc")).unwrap_or(0);
+    set[54] = context.ar_ec().filter(|_| given("regs.ar.ec")).unwrap_or(0);
     set[55] = context.ar_csd();
     set[56] = context.ar_ssd();
     set
 }
 
-/// The 128 floating-point registers, 16 bytes each.
-pub fn fpregset(context: &Context) -> Vec<u8> {
+/// The end of the guest's backing store, were its dirty registers written to it.
+fn bsp(context: &Context, era: Era) -> u64 {
+    let (store, end) = match context {
+        Context::A(a) => (context.ar_bspstore(), a.user_regs.loadrs),
+        _ => (context.ar_bspstore(), context.ar_bsp().unwrap_or(0)),
+    };
+    if era.spec().stack == StackForm::GuestSlots {
+        return end;
+    }
+    match era.dirty(store, end, context.rbs_voff().map(u64::from)) {
+        Some(dirty) => store.wrapping_add(dirty.slots.wrapping_mul(8)),
+        None => end,
+    }
+}
+
+/// The 128 floating-point registers, 16 bytes each; 0 for those that the era did not give.
+pub fn fpregset(context: &Context, era: Era, guest: Guest) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(128 * 16);
     for number in 0..128 {
         let words = match number {
             0 => [0; 2],
             1 => ONE,
-            _ => context.fpr(number).unwrap_or([0; 2]),
+            _ => {
+                let path = format!("regs.f[{number}]");
+                let given = !era.leaves_to_heap(guest, &path);
+                context.fpr(number).filter(|_| given).unwrap_or([0; 2])
+            }
         };
         for word in words {
             bytes.extend_from_slice(&word.to_le_bytes());
@@ -118,13 +137,24 @@ mod tests {
             put("regs.ar.bsp", 0x8010);
             put("regs.r[31]", 31);
             put("user_regs.r31", 31);
-            put("regs.nats", 6);
+            // r5 by number, and as it was spilled; the lower half has r1 as bit 21.
+            put(
+                "regs.nats",
+                if id == ContextLayout::B || id == ContextLayout::B2 {
+                    1 << 59
+                } else {
+                    1 << 21 | 1 << 5
+                },
+            );
+            put("user_regs.eml_unat", 1 << 59);
+            put("regs.ar.lc", 77);
             let context = Context::parse(id, &bytes).unwrap();
-            let set = gregset(&context);
-            let nats = if matches!(id, ContextLayout::E | ContextLayout::F) {
-                6
-            } else {
-                0
+            let era = *eras_of(id).first().unwrap();
+            let set = gregset(&context, era, Guest::Pv);
+            let nats = match id {
+                ContextLayout::A | ContextLayout::B | ContextLayout::B2 => 1 << 5,
+                ContextLayout::C | ContextLayout::D => 1 << 1,
+                ContextLayout::E | ContextLayout::F => 1 << 21 | 1 << 5,
             };
             assert_eq!(
                 (
@@ -133,8 +163,43 @@ mod tests {
                 (31, nats, 0xb0, 0xa000, 0x24, 0x40, 0x8010, 0x8000),
                 "{id:?}"
             );
+            assert_eq!(set[53], if era.spec().whole { 77 } else { 0 }, "{id:?}");
             assert!(set[57..].iter().all(|word| *word == 0));
-            assert_eq!(fpregset(&context).len(), 2048);
+            assert_eq!(fpregset(&context, era, Guest::Pv).len(), 2048);
+        }
+    }
+
+    fn eras_of(layout: ContextLayout) -> Vec<Era> {
+        let eras = Era::ALL.into_iter();
+        eras.filter(|era| era.dialect().spec().context == layout)
+            .collect()
+    }
+
+    #[test]
+    fn bsp_is_that_of_the_guests_backing_store() {
+        // 90 dirty registers of one guest from slot 27 on, as real hypervisors gave them.
+        for (era, id, end, voff) in [
+            (Era::D3, ContextLayout::B, 0x183b8, 0),
+            (Era::D5, ContextLayout::C, 0x183b8, 0),
+            (Era::D6C, ContextLayout::D, 0x183b8, 56),
+            (Era::D6D, ContextLayout::D, 0x183b0, 10),
+            (Era::D8A, ContextLayout::D, 0x183b0, 8),
+            (Era::D10C, ContextLayout::F, 0x183b0, 40),
+        ] {
+            let layout = layout_of_context(id);
+            let mut bytes = vec![0; layout.size];
+            let mut put = |path: &str, word: u64| {
+                if let Some(found) = layout.find(path) {
+                    let size = found.kind.size();
+                    bytes[found.offset..found.offset + size]
+                        .copy_from_slice(&word.to_le_bytes()[..size]);
+                }
+            };
+            put("regs.ar.bspstore", 0x180d8);
+            put("regs.ar.bsp", end);
+            put("regs.rbs_voff", voff);
+            let context = Context::parse(id, &bytes).unwrap();
+            assert_eq!(gregset(&context, era, Guest::Pv)[46], 0x183b0, "{era}");
         }
     }
 }

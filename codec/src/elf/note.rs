@@ -4,6 +4,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::gregset::{fpregset, gregset};
+use crate::dialect::Guest;
+use crate::era::Era;
 use crate::wire::vcpu_context::Context;
 
 /// The name of our own notes. Their types are far from those of others: the BFD library looks at the
@@ -48,26 +50,31 @@ pub(super) fn note(out: &mut Vec<u8>, owner: &str, kind: u32, bytes: &[u8]) {
 
 /// Appends the notes that Linux gave each thread: here each vcpu, whose thread id is one more than its
 /// number.
-pub(super) fn registers(out: &mut Vec<u8>, vcpu: u32, context: &Context) {
+pub(super) fn registers(out: &mut Vec<u8>, vcpu: u32, context: &Context, by: (Era, Guest)) {
     let mut status = Vec::from([0; PRSTATUS_HEAD]);
     status[PRSTATUS_PID..PRSTATUS_PID + 4].copy_from_slice(&(vcpu + 1).to_le_bytes());
-    for word in gregset(context) {
+    for word in gregset(context, by.0, by.1) {
         status.extend_from_slice(&word.to_le_bytes());
     }
     // Floating-point registers are there.
     status.extend_from_slice(&1u64.to_le_bytes());
     note(out, "CORE", NT_PRSTATUS, &status);
-    note(out, "CORE", NT_FPREGSET, &fpregset(context));
+    note(out, "CORE", NT_FPREGSET, &fpregset(context, by.0, by.1));
 }
 
 /// Appends the registers once more, in notes of NetBSD's form, which is bare registers: a gdb that runs
 /// on another machine than the core's knows Linux's `NT_PRSTATUS` of its own machine only.
-pub(super) fn bare_registers(out: &mut Vec<u8>, vcpu: u32, context: &Context) {
+pub(super) fn bare_registers(out: &mut Vec<u8>, vcpu: u32, context: &Context, by: (Era, Guest)) {
     let owner = format!("NetBSD-CORE@{}", vcpu + 1);
-    let words = gregset(context);
+    let words = gregset(context, by.0, by.1);
     let words: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
     note(out, &owner, NT_NETBSD_REGISTERS, &words);
-    note(out, &owner, NT_NETBSD_FLOATS, &fpregset(context));
+    note(
+        out,
+        &owner,
+        NT_NETBSD_FLOATS,
+        &fpregset(context, by.0, by.1),
+    );
 }
 
 /// Appends a note of ours.

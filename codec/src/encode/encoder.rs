@@ -8,6 +8,8 @@ use super::piece::Piece;
 use crate::code::Code;
 use crate::decode::Event;
 use crate::dialect::{Dialect, Guest};
+use crate::envelope::device_model_header;
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{PAGES_END, Part, Shape};
 
@@ -177,14 +179,21 @@ impl Encoder {
                 let piece = self.sized(bytes, self.page_size, "shared_info")?;
                 Ok((piece, self.shape.after_shared_info()))
             }
-            (Event::MagicPfns { bytes, .. }, Part::MagicPfns) => {
-                let piece = self.sized(bytes, spec.magic_pfns.len() * 8, "magic_pfns")?;
+            (Event::MagicPfns { order, bytes }, Part::MagicPfns) => {
+                // Within a dialect, eras may differ in their number.
+                let known = Era::of(self.shape.dialect).any(|era| era.magic_pfns() == *order);
+                let count = if known { order } else { spec.magic_pfns }.len();
+                let piece = self.sized(bytes, count * 8, "magic_pfns")?;
                 Ok((piece, Part::HvmContext))
             }
             (Event::HvmContext(blob), Part::HvmContext) => Ok((
                 Piece::new(&(blob.len() as u64).to_le_bytes(), blob),
                 Part::Boundary,
             )),
+            (Event::DeviceModel { kind, order, data }, Part::Boundary) if spec.checkpoints => {
+                let own = device_model_header(*kind, data.len() as u64, *order)?;
+                Ok((Piece::new(&own, data), Part::Boundary))
+            }
             (Event::Trailing(bytes), Part::Boundary | Part::Trailing) => {
                 Ok((Piece::new(&[], bytes), Part::Trailing))
             }

@@ -2,18 +2,18 @@
 
 use bytes::BufMut;
 
-/// What one event is on the wire: up to 16 bytes of the encoder's own, then bytes borrowed from the
+/// What one event is on the wire: up to 32 bytes of the encoder's own, then bytes borrowed from the
 /// event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Piece<'a> {
-    own: [u8; 16],
+    own: [u8; 32],
     own_length: usize,
     body: &'a [u8],
 }
 
 impl<'a> Piece<'a> {
     pub(super) const EMPTY: Piece<'static> = Piece {
-        own: [0; 16],
+        own: [0; 32],
         own_length: 0,
         body: &[],
     };

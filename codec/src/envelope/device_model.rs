@@ -4,9 +4,10 @@ use alloc::format;
 use core::fmt;
 use core::ops::Range;
 
-use nom::number::streaming::le_u32;
-use nom::{IResult, Parser};
+use nom::IResult;
+use nom::number::streaming::u32 as word;
 
+use super::header::ByteOrder;
 use crate::code::Code;
 use crate::error::{Error, Finding};
 
@@ -173,10 +174,15 @@ impl DeviceModel {
 }
 
 /// Looks at the bytes that follow a stream. `offset` is where they begin in the input, and `at_end`
-/// says that there are no more.
+/// says that there are no more. A length is in the order of the writer, as the words of an xl header are.
 ///
 /// As with [`probe`](super::probe()), the answer does not depend on how the input is cut.
-pub fn parse_tail(prefix: &[u8], at_end: bool, offset: u64) -> Result<Tail, Error> {
+pub fn parse_tail(
+    prefix: &[u8],
+    at_end: bool,
+    offset: u64,
+    order: ByteOrder,
+) -> Result<Tail, Error> {
     if prefix.is_empty() && at_end {
         return Ok(Tail::End);
     }
@@ -200,7 +206,7 @@ pub fn parse_tail(prefix: &[u8], at_end: bool, offset: u64) -> Result<Tail, Erro
         return Ok(Tail::NeedMore(header));
     }
     let length = if kind.has_length() {
-        let parsed: IResult<&[u8], u32> = le_u32.parse(&prefix[SIGNATURE_SIZE..]);
+        let parsed: IResult<&[u8], u32> = word(order.endianness())(&prefix[SIGNATURE_SIZE..]);
         let (_, length) = parsed.map_err(|_| ends_early(prefix, offset, "length", header))?;
         Some(length)
     } else {
@@ -245,8 +251,10 @@ mod tests {
     use super::*;
     use crate::envelope::device_model_header;
 
+    const LITTLE: ByteOrder = ByteOrder::Little;
+
     fn record(kind: DeviceModelKind, data: &[u8]) -> Vec<u8> {
-        let mut bytes = device_model_header(kind, data.len() as u64).unwrap();
+        let mut bytes = device_model_header(kind, data.len() as u64, LITTLE).unwrap();
         bytes.extend_from_slice(data);
         bytes
     }
@@ -255,7 +263,7 @@ mod tests {
     fn drive(input: &[u8], extra: usize) -> Result<Tail, Error> {
         let mut have = extra.min(input.len());
         loop {
-            match parse_tail(&input[..have], have == input.len(), 100)? {
+            match parse_tail(&input[..have], have == input.len(), 100, LITTLE)? {
                 Tail::NeedMore(wanted) => {
                     assert!(wanted > have);
                     have = (wanted + extra).min(input.len());
@@ -269,7 +277,7 @@ mod tests {
     fn each_kind_is_read_back() {
         for kind in DeviceModelKind::ALL {
             let input = record(kind, b"QEVM and more");
-            let Tail::Record(found) = parse_tail(&input, true, 7).unwrap() else {
+            let Tail::Record(found) = parse_tail(&input, true, 7, LITTLE).unwrap() else {
                 panic!("no record");
             };
             let size = 7 + input.len() as u64;
@@ -283,10 +291,25 @@ mod tests {
     }
 
     #[test]
+    fn a_length_is_in_the_order_of_its_writer() {
+        for kind in [DeviceModelKind::DeviceModel0002, DeviceModelKind::Remus] {
+            let mut input = device_model_header(kind, 5, ByteOrder::Big).unwrap();
+            assert_eq!(input[SIGNATURE_SIZE..], [0, 0, 0, 5]);
+            input.extend_from_slice(b"QEVM!");
+            let Tail::Record(found) = parse_tail(&input, true, 0, ByteOrder::Big).unwrap() else {
+                panic!("no record");
+            };
+            assert_eq!(found.length, Some(5));
+            let other = parse_tail(&input, true, 0, LITTLE).unwrap();
+            assert!(matches!(other, Tail::Record(found) if found.length == Some(5 << 24)));
+        }
+    }
+
+    #[test]
     fn what_follows_a_record_with_a_length_is_not_part_of_it() {
         let mut input = record(DeviceModelKind::Remus, b"QEVM");
         input.extend_from_slice(&[0; 8]);
-        let Tail::Record(found) = parse_tail(&input, false, 0).unwrap() else {
+        let Tail::Record(found) = parse_tail(&input, false, 0, LITTLE).unwrap() else {
             panic!("no record");
         };
         assert_eq!(found.end(), Some(29));
@@ -303,7 +326,7 @@ mod tests {
             (24, "device_model.length"),
             (28, "device_model.data"),
         ] {
-            let tail = parse_tail(&input[..cut], true, 0);
+            let tail = parse_tail(&input[..cut], true, 0, LITTLE);
             let error = match tail {
                 Ok(Tail::Record(record)) => record.finish(cut as u64).unwrap_err(),
                 other => other.unwrap_err(),
@@ -316,7 +339,7 @@ mod tests {
     #[test]
     fn another_body_is_a_warning() {
         let input = record(DeviceModelKind::Qemu, b"QEM");
-        let Tail::Record(found) = parse_tail(&input, true, 0).unwrap() else {
+        let Tail::Record(found) = parse_tail(&input, true, 0, LITTLE).unwrap() else {
             panic!("no record");
         };
         let finding = found.finish(24).unwrap().check().unwrap();
@@ -328,9 +351,9 @@ mod tests {
     fn a_page_record_is_no_signature() {
         assert!(!is_signature_prefix(&[0x10, 0, 0, 0]));
         assert!(is_signature_prefix(b"Remus"));
-        assert_eq!(parse_tail(&[0x10], false, 0), Ok(Tail::Other));
-        assert_eq!(parse_tail(b"D", true, 0), Ok(Tail::Other));
-        assert_eq!(parse_tail(b"", true, 0), Ok(Tail::End));
+        assert_eq!(parse_tail(&[0x10], false, 0, LITTLE), Ok(Tail::Other));
+        assert_eq!(parse_tail(b"D", true, 0, LITTLE), Ok(Tail::Other));
+        assert_eq!(parse_tail(b"", true, 0, LITTLE), Ok(Tail::End));
     }
 
     proptest! {
@@ -349,7 +372,7 @@ mod tests {
                 *byte = value;
             }
             input.truncate(cut);
-            prop_assert_eq!(drive(&input, extra), parse_tail(&input, true, 100));
+            prop_assert_eq!(drive(&input, extra), parse_tail(&input, true, 100, LITTLE));
         }
     }
 }

@@ -8,9 +8,26 @@ use super::device_model::DeviceModelKind;
 use super::header::{ByteOrder, XEND_HEADER_SIZE, XEND_MAGIC, XL_BYTEORDER, XL_MAGIC, XlHeader};
 use crate::code::Code;
 use crate::error::Error;
+use crate::limits::Limits;
+
+/// Refuses a configuration that no reader with the usual limits would take.
+fn readable(config: &[u8], offset: u64) -> Result<(), Error> {
+    let most = Limits::default().config_bytes;
+    if config.len() as u64 <= u64::from(most) {
+        return Ok(());
+    }
+    let error = Error::new(Code::LimitExceeded, offset, "envelope.config_length").length(4);
+    Err(error
+        .expected(format!("at most {most} bytes of configuration"))
+        .found(format!("{}", config.len())))
+}
 
 /// What xend wrote before the stream.
+///
+/// # Errors
+/// Where the configuration is longer than [`Limits::config_bytes`] are by default.
 pub fn xend_header(config: &[u8]) -> Result<Vec<u8>, Error> {
+    readable(config, 16)?;
     let Ok(length) = i32::try_from(config.len()) else {
         return Err(
             Error::new(Code::EnvelopeConfigLength, 16, "envelope.config_length")
@@ -28,6 +45,9 @@ pub fn xend_header(config: &[u8]) -> Result<Vec<u8>, Error> {
 
 /// What xl wrote before the stream, with these flags and this configuration; without one there is
 /// no optional data.
+///
+/// # Errors
+/// Where the configuration is longer than [`Limits::config_bytes`] are by default.
 pub fn xl_header(
     byteorder: ByteOrder,
     optional_flags: u32,
@@ -41,6 +61,7 @@ pub fn xl_header(
     };
     let mut data = Vec::new();
     if let Some(config) = config {
+        readable(config, 48)?;
         let size = u32::try_from(config.len()).map_err(|_| too_long(config.len()))?;
         data.extend_from_slice(&byteorder.bytes(size));
         data.extend_from_slice(config);
@@ -72,8 +93,12 @@ impl XlHeader {
     }
 }
 
-/// What stands before `data_size` bytes of device-model data.
-pub fn device_model_header(kind: DeviceModelKind, data_size: u64) -> Result<Vec<u8>, Error> {
+/// What stands before `data_size` bytes of device-model data; a length is in the order of the writer.
+pub fn device_model_header(
+    kind: DeviceModelKind,
+    data_size: u64,
+    order: ByteOrder,
+) -> Result<Vec<u8>, Error> {
     let mut out = Vec::from(*kind.signature());
     if kind.has_length() {
         let size = u32::try_from(data_size).map_err(|_| {
@@ -81,7 +106,7 @@ pub fn device_model_header(kind: DeviceModelKind, data_size: u64) -> Result<Vec<
                 .expected(format!("at most {}", u32::MAX))
                 .found(format!("{data_size}"))
         })?;
-        out.extend_from_slice(&size.to_le_bytes());
+        out.extend_from_slice(&order.bytes(size));
     }
     Ok(out)
 }
@@ -103,9 +128,10 @@ mod tests {
 
     #[test]
     fn a_length_needs_its_word() {
-        let error = device_model_header(DeviceModelKind::Remus, 1 << 32).unwrap_err();
+        let error =
+            device_model_header(DeviceModelKind::Remus, 1 << 32, ByteOrder::Little).unwrap_err();
         assert_eq!(error.code, Code::DeviceModelLength);
-        assert!(device_model_header(DeviceModelKind::Qemu, 1 << 32).is_ok());
+        assert!(device_model_header(DeviceModelKind::Qemu, 1 << 32, ByteOrder::Little).is_ok());
     }
 
     proptest! {

@@ -10,6 +10,7 @@ use nom::number::complete::{be_u16, be_u32};
 use nom::{IResult, Parser};
 
 use super::header::{ByteOrder, Kind, XEND_MAGIC};
+use super::magic::{self, Magic};
 use super::relocation;
 use crate::code::Code;
 use crate::error::Error;
@@ -79,8 +80,12 @@ pub enum Foreign {
         /// Bytes of the request.
         image_offset: u64,
     },
+    /// Something else that is known by its mark.
+    Known(Magic),
     /// Text.
     Text,
+    /// Nothing that is known.
+    Unknown,
     /// A file of no bytes.
     Empty,
 }
@@ -151,6 +156,10 @@ impl fmt::Display for Foreign {
                 write!(f, "this is a {bits}-bit ELF {what} of machine {machine}")?;
                 match machine {
                     3 => f.write_str(" (x86)"),
+                    // The sections that tell which kind it is stand at its end.
+                    50 if core => f.write_str(
+                        " (ia64): one of xm dump-core is read by info, map, find, extract and compare",
+                    ),
                     50 => f.write_str(" (ia64)"),
                     62 => f.write_str(" (x86-64)"),
                     _ => Ok(()),
@@ -165,7 +174,18 @@ impl fmt::Display for Foreign {
                 f,
                 "this is a recorded relocation: the image begins after {image_offset} bytes of request"
             ),
+            Foreign::Known(Magic { what, advice }) => {
+                write!(f, "this is {what}")?;
+                match advice {
+                    "" => Ok(()),
+                    advice => write!(f, ": {advice}"),
+                }
+            }
             Foreign::Text => f.write_str("this is text"),
+            Foreign::Unknown => f.write_str(
+                "not recognised as a save image: it begins neither as a stream does nor with the mark \
+                 of another known format",
+            ),
             Foreign::Empty => f.write_str("this file is empty"),
         }
     }
@@ -208,6 +228,9 @@ pub(super) fn recognise_file(window: &[u8]) -> Option<Foreign> {
             return Some(Foreign::Compressed(compression));
         }
     }
+    if let Some(found) = magic::recognise(window) {
+        return Some(Foreign::Known(found));
+    }
     for request in relocation::REQUESTS {
         if let Some(rest) = window.strip_prefix(request)
             && rest.starts_with(XEND_MAGIC)
@@ -220,6 +243,58 @@ pub(super) fn recognise_file(window: &[u8]) -> Option<Foreign> {
     // Eight letters cannot be a p2m_size; fewer could be what is left of one.
     let text = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\t' | b'\r' | b'\n');
     (window.len() >= 8 && window.iter().all(text)).then_some(Foreign::Text)
+}
+
+/// Looks at more of a file that has no envelope, and of which the first bytes say nothing: `None` where
+/// it may still be a damaged ia64 stream.
+pub(super) fn recognise_rest(file: &[u8]) -> Option<Foreign> {
+    if looks_like_ia64(file) {
+        return None;
+    }
+    if let Some(found) = magic::recognise(file) {
+        return Some(Foreign::Known(found));
+    }
+    (!could_be_ia64(file)).then_some(Foreign::Unknown)
+}
+
+/// Whether the first bytes settle what a file is, or whether more should be looked at.
+pub(super) fn is_settled(window: &[u8]) -> bool {
+    looks_like_ia64(window)
+}
+
+/// Whether anything of the head of an ia64 stream is there. Zeros and noise have nothing of it; a head of
+/// which one word is whole has. What ends within it may be one cut short.
+fn could_be_ia64(window: &[u8]) -> bool {
+    let Some(size) = word64(window, 0) else {
+        return true;
+    };
+    let size = size != 0 && size < 1 << 36;
+    let Some(version) = word64(window, 8) else {
+        return size;
+    };
+    if word64(window, 16).is_none() {
+        return size || (1..=3).contains(&version);
+    }
+    let hypercall_imm = [48, 56]
+        .iter()
+        .any(|&at| word32(window, at) == Some(0x1000));
+    // What was put in or is missing before them moves them all: then one alone may be chance.
+    let moved =
+        marks(window.get(8..).unwrap_or(&[])) >= 2 || marks(&[&[0; 8], window].concat()) >= 2;
+    marks(window) >= 1 || (size && hypercall_imm) || moved
+}
+
+/// Words of a head that hardly anything else has where they stand: the version, the flags, and where the
+/// guest finds shared_info, an address of region 7.
+fn marks(head: &[u8]) -> usize {
+    let any = |places: &[usize], is: fn(u64) -> bool| {
+        let mut words = places.iter().filter_map(|&at| word64(head, at));
+        usize::from(words.any(is))
+    };
+    // The oldest dialect has a domid before the rest (spec 3.3).
+    any(&[8], |word| (1..=3).contains(&word))
+        + any(&[16, 24], |word| matches!(word, 2 | 3))
+        + any(&[40, 48], |word| word >> 60 == 0xf && word << 8 == 0)
 }
 
 fn word16(window: &[u8], at: usize) -> Option<u16> {
@@ -432,13 +507,36 @@ mod tests {
     }
 
     #[test]
+    fn noise_and_zeros_are_nothing_known_and_one_word_of_a_head_is_enough() {
+        let zeros = [0; 64];
+        let noise: Vec<u8> = (1..=64u8).map(|byte| byte.wrapping_mul(167)).collect();
+        for file in [&zeros[..], &noise, &zeros[..16], &noise[..9]] {
+            assert_eq!(recognise_rest(file), Some(Foreign::Unknown), "{file:?}");
+        }
+        for at in [1, 2, 5] {
+            let mut head = noise.clone();
+            let good = ia64(0x40000, 3, 2);
+            head[at * 8..at * 8 + 8].copy_from_slice(&good[at * 8..at * 8 + 8]);
+            assert_eq!(recognise_rest(&head), None, "word {at}");
+        }
+        for cut in 0..8 {
+            assert_eq!(recognise_rest(&noise[..cut]), None);
+        }
+        // A word too many at the front, or one that is missing there, moves the rest.
+        let head = ia64(0x40000, 3, 2);
+        assert_eq!(recognise_rest(&[&noise[..8], &head].concat()), None);
+        assert_eq!(recognise_rest(&head[8..]), None);
+    }
+
+    #[test]
     fn other_files_are_named() {
         let mut elf = b"\x7fELF\x02\x01\x01\0\x01\0\0\0\0\0\0\0\x04\0\x32\0".to_vec();
         elf.resize(64, 0);
         for (bytes, sentence) in [
             (
                 &elf[..],
-                "this is a 64-bit ELF core dump of machine 50 (ia64)",
+                "this is a 64-bit ELF core dump of machine 50 (ia64): one of xm dump-core is read by \
+                 info, map, find, extract and compare",
             ),
             (
                 b"\x1f\x8b\x08\x08abcdefghijkl",
@@ -460,6 +558,11 @@ mod tests {
                 b"(receive)\nLinuxGuestRecord\0\0",
                 "this is a recorded relocation: the image begins after 10 bytes of request",
             ),
+            (
+                b"BZh91AY&SY0123456789",
+                "this is a bzip2 file: unpack it first",
+            ),
+            (b"%PDF-1.4\n", "this is a PDF document"),
             (b"name = 'guest'\n", "this is text"),
             (b"", "this file is empty"),
         ] {

@@ -131,6 +131,12 @@ impl Envelope {
         }
     }
 
+    /// The order of the words that the writer put around the stream: that of an xl header, and of the
+    /// lengths of device-model records.
+    pub fn byte_order(&self) -> ByteOrder {
+        self.xl.map_or(ByteOrder::Little, |xl| xl.byteorder)
+    }
+
     /// The configuration text, out of the bytes that the input begins with.
     pub fn config_bytes<'a>(&self, prefix: &'a [u8]) -> Option<&'a [u8]> {
         let range = self.config.as_ref()?;

@@ -5,6 +5,7 @@
 //! | `header` | [`Envelope`]: the words of the xend and xl headers |
 //! | `probe` | [`probe()`]: what an input is, and where its stream begins |
 //! | `foreign` | [`Foreign`]: what is not ours, by name |
+//! | `magic` | [`Magic`]: what other formats begin with |
 //! | `device_model` | [`parse_tail`]: the device-model record after the stream |
 //! | `encode` | headers and records written |
 //! | `sxpr`, `cfg` | the languages of xend and of xl |
@@ -42,6 +43,7 @@ mod device_model;
 mod encode;
 mod foreign;
 mod header;
+mod magic;
 mod probe;
 pub mod relocation;
 mod sxpr;
@@ -59,6 +61,7 @@ pub use header::{
     ByteOrder, Envelope, Kind, XEND_HEADER_SIZE, XEND_MAGIC, XL_HEADER_SIZE, XL_MAGIC,
     XL_MANDATORY_STREAM_V2, XlHeader,
 };
+pub use magic::Magic;
 pub use probe::{Probe, probe};
 pub use sxpr::{MAX_DEPTH, Sxpr};
 pub use syntax::SyntaxError;

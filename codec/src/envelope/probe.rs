@@ -10,6 +10,7 @@ use super::header::{
     self, Envelope, Kind, XEND_HEADER_SIZE, XEND_MAGIC, XL_HEADER_SIZE, XL_MAGIC,
     XL_MANDATORY_STREAM_V2, XlHeader,
 };
+use super::magic::DEEP;
 use crate::code::Code;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -60,10 +61,16 @@ pub fn probe(prefix: &[u8], at_end: bool, limits: &Limits) -> Result<Probe, Erro
         envelope
     } else {
         let window = &prefix[..prefix.len().min(WINDOW)];
-        return Ok(match foreign::recognise_file(window) {
-            Some(foreign) => Probe::Foreign(foreign),
-            None => Probe::Found(Envelope::bare()),
-        });
+        let found = foreign::recognise_file(window);
+        if found.is_none() && !foreign::is_settled(window) {
+            // The marks of some formats lie further behind.
+            if prefix.len() < DEEP && !at_end {
+                return Ok(Probe::NeedMore(DEEP));
+            }
+            let rest = foreign::recognise_rest(&prefix[..prefix.len().min(DEEP)]);
+            return Ok(rest.map_or_else(|| Probe::Found(Envelope::bare()), Probe::Foreign));
+        }
+        return Ok(found.map_or_else(|| Probe::Found(Envelope::bare()), Probe::Foreign));
     };
     enclosed(prefix, at_end, envelope, limits)
 }

@@ -10,13 +10,13 @@
 //!                                          |                        -> MagicPfns -> HvmContext
 //!                                          |                                           |
 //!                                          +------------- Boundary <-------------------+
-//!                                                            |
-//!                                                            +-> Trailing* -> End
+//!                                          |               |    |
+//!                                          +- DeviceModel <-+    +-> Trailing* -> End
 //! ```
 //!
 //! `*` marks parts that repeat until something in them says otherwise. At the boundary the
-//! checkpoint is whole; what follows is nothing, a device-model record, a further checkpoint (Remus),
-//! or bytes that belong to nobody.
+//! checkpoint is whole; what follows is nothing, a further checkpoint (Remus), perhaps with a
+//! device-model record in front of it, or what trails: a device-model record, bytes that belong to nobody.
 
 use core::fmt;
 
@@ -53,6 +53,8 @@ pub enum Part {
     HvmContext,
     /// Between a whole checkpoint and whatever comes next.
     Boundary,
+    /// A device-model record between two checkpoints.
+    DeviceModel,
     /// Bytes behind the last checkpoint.
     Trailing,
     /// Nothing more.
@@ -77,6 +79,7 @@ impl Part {
             Part::MagicPfns => "magic_pfns",
             Part::HvmContext => "hvm_context",
             Part::Boundary => "checkpoint",
+            Part::DeviceModel => "device_model",
             Part::Trailing => "trailing",
             Part::End => "end",
         }

@@ -5,12 +5,16 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+use super::checkpoint::{
+    Checkpoint, DeviceModelRecord, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap,
+};
 use super::index::PageIndex;
 use super::{Image, Section};
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest};
+use crate::envelope::ByteOrder;
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::limits::Limits;
@@ -30,10 +34,15 @@ pub struct Options {
     pub limits: Limits,
     /// Read as this dialect instead of finding out.
     pub dialect: Option<Dialect>,
+    /// Understand as this era instead of finding out; it overrules `dialect`.
+    pub era: Option<Era>,
     /// Read as this kind of guest instead of looking at `arch_setup.flags`.
     pub guest: Option<Guest>,
     /// Look at every page and note which are all zero.
     pub zero: bool,
+    /// The order of the length of a device-model record: that of the envelope
+    /// ([`Envelope::byte_order`](crate::envelope::Envelope::byte_order)).
+    pub byte_order: ByteOrder,
 }
 
 impl Default for Options {
@@ -42,8 +51,10 @@ impl Default for Options {
             page_size: crate::PAGE_SIZE,
             limits: Limits::default(),
             dialect: None,
+            era: None,
             guest: None,
             zero: false,
+            byte_order: ByteOrder::Little,
         }
     }
 }
@@ -55,7 +66,9 @@ impl Options {
             .page_size(self.page_size)
             .limits(self.limits)
             .dialect(self.dialect)
+            .era(self.era)
             .guest(self.guest)
+            .byte_order(self.byte_order)
             .starting_at(offset)
     }
 }
@@ -86,6 +99,7 @@ impl Builder {
             detection: None,
             checkpoints: Vec::new(),
             trailing: None,
+            byte_order: options.byte_order,
             error: None,
             retained_too_much: false,
             data,
@@ -143,7 +157,7 @@ impl Builder {
                     count_offset: offset,
                     count: *count,
                     offset: offset + 4,
-                    ranges: Vec::new(),
+                    runs: Vec::new(),
                 });
             }
             Event::Unallocated(run) => self.unallocated(offset, run.pfns())?,
@@ -191,6 +205,27 @@ impl Builder {
                 });
             }
             Event::CheckpointEnd { .. } => self.here().complete = true,
+            Event::DeviceModel { kind, order, data } => {
+                let header = kind.header_size() as u64;
+                let data_offset = offset + header;
+                let bytes = match &self.image.data {
+                    Some(all) => all.slice_ref(data),
+                    // As of what trails: as much as says what it is.
+                    None => Bytes::copy_from_slice(&data[..data.len().min(TRAILING_KEPT)]),
+                };
+                if let Some(last) = self.image.checkpoints.last_mut() {
+                    last.device_model = Some(DeviceModelRecord {
+                        kind: *kind,
+                        order: *order,
+                        signature_offset: offset,
+                        size: data.len() as u64,
+                        data: Section {
+                            offset: data_offset,
+                            bytes,
+                        },
+                    });
+                }
+            }
             Event::Trailing(bytes) => self.trailing(offset, bytes),
         }
         if self.image.head.is_none() || matches!(event, Event::Memmap(_)) {
@@ -215,6 +250,7 @@ impl Builder {
         }
         self.image.end = decoder.offset();
         self.image.error = error;
+        self.image.narrow();
         self.image
     }
 
@@ -270,10 +306,10 @@ impl Builder {
         let Some(list) = self.here().unallocated.as_mut() else {
             return Ok(());
         };
-        let had = list.ranges.len();
+        let had = list.runs.len();
         for (index, pfn) in pfns.enumerate() {
             list.push(pfn);
-            if before + list.ranges.len() - had > limit {
+            if before + list.runs.len() - had > limit {
                 let at = offset + index as u64 * 8;
                 return Err(Error::new(Code::LimitExceeded, at, "unallocated")
                     .length(8)
@@ -281,7 +317,7 @@ impl Builder {
                     .found("one more"));
             }
         }
-        self.ranges = before + list.ranges.len() - had;
+        self.ranges = before + list.runs.len() - had;
         Ok(())
     }
 

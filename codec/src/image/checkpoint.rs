@@ -2,14 +2,16 @@
 
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use bytes::Bytes;
 
 use super::index::PageIndex;
 use super::section::Section;
+use crate::detect::{self, Tail, VcpuBytes};
 use crate::dialect::{ContextLayout, MagicPfn};
+use crate::envelope::{ByteOrder, DeviceModelKind};
 use crate::grammar::{self, u64_at};
+use crate::pfns::{PfnSet, Pfns};
 
 /// The pages and the tail of the stream proper, or of a Remus round (spec 11.1).
 ///
@@ -32,6 +34,9 @@ pub struct Checkpoint {
     pub hvm_context: Option<HvmContext>,
     /// Nothing of it is missing.
     pub complete: bool,
+    /// The device-model record behind it, where a further checkpoint follows (spec 11.3). What stands
+    /// behind the last checkpoint is [`Image::trailing`](super::Image::trailing).
+    pub device_model: Option<DeviceModelRecord>,
     /// Pages that stand in for those of the stream, by record number: an edit.
     pub replaced: BTreeMap<usize, Bytes>,
     /// Pages kept while streaming: those that look like start_info.
@@ -42,6 +47,21 @@ impl Checkpoint {
     /// `shared_info.arch.start_info_pfn`.
     pub fn start_info_pfn(&self) -> Option<u64> {
         u64_at(&self.shared_info.as_ref()?.bytes, 4112)
+    }
+
+    /// What eras are told by.
+    pub(crate) fn tail(&self) -> Tail<'_> {
+        let vcpus = self.vcpus.iter().map(|vcpu| VcpuBytes {
+            id: vcpu.id,
+            layout: vcpu.layout,
+            context: &vcpu.context.bytes,
+            privregs: vcpu.privregs.as_ref().map(|page| &page.bytes[..]),
+        });
+        let blob = self.hvm_context.as_ref().map(|hvm| &hvm.blob.bytes);
+        Tail {
+            vcpus: vcpus.take(detect::VCPUS).collect(),
+            hvm_size: blob.map(|blob| blob.len() as u64),
+        }
     }
 }
 
@@ -55,39 +75,39 @@ pub struct Unallocated {
     /// Where the list begins.
     pub offset: u64,
     /// The pfns in the list's order, neighbours joined.
-    pub ranges: Vec<RangeInclusive<u64>>,
+    pub runs: Vec<Pfns>,
 }
 
 impl Unallocated {
     /// Pfns in the list.
     pub fn len(&self) -> u64 {
-        self.ranges
-            .iter()
-            .map(|range| range.end() - range.start() + 1)
-            .sum()
+        Pfns::sum(self.runs.iter().copied())
     }
 
     /// Whether the list holds none.
     pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
+        self.runs.is_empty()
     }
 
     /// The pfns in the list's order.
     pub fn pfns(&self) -> impl Iterator<Item = u64> + '_ {
-        self.ranges.iter().cloned().flatten()
+        self.runs.iter().flat_map(|run| run.iter())
     }
 
-    /// The ranges, ascending; a pfn that is listed twice stands in two of them.
-    pub fn sorted(&self) -> Vec<RangeInclusive<u64>> {
-        let mut sorted = self.ranges.clone();
-        sorted.sort_unstable_by_key(|range| *range.start());
-        sorted
+    /// Whether a pfn is in the list.
+    pub fn contains(&self, pfn: u64) -> bool {
+        self.runs.iter().any(|run| run.contains(pfn))
+    }
+
+    /// The pfns, whatever their order.
+    pub fn set(&self) -> PfnSet {
+        self.runs.iter().copied().collect()
     }
 
     pub(super) fn push(&mut self, pfn: u64) {
-        match self.ranges.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(pfn) => *last = *last.start()..=pfn,
-            _ => self.ranges.push(pfn..=pfn),
+        let next = Pfns::one(pfn);
+        if !self.runs.last_mut().is_some_and(|last| last.push(next)) {
+            self.runs.push(next);
         }
     }
 }
@@ -180,6 +200,21 @@ impl HvmContext {
             Some((offset, record))
         })
     }
+}
+
+/// The device model's state between two checkpoints (spec 11.3).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceModelRecord {
+    /// Which record.
+    pub kind: DeviceModelKind,
+    /// The order of its length.
+    pub order: ByteOrder,
+    /// Where its signature is.
+    pub signature_offset: u64,
+    /// Bytes of the state.
+    pub size: u64,
+    /// The state: all of it in an image that is in memory or mapped, the first of it otherwise.
+    pub data: Section,
 }
 
 /// Bytes behind the last checkpoint.

@@ -248,6 +248,7 @@ impl PageIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::pfns::Pfns;
     use alloc::vec;
 
     fn index(pfns: &[u64]) -> PageIndex {
@@ -297,7 +298,7 @@ mod tests {
 
     #[test]
     fn a_pass_begins_where_the_map_starts_over() {
-        let ram = RamMap::new([100..110, 0..10]);
+        let ram = RamMap::new([100..110, 0..10].into_iter().filter_map(Pfns::of));
         let pass = |first, records| Pass { first, records };
         let passes = |pfns: &[u64]| index(pfns).passes(&ram);
         assert_eq!(passes(&[100, 105, 2, 9]), vec![pass(0, 4)]);

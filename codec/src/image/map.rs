@@ -1,9 +1,7 @@
 //! What every pfn of the domain is, as ranges: the picture of an image.
 
-use alloc::vec::Vec;
-use core::ops::Range;
-
 use super::{Checkpoint, PageIndex};
+use crate::pfns::{Cursor, PfnSet, Pfns};
 use crate::ram::RamMap;
 
 /// What a pfn is in a checkpoint (spec 5.4).
@@ -42,7 +40,7 @@ impl State {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Extent {
     /// The pfns.
-    pub pfns: Range<u64>,
+    pub pfns: Pfns,
     /// What they are.
     pub state: State,
     /// Whether the pages are all zero; `None` where nobody looked, or there is no page.
@@ -63,41 +61,13 @@ impl Extent {
             _ => false,
         };
         records
-            && self.pfns.end == next.pfns.start
+            && self.pfns.meets(next.pfns)
             && (self.state, self.zero, self.listed) == (next.state, next.zero, next.listed)
     }
 
     /// Pages in it.
     pub fn pages(&self) -> u64 {
-        self.pfns.end - self.pfns.start
-    }
-}
-
-/// Ascending ranges, walked once.
-struct Cursor {
-    ranges: Vec<Range<u64>>,
-    at: usize,
-}
-
-impl Cursor {
-    fn new(ranges: Vec<Range<u64>>) -> Self {
-        Cursor { ranges, at: 0 }
-    }
-
-    /// Whether `pfn` is in a range, and up to where that answer holds. `pfn` only grows.
-    fn look(&mut self, pfn: u64) -> (bool, u64) {
-        while self
-            .ranges
-            .get(self.at)
-            .is_some_and(|range| range.end <= pfn)
-        {
-            self.at += 1;
-        }
-        match self.ranges.get(self.at) {
-            Some(range) if range.start <= pfn => (true, range.end),
-            Some(range) => (false, range.start),
-            None => (false, u64::MAX),
-        }
+        self.pfns.pages()
     }
 }
 
@@ -106,10 +76,10 @@ impl Checkpoint {
     /// as they can be. Time grows with the records and ranges of the image, not with pfns, and no
     /// extent is kept.
     pub fn map(&self, ram: &RamMap, tell: &mut dyn FnMut(Extent)) {
-        let listed = self.listed();
+        let list = self.unallocated.as_ref();
+        let listed = list.map_or_else(PfnSet::default, super::Unallocated::set);
         let ram = ram.joined();
-        let last = [ram.last(), listed.last()];
-        let end = last.into_iter().flatten().map(|range| range.end).max();
+        let last = ram.last().max(listed.last());
         let mut map = Map {
             tell,
             last: None,
@@ -118,15 +88,19 @@ impl Checkpoint {
             } else {
                 State::Unread
             },
-            ram: Cursor::new(ram),
-            listed: Cursor::new(listed),
-            next: 0,
+            ram: ram.cursor(),
+            listed: listed.cursor(),
+            next: Some(0),
         };
         for (pfn, record, copies) in self.pages.last_copies() {
-            map.fill(pfn);
+            if let Some(before) = pfn.checked_sub(1) {
+                map.fill(before);
+            }
             map.page(&self.pages, pfn, record, copies);
         }
-        map.fill(end.unwrap_or(0));
+        if let Some(last) = last {
+            map.fill(last);
+        }
         if let Some(last) = map.last {
             (map.tell)(last);
         }
@@ -137,47 +111,38 @@ impl Checkpoint {
         let list = self.unallocated.as_ref();
         self.complete || list.is_some_and(|list| list.len() == u64::from(list.count))
     }
-
-    /// The unallocated list as ascending ranges that do not touch.
-    fn listed(&self) -> Vec<Range<u64>> {
-        let mut listed: Vec<Range<u64>> = Vec::new();
-        let sorted = self.unallocated.as_ref().map(super::Unallocated::sorted);
-        for range in sorted.unwrap_or_default() {
-            let range = *range.start()..range.end().saturating_add(1);
-            match listed.last_mut() {
-                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
-                _ => listed.push(range),
-            }
-        }
-        listed
-    }
 }
 
-struct Map<'t> {
+struct Map<'t, 's> {
     tell: &'t mut dyn FnMut(Extent),
     /// May grow still.
     last: Option<Extent>,
     /// What RAM is that is neither sent nor listed.
     left_out: State,
-    ram: Cursor,
-    listed: Cursor,
-    next: u64,
+    ram: Cursor<'s>,
+    listed: Cursor<'s>,
+    /// The pfn behind the last extent; none behind the last of all numbers.
+    next: Option<u64>,
 }
 
-impl Map<'_> {
-    /// Says what the pfns without a page are, up to `end`.
-    fn fill(&mut self, end: u64) {
-        while self.next < end {
-            let (is_ram, ram_until) = self.ram.look(self.next);
-            let (is_listed, listed_until) = self.listed.look(self.next);
+impl Map<'_, '_> {
+    /// Says what the pfns without a page are, up to `last` and with it.
+    fn fill(&mut self, last: u64) {
+        while let Some(pfns) = self.next.and_then(|next| Pfns::new(next, last)) {
+            let (is_ram, ram_until) = self.ram.look(pfns.first());
+            let (is_listed, listed_until) = self.listed.look(pfns.first());
             let state = match (is_listed, is_ram) {
                 (true, _) => State::Unallocated,
                 (false, true) => self.left_out,
                 (false, false) => State::NotRam,
             };
-            let until = end.min(ram_until).min(listed_until);
+            // Both answers hold for the first at least.
+            let until = last.min(ram_until).min(listed_until);
+            let Some(pfns) = Pfns::new(pfns.first(), until) else {
+                return;
+            };
             self.push(Extent {
-                pfns: self.next..until,
+                pfns,
                 state,
                 zero: None,
                 listed: is_listed,
@@ -187,16 +152,15 @@ impl Map<'_> {
     }
 
     fn page(&mut self, pages: &PageIndex, pfn: u64, record: usize, copies: usize) {
-        let (listed, _) = self.listed.look(pfn);
+        let listed = self.listed.contains(pfn);
         let state = if copies > 1 {
             State::SentAgain
         } else {
             State::Sent
         };
         let zero = pages.is_zero(record);
-        let pfns = pfn..pfn.saturating_add(1);
         self.push(Extent {
-            pfns,
+            pfns: Pfns::one(pfn),
             state,
             zero,
             listed,
@@ -205,9 +169,11 @@ impl Map<'_> {
     }
 
     fn push(&mut self, extent: Extent) {
-        self.next = extent.pfns.end;
+        self.next = extent.pfns.end();
         match &mut self.last {
-            Some(last) if last.joins(&extent) => last.pfns.end = extent.pfns.end,
+            Some(last) if last.joins(&extent) => {
+                last.pfns.push(extent.pfns);
+            }
             last => {
                 if let Some(done) = last.replace(extent) {
                     (self.tell)(done);
@@ -222,6 +188,7 @@ mod tests {
     use super::*;
     use crate::image::Unallocated;
     use alloc::vec;
+    use alloc::vec::Vec;
 
     #[test]
     fn every_pfn_is_in_one_extent() {
@@ -231,31 +198,33 @@ mod tests {
         };
         checkpoint.pages.extend([0, 1, 3, 12, 1].into_iter());
         checkpoint.pages.finish();
-        let ranges = vec![4..=5, 3..=3];
+        let runs = Pfns::gather([4, 5, 3]);
         checkpoint.unallocated = Some(Unallocated {
             count: 3,
-            ranges,
+            runs,
             ..Unallocated::default()
         });
         let mut map = Vec::new();
-        checkpoint.map(&RamMap::new([10..14, 0..8]), &mut |extent| map.push(extent));
+        let ram = RamMap::new([10..14, 0..8].into_iter().filter_map(Pfns::of));
+        checkpoint.map(&ram, &mut |extent| map.push(extent));
         let told: Vec<_> = map
             .iter()
-            .map(|e| (e.pfns.clone(), e.state, e.listed, e.record))
+            .map(|e| (e.pfns, e.state, e.listed, e.record))
             .collect();
+        let pfns = |range| Pfns::of(range).unwrap();
         assert_eq!(
             told,
             vec![
-                (0..1, State::Sent, false, Some(0)),
-                (1..2, State::SentAgain, false, Some(4)),
-                (2..3, State::Hole, false, None),
-                (3..4, State::Sent, true, Some(2)),
-                (4..6, State::Unallocated, true, None),
-                (6..8, State::Hole, false, None),
-                (8..10, State::NotRam, false, None),
-                (10..12, State::Hole, false, None),
-                (12..13, State::Sent, false, Some(3)),
-                (13..14, State::Hole, false, None),
+                (pfns(0..1), State::Sent, false, Some(0)),
+                (pfns(1..2), State::SentAgain, false, Some(4)),
+                (pfns(2..3), State::Hole, false, None),
+                (pfns(3..4), State::Sent, true, Some(2)),
+                (pfns(4..6), State::Unallocated, true, None),
+                (pfns(6..8), State::Hole, false, None),
+                (pfns(8..10), State::NotRam, false, None),
+                (pfns(10..12), State::Hole, false, None),
+                (pfns(12..13), State::Sent, false, Some(3)),
+                (pfns(13..14), State::Hole, false, None),
             ]
         );
     }
@@ -278,7 +247,7 @@ mod tests {
         };
         let list = |count| Unallocated {
             count,
-            ranges: vec![2..=2],
+            runs: vec![Pfns::one(2)],
             ..Unallocated::default()
         };
         let sent = State::Sent;
@@ -303,11 +272,19 @@ mod tests {
         checkpoint.pages.finish();
         checkpoint.unallocated = Some(Unallocated {
             count: 1,
-            ranges: vec![u64::MAX..=u64::MAX],
+            runs: vec![Pfns::one(u64::MAX)],
             ..Unallocated::default()
         });
-        let mut count = 0;
-        checkpoint.map(&RamMap::default(), &mut |_| count += 1);
-        assert_eq!(count, 2);
+        let mut told = Vec::new();
+        checkpoint.map(&RamMap::default(), &mut |e| told.push((e.pfns, e.state)));
+        let max = u64::MAX;
+        assert_eq!(
+            told,
+            vec![
+                (Pfns::of(0..max - 1).unwrap(), State::NotRam),
+                (Pfns::one(max - 1), State::Sent),
+                (Pfns::one(max), State::Unallocated),
+            ]
+        );
     }
 }

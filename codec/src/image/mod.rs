@@ -6,6 +6,7 @@
 //! | `index` | [`PageIndex`]: which record holds which pfn; last copies, earlier copies, passes |
 //! | `map` | [`Extent`]: what every pfn is, as ranges |
 //! | `checkpoint` | [`Checkpoint`] and what it is made of |
+//! | `given_back` | [`GivenBack`]: which pages of earlier checkpoints are gone |
 //! | `build` | [`Builder`]: an image out of a decoder's events |
 //! | `replay` | the way back: an image's events, for an encoder |
 //!
@@ -20,6 +21,7 @@
 
 mod build;
 mod checkpoint;
+mod given_back;
 mod index;
 mod map;
 mod replay;
@@ -29,13 +31,18 @@ use bytes::Bytes;
 
 pub use build::is_zero;
 pub use build::{Builder, Options};
-pub use checkpoint::{Checkpoint, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap};
+pub use checkpoint::{
+    Checkpoint, DeviceModelRecord, HvmContext, MagicPfns, Trailing, Unallocated, Vcpu, Vcpumap,
+};
+pub use given_back::GivenBack;
 pub use index::{PageIndex, Pass};
 pub use map::{Extent, State};
 pub use section::Section;
 
 use crate::detect::{Detection, Head};
 use crate::dialect::{ArchSetupLayout, Dialect, Guest, Version};
+use crate::envelope::ByteOrder;
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::Prologue;
 use crate::ram::RamMap;
@@ -66,6 +73,8 @@ pub struct Image {
     pub checkpoints: Vec<Checkpoint>,
     /// Bytes behind the last checkpoint.
     pub trailing: Option<Trailing>,
+    /// The order of the length of a device-model record.
+    pub byte_order: ByteOrder,
     /// What ended the reading early.
     pub error: Option<Error>,
     /// It ended because of how much there was to be kept of a stream
@@ -106,6 +115,36 @@ impl Image {
         self.detection.as_ref().map(Detection::best)
     }
 
+    /// The era to understand the image by ([`Detection::best_era`]).
+    pub fn era(&self) -> Option<Era> {
+        self.detection.as_ref().map(Detection::best_era)
+    }
+
+    /// The eras that remain; empty before a dialect is settled.
+    pub fn eras(&self) -> &[Era] {
+        self.detection
+            .as_ref()
+            .map_or(&[], |detection| &detection.eras)
+    }
+
+    /// Leaves of the eras of a dialect that was named those that could have written this. (Where the dialect
+    /// was found out, that has been done.)
+    fn narrow(&mut self) {
+        let (Some(detection), Some(first)) = (&mut self.detection, self.checkpoints.first()) else {
+            return;
+        };
+        if !detection.given || detection.eras.len() < 2 {
+            return;
+        }
+        if let Some(magic) = &first.magic_pfns {
+            let has = |era: &Era| era.magic_pfns() == magic.order;
+            if detection.eras.iter().any(has) {
+                detection.eras.retain(has);
+            }
+        }
+        detection.narrow(self.head.as_ref(), &first.tail());
+    }
+
     /// The layout of the setup record.
     pub fn arch_setup_layout(&self) -> Option<ArchSetupLayout> {
         match self.read_as() {
@@ -143,19 +182,27 @@ impl Image {
     }
 
     /// A pfn's page as of a checkpoint: its last copy in this one or an earlier one, with the
-    /// file offset of its record.
+    /// file offset of its record. A page that a checkpoint between them has given back is gone (spec
+    /// 11.1); one that this checkpoint itself lists is still told.
     pub fn page_of(&self, checkpoint: usize, pfn: u64) -> Option<(u64, &[u8])> {
-        self.checkpoints
-            .get(..=checkpoint)?
-            .iter()
-            .rev()
-            .find_map(|checkpoint| {
-                let record = checkpoint.pages.last(pfn)?;
-                Some((
-                    checkpoint.pages.record_offset(record),
-                    self.page(checkpoint, record)?,
-                ))
-            })
+        let (from, record) = self.copy_of(checkpoint, pfn)?;
+        let from = &self.checkpoints[from];
+        Some((from.pages.record_offset(record), self.page(from, record)?))
+    }
+
+    /// The checkpoint and the number of the record that [`Image::page_of`] takes.
+    pub fn copy_of(&self, checkpoint: usize, pfn: u64) -> Option<(usize, usize)> {
+        let all = self.checkpoints.get(..=checkpoint)?.iter().enumerate();
+        for (index, one) in all.rev() {
+            let list = one.unallocated.as_ref().filter(|_| index < checkpoint);
+            if list.is_some_and(|list| list.contains(pfn)) {
+                return None;
+            }
+            if let Some(record) = one.pages.last(pfn) {
+                return Some((index, record));
+            }
+        }
+        None
     }
 
     /// The start_info page of a checkpoint (PV): file offset of the page, and the page.

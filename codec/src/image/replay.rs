@@ -9,6 +9,17 @@ use crate::encode::{Encoder, Piece};
 use crate::error::Error;
 use crate::grammar::{Memmap, PageRun, PfnRun, Vcpumap};
 
+impl Checkpoint {
+    /// The event of the device-model record behind it.
+    pub(crate) fn device_model_event(&self) -> Option<Event<'_>> {
+        self.device_model.as_ref().map(|record| Event::DeviceModel {
+            kind: record.kind,
+            order: record.order,
+            data: &record.data.bytes,
+        })
+    }
+}
+
 impl Image {
     /// Gives the stream that this image is, edits included, event by event. Pages that are not at
     /// hand (an image read from a stream) are left out.
@@ -40,6 +51,7 @@ impl Image {
                     index: index as u32,
                 })?;
             }
+            checkpoint.device_model_event().map_or(Ok(()), &mut sink)?;
         }
         if let Some(trailing) = &self.trailing {
             let all = self.data.as_ref().and_then(|data| {

@@ -1,9 +1,9 @@
 //! A file made of own bytes and of pages, as data: what to put where, for a caller who writes.
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use super::{Memory, Run};
+use crate::pfns::Pfns;
 
 /// What is at one place of an [`Assembly`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,14 +34,18 @@ pub struct Assembly {
 }
 
 impl Assembly {
-    /// Memory as it is, from the first pfn of `pfns` on: a page that is not there is a hole.
+    /// Memory as it is, from the first pfn of `pfns` on: a page that is not there is a hole. Of no pfns,
+    /// an empty file.
     /// `None` where the file would be larger than files can be.
-    pub fn raw(memory: &Memory<'_>, pfns: Range<u64>) -> Option<Assembly> {
+    pub fn raw(memory: &Memory<'_>, pfns: Option<Pfns>) -> Option<Assembly> {
         let page_size = memory.page_size();
-        let size = pfns.end.saturating_sub(pfns.start).checked_mul(page_size)?;
+        let Some(pfns) = pfns else {
+            return Some(Assembly::default());
+        };
+        let size = pfns.pages().checked_mul(page_size)?;
         i64::try_from(size).ok()?;
-        let pieces = memory.within(pfns.clone()).map(|run| Piece {
-            at: (run.pfns.start - pfns.start) * page_size,
+        let pieces = memory.within(pfns).map(|run| Piece {
+            at: (run.pfns.first() - pfns.first()) * page_size,
             content: Content::Pages(run),
         });
         Some(Assembly {

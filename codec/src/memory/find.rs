@@ -45,6 +45,16 @@ impl<'n> Finder<'n> {
 
     /// Tells every hit, ascending by address, until `tell` says `false`. Hits may overlap.
     pub fn search(&self, memory: &Memory<'_>, tell: &mut dyn FnMut(Hit) -> bool) {
+        self.search_passing(memory, tell, &mut |_| ());
+    }
+
+    /// As [`Finder::search`], and says after each page how many bytes were passed.
+    pub fn search_passing(
+        &self,
+        memory: &Memory<'_>,
+        tell: &mut dyn FnMut(Hit) -> bool,
+        passed: &mut dyn FnMut(usize),
+    ) {
         let mut tail = Vec::new();
         let mut next = None;
         let most = self.needle.len() - 1;
@@ -81,6 +91,7 @@ impl<'n> Finder<'n> {
                 tail.extend_from_slice(page);
                 tail.drain(..tail.len().saturating_sub(most));
             }
+            passed(page.len());
         }
     }
 

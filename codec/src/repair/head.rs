@@ -32,10 +32,10 @@ fn highest(image: &Image) -> Option<u64> {
             pfns += 1;
             end = end.max(pfn.saturating_add(1));
         }
-        let list = checkpoint.unallocated.iter().flat_map(|list| &list.ranges);
-        for range in list {
-            pfns = pfns.saturating_add(range.end() - range.start() + 1);
-            end = end.max(range.end().saturating_add(1));
+        let list = checkpoint.unallocated.iter().flat_map(|list| &list.runs);
+        for run in list {
+            pfns = pfns.saturating_add(run.pages());
+            end = end.max(run.last().saturating_add(1));
         }
     }
     // In version 1 every pfn below the end is sent or listed.

@@ -13,6 +13,10 @@
 //! lies there) or what all savers wrote there. Vcpus, their registers and the state of devices are never made
 //! up: where one of them is missing, nothing is proposed.
 //!
+//! Some proposals are values of one word of which the file does not say the right one ([`Choice`]): the
+//! version. Where several leave the stream as whole, the one that is a flipped bit away is taken; where
+//! that does not tell either, a caller has to ask.
+//!
 //! A proposal may be wrong. A caller applies each, reads the results, and takes the one that leaves the
 //! stream whole and the fewest errors; it goes on until there are none, or no proposal helps:
 //!
@@ -35,7 +39,7 @@ use alloc::vec::Vec;
 
 use crate::check::Report;
 use crate::code::{Code, Severity};
-use crate::dialect::Guest;
+use crate::dialect::{Guest, Version};
 use crate::file::SaveFile;
 
 /// Bytes to be put in the place of others.
@@ -71,9 +75,46 @@ pub struct Repair {
     pub splices: Vec<Splice>,
     /// What they do.
     pub notes: Vec<Note>,
+    /// It chooses one of several values that a word may have had; the others are proposed as well.
+    pub choice: Option<Choice>,
+}
+
+/// One of several values that a word may have had.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Choice {
+    /// The word: `version`.
+    pub path: &'static str,
+    /// The value.
+    pub value: u64,
+    /// Bits in which what is there differs from it; `None` where the word is wiped, so that it is no
+    /// evidence.
+    pub bits: Option<u32>,
+}
+
+impl Choice {
+    /// Whether this value is more likely than another that leaves a stream as whole: it is one bit from what
+    /// is there, and the other is not. Of words that differ in more, nobody knows how they came about.
+    pub fn is_likelier(&self, other: &Choice) -> bool {
+        self.bits == Some(1) && other.bits != Some(1)
+    }
+}
+
+/// What the user knows better than the file.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Answers {
+    /// The version word.
+    pub version: Option<Version>,
 }
 
 impl Repair {
+    /// Whether another chooses another value of the same word.
+    pub fn is_rival(&self, other: &Repair) -> bool {
+        let (Some(own), Some(others)) = (&self.choice, &other.choice) else {
+            return false;
+        };
+        own.path == others.path && own.value != others.value
+    }
+
     /// Other bytes for as many.
     fn put(offset: u64, bytes: &[u8], path: &str, what: String) -> Repair {
         Repair {
@@ -89,6 +130,7 @@ impl Repair {
                 number: None,
                 what,
             }],
+            choice: None,
         }
     }
 
@@ -126,6 +168,7 @@ impl Repair {
                 number: None,
                 what,
             }],
+            choice: None,
         }
     }
 }
@@ -134,6 +177,7 @@ impl Repair {
 struct Patient<'a> {
     file: &'a SaveFile,
     report: &'a Report,
+    answers: Answers,
     read: &'a mut dyn FnMut(u64, usize) -> Vec<u8>,
 }
 
@@ -234,9 +278,15 @@ pub fn missing(file: &SaveFile) -> Vec<String> {
 pub fn candidates(
     file: &SaveFile,
     report: &Report,
+    answers: Answers,
     read: &mut dyn FnMut(u64, usize) -> Vec<u8>,
 ) -> Vec<Repair> {
-    let mut patient = Patient { file, report, read };
+    let mut patient = Patient {
+        file,
+        report,
+        answers,
+        read,
+    };
     let mut all = Vec::new();
     if file.image.error.is_some() {
         stream::broken(&mut patient, &mut all);

@@ -61,7 +61,11 @@ fn strays(image: &Image) -> Option<Repair> {
         }
     }
     let records: usize = image.checkpoints.iter().map(|one| one.pages.len()).sum();
-    (!splices.is_empty() && splices.len() * 2 < records).then_some(Repair { splices, notes })
+    (!splices.is_empty() && splices.len() * 2 < records).then_some(Repair {
+        splices,
+        notes,
+        choice: None,
+    })
 }
 
 /// The list without what is no RAM, is listed twice, or must not be given back.
@@ -118,5 +122,6 @@ fn list(image: &Image, checkpoint: &Checkpoint, report: &Report) -> Option<Repai
             number: None,
             what,
         }],
+        choice: None,
     })
 }

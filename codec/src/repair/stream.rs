@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::{Note, Patient, Repair, Splice, tail};
+use super::{Choice, Note, Patient, Repair, Splice, tail};
 use crate::code::Code;
 use crate::dialect::Guest;
 use crate::grammar::PAGES_END;
@@ -21,9 +21,9 @@ const MAX_VIRT_CPUS: u64 = 64;
 pub(super) fn broken(patient: &mut Patient<'_>, out: &mut Vec<Repair>) {
     let image = &patient.file.image;
     let rounds = image.checkpoints.iter().filter(|c| c.complete).count();
-    if let (true, Some(last)) = (rounds > 0, image.checkpoints.last()) {
+    if rounds > 0 {
         // A checkpoint before is whole: what came after it is what Remus itself would drop.
-        out.push(without_last(patient, last, rounds));
+        out.push(without_torn(patient, rounds));
         return;
     }
     misread(patient, out);
@@ -79,20 +79,39 @@ pub(super) fn misread(patient: &mut Patient<'_>, out: &mut Vec<Repair>) {
     let word = (patient.read)(at, 8);
     if let Ok(word) = <[u8; 8]>::try_from(word) {
         let found = u64::from_le_bytes(word);
-        for version in [3u64, 2, 1].into_iter().filter(|version| *version != found) {
+        let answer = patient.answers.version.map(|version| version as u64);
+        let mut values = [3u64, 2, 1];
+        // The nearest first; of a wiped word, none is nearer.
+        let is_wiped = found == 0 || found == u64::MAX;
+        let bits = |version: u64| (!is_wiped).then(|| (version ^ found).count_ones());
+        values.sort_by_key(|version| bits(*version));
+        for version in values {
+            if version == found || answer.is_some_and(|answer| answer != version) {
+                continue;
+            }
             let what = "which explains the stream".into();
-            out.push(Repair::put(at, &version.to_le_bytes(), "version", what));
+            let mut repair = Repair::put(at, &version.to_le_bytes(), "version", what);
+            repair.choice = Some(Choice {
+                path: "version",
+                value: version,
+                bits: bits(version),
+            });
+            out.push(repair);
         }
     }
 }
 
-fn without_last(patient: &Patient<'_>, last: &Checkpoint, rounds: usize) -> Repair {
-    let from = last.pages.offset();
+/// Drops the round that is not whole. Where it ended so early that nothing of it was read, reading
+/// stopped at its beginning.
+fn without_torn(patient: &Patient<'_>, rounds: usize) -> Repair {
+    let image = &patient.file.image;
+    let torn = image.checkpoints.last().filter(|last| !last.complete);
+    let from = torn.map_or(image.end, |torn| torn.pages.offset());
     let size = patient.file.size.saturating_sub(from);
     let what = format!(
         "{} page records and what else there was of round {rounds}, {size} bytes: it is not whole, and \
          the checkpoint before it is",
-        last.pages.len()
+        torn.map_or(0, |torn| torn.pages.len())
     );
     Repair::drop(from, size, &format!("checkpoint[{rounds}]"), what)
 }
@@ -127,6 +146,7 @@ fn terminator(image: &Image, checkpoint: &Checkpoint, out: &mut Vec<Repair>) {
                 number: None,
                 what: format!("put behind {record} page records, where a whole tail follows"),
             }],
+            choice: None,
         });
     }
 }

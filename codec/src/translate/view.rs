@@ -7,6 +7,7 @@ use super::register::{Register, Slot};
 use crate::dialect::{Dialect, Guest};
 use crate::image::{Image, Vcpu};
 use crate::memory::{Memory, Run};
+use crate::pfns::Pfns;
 use crate::wire::privregs::MappedRegs;
 use crate::wire::vcpu_context::Context;
 
@@ -303,11 +304,11 @@ impl View {
         let mut segments = Vec::new();
         for mapping in &self.mappings {
             let last = mapping.physical + (mapping.last - mapping.first);
-            let pfns = mapping.physical / size..(last / size).saturating_add(1);
-            for run in memory.within(pfns) {
+            let pfns = Pfns::new(mapping.physical / size, last / size);
+            for run in pfns.into_iter().flat_map(|pfns| memory.within(pfns)) {
                 // Frames that no address reaches are beyond `last` and never come here.
-                let begin = (run.pfns.start * size).max(mapping.physical);
-                let end = (run.pfns.end - 1) * size + (size - 1);
+                let begin = (run.pfns.first() * size).max(mapping.physical);
+                let end = run.pfns.last() * size + (size - 1);
                 let end = end.min(last);
                 segments.push(Segment {
                     virt: mapping.first + (begin - mapping.physical),

@@ -6,6 +6,8 @@
 //! | `look` | reading a tree that somebody may have edited: [`Problem`] says what is wrong, and where |
 //! | `structure` | structures and sections as maps, by their [`Layout`](crate::wire::Layout) |
 //! | `pfns` | lists of pfns as ranges: `"0x0-0x6f"` |
+//! | `seal` | [`Seal`]: which files belong to a tree |
+//! | `limits` | what a reader would refuse is not written |
 //! | `write` | [`of_file()`]: a file to a tree |
 //! | `read` | [`read()`]: a tree to a [`Stream`] |
 //!
@@ -20,10 +22,12 @@
 //! stands under `rest` where it is not zero, and padding is shown where it is not zero, so that
 //! garbage comes back too. What is left out of the tree is zero.
 
+mod limits;
 mod look;
 mod node;
 mod pfns;
 mod read;
+mod seal;
 mod structure;
 mod write;
 
@@ -31,6 +35,7 @@ pub use look::Problem;
 pub(crate) use look::{number, unhex};
 pub use node::Node;
 pub use read::{Behind, Parts, Stream, body_layout, read};
+pub use seal::Seal;
 pub use write::{Names, Tree, of_file};
 
 /// What the first field of a tree says.

@@ -1,67 +1,43 @@
-//! Lists of pfns as ranges.
+//! Lists of pfns as runs.
 
-use alloc::format;
-use alloc::string::String;
+use alloc::string::ToString as _;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::look::{At, Problem, number};
 use super::node::Node;
+use crate::pfns::Pfns;
 
 /// The highest pfn of a page record: the next is the terminator.
 pub(super) const RECORD: u64 = u64::MAX - 1;
 
 /// Pfns in their order; those that ascend one by one are told together.
 pub(super) fn node(pfns: impl Iterator<Item = u64>) -> Node {
-    let mut ranges: Vec<RangeInclusive<u64>> = Vec::new();
-    for pfn in pfns {
-        match ranges.last_mut() {
-            Some(last) if last.end().checked_add(1) == Some(pfn) => *last = *last.start()..=pfn,
-            _ => ranges.push(pfn..=pfn),
-        }
-    }
-    Node::List(ranges.iter().map(|range| Node::Text(told(range))).collect())
-}
-
-fn told(range: &RangeInclusive<u64>) -> String {
-    if range.start() == range.end() {
-        format!("{:#x}", range.start())
-    } else {
-        format!("{:#x}-{:#x}", range.start(), range.end())
-    }
+    let runs = Pfns::gather(pfns);
+    Node::List(runs.iter().map(|run| Node::Text(run.to_string())).collect())
 }
 
 /// The way back, for pfns up to `most`.
-pub(super) fn ranges(at: &At<'_>, most: u64) -> Result<Vec<RangeInclusive<u64>>, Problem> {
+pub(super) fn runs(at: &At<'_>, most: u64) -> Result<Vec<Pfns>, Problem> {
     at.list()?
         .map(|item| {
-            let range = match item.node {
-                Node::Number(pfn) | Node::Hex(pfn) => Some(*pfn..=*pfn),
+            let run = match item.node {
+                Node::Number(pfn) | Node::Hex(pfn) => Some(Pfns::one(*pfn)),
                 Node::Text(text) => match text.split_once('-') {
-                    None => number(text).map(|pfn| pfn..=pfn),
+                    None => number(text).map(Pfns::one),
                     Some((first, last)) => {
                         let ends = (number(first.trim()), number(last.trim()));
                         let (Some(first), Some(last)) = ends else {
                             return Err(item.problem("a pfn or FIRST-LAST"));
                         };
-                        Some(first..=last)
+                        Pfns::new(first, last)
                     }
                 },
                 _ => None,
             };
-            range
-                .filter(|range| !range.is_empty() && *range.end() <= most)
+            run.filter(|run| run.last() <= most)
                 .ok_or_else(|| item.problem("a pfn or FIRST-LAST"))
         })
         .collect()
-}
-
-/// Pfns in ranges.
-pub(super) fn count(ranges: &[RangeInclusive<u64>]) -> u64 {
-    ranges.iter().fold(0, |sum: u64, range| {
-        sum.saturating_add(range.end() - range.start())
-            .saturating_add(1)
-    })
 }
 
 #[cfg(test)]
@@ -78,8 +54,8 @@ mod tests {
             node,
             Node::List(texts.iter().map(|text| Node::text(*text)).collect())
         );
-        let back = ranges(&At::root(&node), RECORD).unwrap();
-        assert_eq!(count(&back), 7);
+        let back = runs(&At::root(&node), RECORD).unwrap();
+        assert_eq!(Pfns::sum(back.iter().copied()), 7);
         assert!(back.into_iter().flatten().eq(pfns));
     }
 
@@ -87,13 +63,14 @@ mod tests {
     fn no_range_reaches_the_terminator() {
         for bad in ["0x5-0x3", "5-", "-", "x", "0xffffffffffffffff", "1-2-3"] {
             let list = Node::List(vec![Node::text(bad)]);
-            assert!(ranges(&At::root(&list), RECORD).is_err(), "{bad}");
+            assert!(runs(&At::root(&list), RECORD).is_err(), "{bad}");
         }
         let decimal = Node::List(vec![Node::text("1 - 3"), Node::Number(7)]);
-        assert_eq!(ranges(&At::root(&decimal), RECORD), Ok(vec![1..=3, 7..=7]));
+        let back = runs(&At::root(&decimal), RECORD);
+        assert_eq!(back, Ok(Pfns::gather([1, 2, 3, 7])));
         // A list has no terminator.
         let list = node([u64::MAX].into_iter());
-        let back = ranges(&At::root(&list), u64::MAX);
-        assert_eq!(back, Ok(vec![u64::MAX..=u64::MAX]));
+        let back = runs(&At::root(&list), u64::MAX);
+        assert_eq!(back, Ok(vec![Pfns::one(u64::MAX)]));
     }
 }

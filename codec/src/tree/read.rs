@@ -4,19 +4,26 @@ use alloc::format;
 use alloc::string::String;
 use alloc::vec;
 use alloc::vec::Vec;
-use core::ops::RangeInclusive;
 
 use super::look::{At, Problem};
 use super::node::Node;
-use super::{SCHEMA, pfns, structure};
+use super::seal::{Seal, seal};
+use super::{SCHEMA, limits, pfns, structure};
+use crate::code::Code;
 use crate::decode::Event;
-use crate::dialect::{Dialect, Guest};
+use crate::dialect::{Dialect, Guest, MagicPfn};
 use crate::encode::{Encoder, Piece};
-use crate::envelope::{ByteOrder, DeviceModelKind, Kind, xend_header, xl_header};
+use crate::envelope::{ByteOrder, DeviceModelKind, Kind, Probe, probe, xend_header, xl_header};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, PAGES_END, PageRun, Prologue};
-use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu, Vcpumap};
+use crate::image::{
+    Checkpoint, DeviceModelRecord, HvmContext, Image, MagicPfns, Section, Unallocated, Vcpu,
+    Vcpumap,
+};
 use crate::limits::Limits;
+use crate::pfns::Pfns;
+use crate::ram::RamMap;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Layout, hvm};
 
@@ -29,6 +36,8 @@ pub struct Parts {
     pub stream: Stream,
     /// The file that holds the pages.
     pub pages_file: String,
+    /// What that file is, where the tree says so.
+    pub pages_seal: Option<Seal>,
     /// What stands behind the stream.
     pub behind: Option<Behind>,
 }
@@ -40,6 +49,8 @@ pub struct Behind {
     pub device_model: Option<DeviceModelKind>,
     /// The file.
     pub file: String,
+    /// What that file is, where the tree says so.
+    pub seal: Option<Seal>,
 }
 
 /// A stream without the contents of its pages.
@@ -51,18 +62,58 @@ pub struct Stream {
     pub guest: Guest,
     /// Bytes of a page.
     pub page_size: usize,
+    /// The order of the length of a device-model record.
+    pub byte_order: ByteOrder,
     /// Everything but the pages.
     image: Image,
     /// The pfns of the page records of each checkpoint.
-    pages: Vec<Vec<RangeInclusive<u64>>>,
+    pages: Vec<Vec<Pfns>>,
 }
 
 impl Stream {
+    /// Pfns of all unallocated lists together, of 8 bytes each in the stream.
+    pub fn unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).sum()
+    }
+
+    /// Bytes of the stream, but for words between its parts.
+    pub fn size(&self) -> u64 {
+        let record = 8 + self.page_size as u64;
+        let image = &self.image;
+        let whole = |section: Option<&Section>| section.map_or(0, |own| own.bytes.len() as u64);
+        let rounds = image.checkpoints.iter().map(|round| {
+            let vcpus = round.vcpus.iter();
+            let vcpus =
+                vcpus.map(|vcpu| whole(Some(&vcpu.context)) + whole(vcpu.privregs.as_ref()));
+            let context = round.hvm_context.as_ref().map(|context| &context.blob);
+            vcpus.sum::<u64>() + whole(round.shared_info.as_ref()) + whole(context)
+        });
+        let rounds = rounds.sum::<u64>();
+        let head = whole(image.arch_setup.as_ref()) + whole(image.memmap.as_ref());
+        self.records()
+            .saturating_mul(record)
+            .saturating_add(self.unallocated().saturating_mul(8))
+            .saturating_add(head + rounds)
+    }
+
+    /// The longest unallocated list of one checkpoint, in pfns.
+    pub fn longest_unallocated(&self) -> u64 {
+        let lists = self.image.checkpoints.iter();
+        let lists = lists.filter_map(|one| one.unallocated.as_ref());
+        lists.map(|list| u64::from(list.count)).max().unwrap_or(0)
+    }
+
+    /// Pages of RAM by the image's own memory map; `None` where it has no map.
+    pub fn ram_pages(&self) -> Option<u64> {
+        let memmap = self.image.memmap.as_ref()?;
+        Some(RamMap::from_memmap(&memmap.bytes, self.page_size).pages())
+    }
+
     /// Page records of all checkpoints.
     pub fn records(&self) -> u64 {
-        self.pages.iter().fold(0, |sum: u64, ranges| {
-            sum.saturating_add(pfns::count(ranges))
-        })
+        Pfns::sum(self.pages.iter().flatten().copied())
     }
 
     /// Writes the stream. `page` gives the page of a record by its number in the whole stream.
@@ -95,7 +146,7 @@ impl Stream {
         let mut number = 0;
         let mut record = Vec::with_capacity(8 + self.page_size);
         for (index, checkpoint) in image.checkpoints.iter().enumerate() {
-            for pfn in self.pages[index].iter().cloned().flatten() {
+            for pfn in self.pages[index].iter().flat_map(|run| run.iter()) {
                 record.clear();
                 record.extend_from_slice(&pfn.to_le_bytes());
                 record.extend_from_slice(page(number)?);
@@ -107,6 +158,7 @@ impl Stream {
             put(Event::CheckpointEnd {
                 index: index as u32,
             })?;
+            checkpoint.device_model_event().map_or(Ok(()), &mut put)?;
         }
         Ok(encoder.finish()?)
     }
@@ -124,6 +176,8 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
         "guest",
         "page_size",
         "pages_file",
+        "pages_bytes",
+        "pages_sha256",
         "envelope",
         "p2m_size",
         "version",
@@ -164,37 +218,43 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     if let Some(at) = at.get("memmap")? {
         image.memmap = Some(section(memmap(&at, page_size)?));
     }
+    let envelope_at = at.need("envelope")?;
+    let front = envelope(&envelope_at)?;
+    image.byte_order = byte_order(&front);
     let mut pages = Vec::new();
     for at in at.need("checkpoints")?.list()? {
-        pages.push(pfns::ranges(&at.need("pages")?, pfns::RECORD)?);
-        image
-            .checkpoints
-            .push(checkpoint(&at, dialect, guest, page_size)?);
+        pages.push(pfns::runs(&at.need("pages")?, pfns::RECORD)?);
+        image.checkpoints.push(checkpoint(
+            &at,
+            dialect,
+            guest,
+            page_size,
+            image.byte_order,
+        )?);
     }
     let behind = at.get("behind")?.map(|at| -> Result<Behind, Problem> {
-        at.only(["device_model", "file"].into_iter())?;
-        let kind = at.get("device_model")?.map(|at| {
-            let name = at.text()?;
-            let mut kinds = DeviceModelKind::ALL.into_iter();
-            kinds
-                .find(|kind| kind.name() == name)
-                .ok_or_else(|| at.problem("the signature of a device-model record"))
-        });
+        at.only(["device_model", "file", "bytes", "sha256"].into_iter())?;
+        let kind = at.get("device_model")?;
+        let kind = kind.map(|at| device_model_kind(&at));
         Ok(Behind {
             device_model: kind.transpose()?,
             file: at.need("file")?.text()?.into(),
+            seal: seal(&at, "bytes", "sha256")?,
         })
     });
+    limits::check(&image, &pages)?;
     Ok(Parts {
-        front: envelope(&at.need("envelope")?)?,
+        front,
         stream: Stream {
             dialect,
             guest,
             page_size,
+            byte_order: image.byte_order,
             image,
             pages,
         },
         pages_file: at.need("pages_file")?.text()?.into(),
+        pages_seal: seal(&at, "pages_bytes", "pages_sha256")?,
         behind: behind.transpose()?,
     })
 }
@@ -211,6 +271,7 @@ fn blank(page_size: usize) -> Image {
         detection: None,
         checkpoints: Vec::new(),
         trailing: None,
+        byte_order: ByteOrder::Little,
         error: None,
         retained_too_much: false,
         data: None,
@@ -229,6 +290,36 @@ fn named<T: core::str::FromStr>(at: &At<'_>, what: &str) -> Result<T, Problem> {
     at.text()?.parse().map_err(|_| at.problem(what))
 }
 
+/// The order of the words around the stream, by what stands in front of it.
+fn byte_order(front: &[u8]) -> ByteOrder {
+    match crate::envelope::probe(front, true, &Limits::default()) {
+        Ok(Probe::Found(envelope)) => envelope.byte_order(),
+        _ => ByteOrder::Little,
+    }
+}
+
+/// A device-model record between two checkpoints.
+fn device_model(at: &At<'_>, order: ByteOrder) -> Result<DeviceModelRecord, Problem> {
+    at.only(["kind", "data"].into_iter())?;
+    let kind = device_model_kind(&at.need("kind")?)?;
+    let data = at.need("data")?.bytes()?;
+    Ok(DeviceModelRecord {
+        kind,
+        order,
+        signature_offset: 0,
+        size: data.len() as u64,
+        data: section(data),
+    })
+}
+
+fn device_model_kind(at: &At<'_>) -> Result<DeviceModelKind, Problem> {
+    let name = at.text()?;
+    let mut kinds = DeviceModelKind::ALL.into_iter();
+    kinds
+        .find(|kind| kind.name() == name)
+        .ok_or_else(|| at.problem("the signature of a device-model record"))
+}
+
 /// What stands in front of the stream.
 pub(super) fn envelope(at: &At<'_>) -> Result<Vec<u8>, Problem> {
     let kind = at.need("kind")?;
@@ -239,7 +330,11 @@ pub(super) fn envelope(at: &At<'_>) -> Result<Vec<u8>, Problem> {
     };
     if let Some(header) = at.get("header")? {
         at.only(["kind", "header"].into_iter())?;
-        return header.bytes();
+        let bytes = header.bytes()?;
+        return match probe(&bytes, true, &Limits::default()) {
+            Err(error) if error.code == Code::LimitExceeded => Err(header.problem(error.expected)),
+            _ => Ok(bytes),
+        };
     }
     let config = at.get("config")?;
     let config = config.as_ref().map(structure::text_bytes).transpose()?;
@@ -336,6 +431,7 @@ fn checkpoint(
     dialect: Dialect,
     guest: Guest,
     page_size: usize,
+    order: ByteOrder,
 ) -> Result<Checkpoint, Problem> {
     let known = [
         "pages",
@@ -345,16 +441,17 @@ fn checkpoint(
         "shared_info",
         "magic_pfns",
         "hvm_context",
+        "device_model",
     ];
     at.only(known.into_iter())?;
     let spec = dialect.spec();
     let mut made = Checkpoint::default();
     let list = at.need("unallocated")?;
-    let ranges = pfns::ranges(&list, u64::MAX)?;
+    let runs = pfns::runs(&list, u64::MAX)?;
     made.unallocated = Some(Unallocated {
-        count: u32::try_from(pfns::count(&ranges))
+        count: u32::try_from(Pfns::sum(runs.iter().copied()))
             .map_err(|_| list.problem("less than 4294967296 pfns"))?,
-        ranges,
+        runs,
         ..Unallocated::default()
     });
     if let Some(at) = at.get("vcpumap")? {
@@ -392,17 +489,21 @@ fn checkpoint(
         None => page(&shared_info, page_size)?,
     }));
     if let Some(at) = at.get("magic_pfns")? {
-        at.only(spec.magic_pfns.iter().map(|magic| magic.name()))?;
+        let order = magic_order(&at, dialect)?;
+        at.only(order.iter().map(|magic| magic.name()))?;
         let mut bytes = Vec::new();
-        for magic in spec.magic_pfns {
+        for magic in order {
             let pfn = at.need(magic.name())?.number(64)?;
             bytes.extend_from_slice(&pfn.to_le_bytes());
         }
         made.magic_pfns = Some(MagicPfns {
-            order: spec.magic_pfns,
+            order,
             section: section(bytes),
         });
     }
+    let record = at.get("device_model")?;
+    let record = record.map(|at| device_model(&at, order));
+    made.device_model = record.transpose()?;
     if guest == Guest::Hvm {
         let blob = hvm_context(&at.need("hvm_context")?, dialect)?;
         made.hvm_context = Some(HvmContext {
@@ -412,6 +513,20 @@ fn checkpoint(
     }
     made.complete = true;
     Ok(made)
+}
+
+/// The order of the magic pfns: that of the dialect, or of the eras of it that had others, where the
+/// tree has just theirs.
+fn magic_order(at: &At<'_>, dialect: Dialect) -> Result<&'static [MagicPfn], Problem> {
+    let usual = dialect.spec().magic_pfns;
+    for magic in usual {
+        if at.get(magic.name())?.is_none() {
+            let mut orders = Era::of(dialect).map(Era::magic_pfns);
+            let fits = orders.find(|order| !order.contains(magic) && !order.is_empty());
+            return Ok(fits.unwrap_or(usual));
+        }
+    }
+    Ok(usual)
 }
 
 /// A page of which nothing is known.
@@ -468,5 +583,5 @@ pub(super) fn hvm_context(at: &At<'_>, dialect: Dialect) -> Result<Vec<u8>, Prob
     Ok(blob)
 }
 
-/// A page record must not be mistaken for the terminator; [`pfns::ranges`] sees to it.
+/// A page record must not be mistaken for the terminator; [`pfns::runs`] sees to it.
 const _: () = assert!(PAGES_END == u64::MAX);

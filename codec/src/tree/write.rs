@@ -184,6 +184,13 @@ fn checkpoint(dialect: Dialect, checkpoint: &Checkpoint) -> Node {
     if let Some(context) = &checkpoint.hvm_context {
         put("hvm_context", hvm_context(dialect, context));
     }
+    if let Some(record) = &checkpoint.device_model {
+        let map = vec![
+            ("kind".to_string(), Node::text(&record.kind)),
+            ("data".to_string(), Node::Text(hex(&record.data.bytes))),
+        ];
+        put("device_model", Node::Map(map));
+    }
     Node::Map(map)
 }
 
@@ -250,7 +257,8 @@ fn behind(
     let mut from = trailing.offset;
     if let Some(Ok(model)) = &file.device_model {
         let size = model.data.end - model.data.start;
-        let header = envelope::device_model_header(model.kind, size).unwrap_or_default();
+        let order = file.image.byte_order;
+        let header = envelope::device_model_header(model.kind, size, order).unwrap_or_default();
         if model.data.end == end
             && model.data.start == trailing.offset + header.len() as u64
             && tail.starts_with(&header)

@@ -1,6 +1,6 @@
 //! The memory map that versions 2 and 3 carry: a header, then EFI descriptors (spec 4).
 
-use core::ops::Range;
+use crate::pfns::Pfns;
 
 use super::layout::layout;
 
@@ -99,22 +99,23 @@ impl EfiMemoryDesc {
             .and_then(|bytes| self.phys_addr.checked_add(bytes))
     }
 
-    /// The frames that a saver visits for this range, of `page_size` bytes each; `None` where the
-    /// end is beyond 64 bits or `page_size` is 0.
+    /// The frames that a saver visits for this range, of `page_size` bytes each; `None` where it has
+    /// not one, where the end is beyond 64 bits, or where `page_size` is 0.
     ///
     /// Both ends are rounded down, as every saver did: a partial first page is sent whole and a
     /// partial last page is lost.
     ///
     /// ```
+    /// # use ia64save_codec::pfns::Pfns;
     /// # use ia64save_codec::wire::{Wire, memmap::EfiMemoryDesc};
     /// let mut desc = EfiMemoryDesc::parse(&[0; 40]).unwrap();
     /// desc.phys_addr = 0x5000;
     /// desc.num_pages = 8;
-    /// assert_eq!(desc.pfn_range(16384), Some(1..3));
+    /// assert_eq!(desc.pfns(16384), Pfns::new(1, 2));
     /// ```
-    pub fn pfn_range(&self, page_size: u64) -> Option<Range<u64>> {
+    pub fn pfns(&self, page_size: u64) -> Option<Pfns> {
         let end = self.end()?;
-        Some(self.phys_addr.checked_div(page_size)?..end.checked_div(page_size)?)
+        Pfns::of(self.phys_addr.checked_div(page_size)?..end.checked_div(page_size)?)
     }
 }
 
@@ -158,17 +159,17 @@ mod tests {
             phys_addr: u64::MAX - 0x3fff,
             ..RAM
         };
-        assert_eq!(far.pfn_range(16384), None);
+        assert_eq!(far.pfns(16384), None);
         assert_eq!(
             EfiMemoryDesc {
                 num_pages: 1 << 52,
                 ..RAM
             }
-            .pfn_range(16384),
+            .pfns(16384),
             None
         );
-        assert_eq!(RAM.pfn_range(0), None);
-        assert_eq!(RAM.pfn_range(16384), Some(0..1));
+        assert_eq!(RAM.pfns(0), None);
+        assert_eq!(RAM.pfns(16384), Some(Pfns::one(0)));
     }
 
     #[test]

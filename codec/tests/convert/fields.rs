@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ia64save_codec::Dialect;
+use ia64save_codec::Era;
 use ia64save_codec::image::Image;
 use ia64save_codec::ram;
 use ia64save_codec::wire::{
@@ -13,8 +13,8 @@ use ia64save_codec::wire::{
 pub type Fields = BTreeMap<String, Vec<u8>>;
 
 /// All fields but padding, of the last checkpoint. Zero fields are there too.
-pub fn fields(image: &Image, dialect: Dialect) -> Fields {
-    let spec = dialect.spec();
+pub fn fields(image: &Image, era: Era) -> Fields {
+    let spec = era.dialect().spec();
     let mut all = Fields::new();
     let prologue = image.prologue.unwrap();
     all.insert("p2m_size".into(), prologue.p2m_size.to_le_bytes().into());
@@ -50,8 +50,17 @@ pub fn fields(image: &Image, dialect: Dialect) -> Fields {
             layout_of_context(spec.context),
             &vcpu.context.bytes,
         );
+        // Bits that are no general register's say nothing.
+        let form = era.nats(image.guest().unwrap());
+        for path in ["regs.nats", "user_regs.eml_unat"] {
+            if let Some(word) = all.get_mut(&format!("{name}.{path}")) {
+                word.resize(8, 0);
+                let bits = u64::from_le_bytes(word[..].try_into().unwrap());
+                *word = form.to_bitmap(bits).to_le_bytes().into();
+            }
+        }
         if let Some(page) = &vcpu.privregs {
-            let layout = spec.mapped_regs[spec.mapped_regs.len() - 1];
+            let layout = era.spec().privregs;
             let name = format!("privregs[{}]", vcpu.id);
             walk(&mut all, &name, layout_of_mapped_regs(layout), &page.bytes);
             all.insert(format!("{name}.rest"), page.bytes[4096..].into());

@@ -3,6 +3,7 @@
 use ia64save_codec::decode::Event;
 use ia64save_codec::dialect::{ContextLayout, Dialect, Guest, P2mSizeMeaning};
 use ia64save_codec::encode::Encoder;
+use ia64save_codec::era::{Era, HvmPrivregsPfn, PsrForm, StackForm};
 use ia64save_codec::grammar::{Memmap, PageRun, PfnRun, Prologue, Vcpumap};
 use ia64save_codec::wire::hvm::{END, Per, RECORDS};
 use ia64save_codec::wire::{
@@ -27,6 +28,8 @@ pub struct Round {
 #[derive(Clone, Debug)]
 pub struct Synthetic {
     pub dialect: Dialect,
+    /// What the fields mean.
+    pub era: Era,
     pub guest: Guest,
     pub p2m_size: u64,
     /// Type and pfns of each descriptor.
@@ -44,6 +47,11 @@ pub struct Synthetic {
 
 impl Synthetic {
     pub fn new(dialect: Dialect, guest: Guest) -> Self {
+        Self::of(dialect.into(), guest)
+    }
+
+    pub fn of(era: Era, guest: Guest) -> Self {
+        let dialect = era.dialect();
         let (p2m_size, memmap) = match guest {
             Guest::Pv => (12, vec![(7, 0..12)]),
             Guest::Hvm => (
@@ -68,6 +76,7 @@ impl Synthetic {
         let fixed = dialect.spec().hvm_fixed_bytes.first();
         Synthetic {
             dialect,
+            era,
             guest,
             p2m_size,
             memmap,
@@ -224,10 +233,9 @@ impl Synthetic {
             fill(layout, &mut bytes, seed);
         }
         let pfn = match self.guest {
-            Guest::Hvm if self.dialect == Dialect::D8 => u64::MAX,
-            Guest::Hvm => 1,
+            Guest::Hvm if self.era.spec().hvm_privregs_pfn == HvmPrivregsPfn::One => 1,
             Guest::Pv if spec.privregs_is_machine_frame => 0x12345,
-            Guest::Pv => 0x400_0001 + u64::from(vcpu),
+            Guest::Hvm | Guest::Pv => 0x400_0001 + u64::from(vcpu),
         };
         let mut put = |path: &str, value: u64| set(layout, &mut bytes, path, value);
         put("privregs_pfn", pfn);
@@ -237,14 +245,12 @@ impl Synthetic {
         };
         put(&format!("{regs}{ip}"), 0xa000_0001_0000_0000 + seed * 16);
         // ac mfl mfh, and what each side forces.
-        let machine_psr = spec.context <= ContextLayout::B2;
-        let forced = if machine_psr {
-            0x1012_0842_6000
-        } else {
-            0x1010_0842_6000
+        let forced = match self.era.psr(self.guest) {
+            PsrForm::Machine => 0x1012_082a_6000,
+            PsrForm::Virtual => 0x1010_0842_6000,
         };
         put(&format!("{regs}{psr}"), 0x38 | forced);
-        put(&format!("{ar}rsc"), 7);
+        put(&format!("{ar}rsc"), 3 | self.era.spec().kernel_level << 2);
         put(&format!("{ar}fpsr"), 0x0009_804c_0270_033f);
         if spec.context == ContextLayout::F {
             put("regs.num_phys_stacked", 96);
@@ -254,11 +260,11 @@ impl Synthetic {
         }
         let bspstore = 0x240d8 + u64::from(vcpu) * 0x1000;
         put(&format!("{ar}bspstore"), bspstore);
-        match spec.context {
-            ContextLayout::A => put("user_regs.loadrs", (92 * 8) << 16),
-            // From E on in the guest's words, of which 90 registers take one less here.
-            ContextLayout::E | ContextLayout::F => put("regs.ar.bsp", bspstore + 91 * 8),
-            _ => put("regs.ar.bsp", bspstore + 92 * 8),
+        match self.era.spec().stack {
+            StackForm::Loadrs => put("user_regs.loadrs", (92 * 8) << 16),
+            StackForm::HostBytes => put("regs.ar.bsp", bspstore + 92 * 8),
+            // In the guest's words, of which 90 registers take one less here.
+            StackForm::GuestSlots => put("regs.ar.bsp", bspstore + 91 * 8),
         }
         put("regs.rbs_voff", 0x34);
         put("regs.ar.ec", 3);
@@ -269,8 +275,7 @@ impl Synthetic {
     }
 
     fn privregs(&self, vcpu: u32, salt: u64) -> Vec<u8> {
-        let layouts = self.dialect.spec().mapped_regs;
-        let layout = layout_of_mapped_regs(layouts[layouts.len() - 1]);
+        let layout = layout_of_mapped_regs(self.era.spec().privregs);
         let mut page = vec![0; PAGE];
         if self.dense {
             fill(layout, &mut page, 99 + salt + u64::from(vcpu));

@@ -2,11 +2,12 @@
 
 use ia64save_codec::Guest;
 use ia64save_codec::dialect::ContextLayout;
+use ia64save_codec::era::{NatsForm, PsrForm};
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::hvm::{
     HvmHwIa64Vacpi, HvmHwIa64Viosapic, HvmHwIa64Vlsapic, HvmHwIa64Vtime,
 };
-use ia64save_codec::wire::{layout_of_context, layout_of_mapped_regs};
+use ia64save_codec::wire::{layout_of_context, layout_of_mapped_regs, layout_of_shared_info};
 
 use super::spec::GuestSpec;
 use crate::fields::Fields;
@@ -56,12 +57,28 @@ pub(super) fn write(
     host.set_vcpu_context(domid, vcpu, &context)?;
     host.set_online(domid, vcpu, true)?;
     match spec.guest {
-        Guest::Pv => privregs(host, domid, era, vcpu, &mut random),
+        Guest::Pv => {
+            takes_events(host, domid, era, vcpu)?;
+            privregs(host, domid, era, vcpu, &mut random)
+        }
         Guest::Hvm => {
             devices(host, domid, era, vcpu, &mut random);
             Ok(())
         }
     }
+}
+
+/// A vcpu that has run has changed the mask with which it began, where that is neither 0 nor 1.
+fn takes_events(host: &Host, domid: DomId, era: Era, vcpu: u32) -> Result<(), Errno> {
+    let frame = host.domain_info(domid)?.shared_info_frame;
+    let mut page = host.guest_page(domid, frame).ok_or(Errno::EFAULT)?;
+    let mut fields = Fields::new(layout_of_shared_info(era.shared_info()), &mut page);
+    let path = format!("vcpu_info[{vcpu}].evtchn_upcall_mask");
+    if fields.word(&path) <= 1 {
+        return Ok(());
+    }
+    fields.set(&path, 0);
+    host.guest_write(domid, frame, 0, &page)
 }
 
 /// What the page that a vcpu shares with the hypervisor has besides what set-context put there.
@@ -107,8 +124,13 @@ fn context(spec: &GuestSpec, era: Era, vcpu: u32, random: &mut Random) -> Vec<u8
     }
     let psr = match spec.guest {
         Guest::Hvm => PSR_HVM,
-        Guest::Pv if !era.shows_virtual_psr() => PSR_MACHINE,
+        Guest::Pv if era.spec().psr == PsrForm::Machine => PSR_MACHINE,
         Guest::Pv => random.pick(&[PSR_PV, PSR_PV_BUSY]),
+    };
+    // Of the others NaT bits wander from one register to another at each restore (spec 15.3).
+    let nats = match era.meaning().nats(spec.guest) {
+        NatsForm::Halves => 0xf0,
+        _ => 0xfffe,
     };
     let registers = 20 + random.below(70);
     let known = [
@@ -119,7 +141,7 @@ fn context(spec: &GuestSpec, era: Era, vcpu: u32, random: &mut Random) -> Vec<u8
         ("psr", psr),
         ("cfm", CFM),
         ("pr", random.word() | 1),
-        ("nats", random.word() & 0xfffe),
+        ("nats", random.word() & nats),
         ("ar.rsc", 4),
         ("ar.bspstore", BACKING_STORE),
         ("ar.bsp", BACKING_STORE + 8 * (registers + registers / 63)),

@@ -10,7 +10,7 @@ use ia64save_codec::transfer::ports::ShutdownReason;
 use super::era::Era;
 use super::hvm::Devices;
 use super::memory::{Memory, Pool};
-use super::vcpu::{Shared, Vcpu, fresh_privregs};
+use super::vcpu::{Shared, Vcpu, fresh_privregs, hvm_privregs_pfn};
 use crate::workload::{Script, Workload};
 
 /// Frame of the shared_info page where tools name pages by gpfn: those of the vcpus follow.
@@ -89,7 +89,7 @@ impl Domain {
             dying: false,
             shutdown: None,
             setup: SetupState {
-                xsi_va: era.xsi_va(),
+                xsi_va: era.spec().xsi_va,
                 hypercall_imm: 0x1000,
                 ..SetupState::default()
             },
@@ -187,7 +187,7 @@ impl Domain {
     pub(crate) fn privregs_pfn(&self, era: Era, vcpu: u32) -> u64 {
         match self.guest {
             Guest::Pv => shared_info_frame(era) + 1 + u64::from(vcpu),
-            Guest::Hvm => ia64save_codec::wire::privregs::PRIVREGS_HVM,
+            Guest::Hvm => hvm_privregs_pfn(era, vcpu.into()),
         }
     }
 

@@ -12,6 +12,7 @@ use super::era::Era;
 use super::fault::{Fault, Faults};
 use super::memory::Pool;
 use super::vcpu::Registers;
+use super::vcpu::heap::Heap;
 
 /// Number of a domain.
 pub type DomId = u32;
@@ -33,6 +34,8 @@ pub struct Machine {
     pub rbs_voff: u64,
     /// What becomes of registers that are set.
     pub registers: Registers,
+    /// What the hypervisor's heap holds.
+    pub heap: Heap,
 }
 
 impl Machine {
@@ -46,6 +49,7 @@ impl Machine {
             rid_bits: 18,
             rbs_voff: era.rbs_voff(),
             registers: Registers::Real,
+            heap: Heap::Zeros,
         }
     }
 }
@@ -64,6 +68,19 @@ pub(crate) struct State {
     pub(crate) now: Duration,
     pub(crate) counts: Counts,
     pub(crate) faults: Faults,
+    /// The buffer of the last context that was set or given.
+    pub(crate) buffer: Vec<u8>,
+    /// Why the machine answers nothing any more.
+    pub(crate) down: Option<Down>,
+}
+
+/// Why a machine went down, with all domains.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Down {
+    /// The hypervisor crashed the domain that made a call, which was the control domain.
+    ControlDomain,
+    /// The hypervisor met its own assertion, or did not come back from a call.
+    Hypervisor,
 }
 
 impl Host {
@@ -78,6 +95,8 @@ impl Host {
                 now: Duration::ZERO,
                 counts: Counts::default(),
                 faults: Faults::default(),
+                buffer: Vec::new(),
+                down: None,
             })),
         }
     }
@@ -103,6 +122,12 @@ impl Host {
     /// What the machine is like.
     pub fn machine(&self) -> Machine {
         self.state().machine
+    }
+
+    /// Why the machine answers nothing any more: every call fails with `EIO` then, as to a control
+    /// domain that has lost its hypervisor.
+    pub fn down(&self) -> Option<Down> {
+        self.state().down
     }
 
     /// Domains that were not destroyed, ascending.
@@ -157,13 +182,23 @@ impl State {
 
     /// A domain that was not destroyed.
     pub(crate) fn domain(&mut self, domid: DomId) -> Result<&mut Domain, Errno> {
+        self.up()?;
         let domain = self.domains.get_mut(&domid);
         domain.filter(|domain| !domain.dying).ok_or(Errno::ESRCH)
     }
 
     /// A domain, destroyed or not.
     pub(crate) fn any_domain(&mut self, domid: DomId) -> Result<&mut Domain, Errno> {
+        self.up()?;
         self.domains.get_mut(&domid).ok_or(Errno::ESRCH)
+    }
+
+    /// Fails where the machine is down.
+    pub(crate) fn up(&self) -> Result<(), Errno> {
+        match self.down {
+            Some(_) => Err(Errno::EIO),
+            None => Ok(()),
+        }
     }
 
     pub(crate) fn add(&mut self, domain: Domain) -> DomId {

@@ -27,5 +27,7 @@ pub(crate) mod vcpu;
 pub use count::{Counts, Leftovers, Op};
 pub use era::{Era, Release};
 pub use fault::{Fault, Faults};
-pub use host::{DomId, Host, Machine};
+pub use host::{DomId, Down, Host, Machine};
 pub use vcpu::Registers;
+pub use vcpu::arch::{ArchState, Death, Difference, Started};
+pub use vcpu::heap::Heap;

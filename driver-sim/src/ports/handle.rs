@@ -5,7 +5,7 @@ use ia64save_codec::transfer::ports::{
     DomainInfo, Errno, P2mEntry, PageResult, PortCall, PortError, VcpuInfo,
 };
 
-use crate::hypervisor::{DomId, Fault, Host, Machine, Release};
+use crate::hypervisor::{DomId, Fault, Host, Machine};
 
 /// A domain of a host. Dropping it lets go of what it has mapped.
 pub(super) struct Handle {
@@ -69,7 +69,7 @@ impl Handle {
     pub(super) fn maximum_gpfn(&self) -> Result<u64, PortError> {
         let end = self.call(PortCall::MaximumGpfn, Host::maximum_gpfn)?;
         // From 3.3 on the hypervisor names the highest gpfn itself.
-        let highest = self.machine.era.release() >= Release::Xen33;
+        let highest = self.machine.era.names_highest_gpfn();
         Ok(end + u64::from(highest))
     }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use ia64save_codec::SaveFile;
 use ia64save_codec::image::Options as ReadOptions;
 use ia64save_codec::transfer::{Observer, Pass, Save, Xen};
-use ia64save_corpus::{Golden, goldens};
+use ia64save_corpus::{Golden, restored_goldens};
 use ia64save_sim::link::Link;
 use ia64save_sim::workload::{Event, Script};
 use ia64save_sim::{DomId, Host};
@@ -39,7 +39,7 @@ impl Observer for Player {
 #[test]
 fn the_reference_policy_sends_what_the_original_sent() {
     let mut replayed = 0;
-    for golden in goldens() {
+    for golden in restored_goldens() {
         let written = &golden.truth["how_written"];
         let (Some(true), Some(events)) = (written["live"].as_bool(), written["events"].as_array())
         else {

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use ia64save_corpus::goldens;
+use ia64save_corpus::restored_goldens;
 
 use crate::compare::differences;
 use crate::setting;
@@ -43,7 +43,7 @@ const MAY_DIFFER: [(&str, &str); 14] = [
 #[test]
 fn a_restored_image_saves_as_it_was() {
     let mut seen = BTreeSet::new();
-    for golden in goldens() {
+    for golden in restored_goldens() {
         if golden.truth["how_written"]["live"] != false {
             continue;
         }

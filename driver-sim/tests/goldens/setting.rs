@@ -10,7 +10,7 @@ use crate::ports::{SimSource, SimTarget};
 
 /// The Xen that wrote an image.
 pub fn era(golden: &Golden) -> Era {
-    let name = match golden.restore["era"].as_str().expect("an era") {
+    let name = match golden.restored()["era"].as_str().expect("an era") {
         "v1old" => "xen-3.1",
         "v1new" => "dev-20070524",
         "seed" => "dev-20071021",
@@ -32,7 +32,7 @@ pub fn host(era: Era) -> Host {
 
 /// How many vcpus the original restore's target had.
 fn vcpus(golden: &Golden) -> u32 {
-    let note = golden.restore["note"].as_str().expect("a note");
+    let note = golden.restored()["note"].as_str().expect("a note");
     let (_, rest) = note.split_once("with ").expect("with N vcpu(s)");
     rest.split(' ').next().unwrap().parse().expect("a number")
 }

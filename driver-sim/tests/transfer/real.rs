@@ -17,7 +17,8 @@ const IMAGES: [(&str, &str, &[&str]); 4] = [
         &["extra_regs.dtrs[].pte", "extra_regs.itrs[].pte"],
     ),
     ("real320-pv", "xen-3.2", &[]),
-    ("real340-pv-2vcpu", "xen-3.4", &[]),
+    // The clock is that of the privregs page, which comes after the context.
+    ("real340-pv-2vcpu", "xen-3.4", &["regs.ar.itc"]),
     ("real340-hvm-2vcpu", "xen-3.4", &[]),
 ];
 

@@ -121,7 +121,7 @@ pub fn reach(era: Era) -> bool {
 /// Whether a suspended domain of that era can go on: before 3.1 there was no call for it.
 #[allow(dead_code)]
 pub fn can_resume(era: Era) -> bool {
-    !["xen-3.0.3", "xen-3.0.4"].contains(&era.to_string().as_str())
+    era.meaning() >= ia64save_codec::Era::D1bF
 }
 
 /// An era of the dialect whose suspended domains can go on.

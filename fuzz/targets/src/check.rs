@@ -77,20 +77,20 @@ fn sound(report: &Report, image: &Image, size: u64) {
 fn extents(image: &Image) {
     let Some(ram) = image.ram() else { return };
     for (index, checkpoint) in image.checkpoints.iter().enumerate() {
-        let mut next = 0;
+        let mut next = Some(0);
         let mut count = 0usize;
         checkpoint.map(ram, &mut |extent| {
-            assert_eq!(extent.pfns.start, next, "{extent:?}: no pfn is left out");
-            assert!(extent.pfns.end > next, "{extent:?}: and none is empty");
-            next = extent.pfns.end;
+            let first = Some(extent.pfns.first());
+            assert_eq!(first, next, "{extent:?}: no pfn is left out, nor twice");
+            next = extent.pfns.end();
             count += 1;
         });
         let records = checkpoint.pages.len();
-        let ranges = checkpoint
+        let runs = checkpoint
             .unallocated
             .as_ref()
-            .map_or(0, |list| list.ranges.len());
-        let most = 4 * (records + ranges + ram.ranges().len()) + 4;
+            .map_or(0, |list| list.runs.len());
+        let most = 4 * (records + runs + ram.runs().len()) + 4;
         assert!(count <= most, "{count} extents of {records} records");
         for (pfn, last, _) in checkpoint.pages.last_copies() {
             assert_eq!(checkpoint.pages.last(pfn), Some(last));

@@ -29,7 +29,7 @@ pub fn convert(data: &[u8]) {
     let bytes = input.bytes();
     let image = Image::parse(&bytes, &input.options());
     let options = ConvertOptions {
-        to: Dialect::ALL[usize::from(input.choice & 15) % Dialect::ALL.len()],
+        to: Dialect::ALL[usize::from(input.choice & 15) % Dialect::ALL.len()].into(),
         compact: input.choice & 16 != 0,
     };
     let planned = PLAN.spend(bytes.len(), || plan(&image, &options));
@@ -43,7 +43,8 @@ pub fn convert(data: &[u8]) {
     let shape = |dialect: Dialect| (dialect.spec().context.size(), dialect.spec().vcpumap);
     let same = !options.compact
         && image.detection.as_ref().is_some_and(|found| {
-            found.candidates.contains(&options.to) && shape(found.best()) == shape(options.to)
+            let to = options.to.dialect();
+            found.candidates.contains(&to) && shape(found.best()) == shape(to)
         });
     if same {
         assert_eq!(out, bytes, "nothing was asked for");
@@ -51,7 +52,7 @@ pub fn convert(data: &[u8]) {
     }
     let read_as = Options {
         page_size: input.page_size,
-        dialect: Some(options.to),
+        dialect: Some(options.to.dialect()),
         guest: image.guest(),
         ..Options::default()
     };

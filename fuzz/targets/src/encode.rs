@@ -303,6 +303,7 @@ fn decoder_part(event: &Event<'_>) -> Part {
         Event::MagicPfns { .. } => Part::MagicPfns,
         Event::HvmContext(_) => Part::HvmContext,
         Event::Detected(_) | Event::CheckpointEnd { .. } => Part::Boundary,
+        Event::DeviceModel { .. } => Part::DeviceModel,
         Event::Trailing(_) => Part::Trailing,
     }
 }

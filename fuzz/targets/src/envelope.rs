@@ -75,11 +75,12 @@ fn stepwise(file: &[u8], step: usize) -> Result<Probe, Error> {
 
 /// A device-model record is the same in pieces.
 fn tail(file: &[u8], step: usize) {
-    let whole = parse_tail(file, true, 7);
+    let order = [ByteOrder::Little, ByteOrder::Big][step % 2];
+    let whole = parse_tail(file, true, 7, order);
     let mut have = 0;
     let pieces = loop {
         let end = have == file.len();
-        match parse_tail(&file[..have], end, 7) {
+        match parse_tail(&file[..have], end, 7, order) {
             Ok(Tail::NeedMore(wanted)) => {
                 assert!(!end && wanted > have);
                 have = (have + step).min(file.len());

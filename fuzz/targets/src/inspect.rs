@@ -79,10 +79,10 @@ pub fn core(data: &[u8]) {
 fn look(image: &Image, checkpoint: usize) {
     let memory = Memory::new(image, checkpoint);
     let page_size = memory.page_size();
-    let mut next = 0;
+    let mut last = None;
     for run in memory.runs() {
-        assert!(run.pfns.start >= next && run.pfns.end > run.pfns.start);
-        next = run.pfns.end;
+        assert!(last < Some(run.pfns.first()));
+        last = Some(run.pfns.last());
     }
     for (pfn, _, page) in memory.each() {
         assert_eq!(page.len() as u64, page_size, "pfn {pfn:#x}");
@@ -205,7 +205,9 @@ fn repairs(input: &Input<'_>, file: &SaveFile, bytes: &Bytes) {
         let from = (offset as usize).min(bytes.len());
         bytes[from..from.saturating_add(length).min(bytes.len())].to_vec()
     };
-    let all = LOOK.spend(bytes.len(), || repair::candidates(file, &report, &mut read));
+    let all = LOOK.spend(bytes.len(), || {
+        repair::candidates(file, &report, repair::Answers::default(), &mut read)
+    });
     for one in all.iter().take(REPAIRS) {
         let mut out = Vec::new();
         let mut at = 0;

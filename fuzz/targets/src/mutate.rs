@@ -4,7 +4,7 @@ use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use ia64save_codec::check::{self, CheckOptions};
 use ia64save_codec::image::{Image, Options};
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Era, Guest};
 use ia64save_corpus::read::{self, Part};
 use ia64save_generate::defect::{Change, wrong_values};
 use ia64save_generate::field::fields;
@@ -82,7 +82,7 @@ fn unchanged(before: &[Part], after: &[Part], place: u64) {
 
 /// Parameters of a sound image.
 pub(crate) fn params(recipe: &mut Unstructured<'_>) -> Result<Params> {
-    let dialect = *recipe.choose(&Dialect::ALL)?;
+    let era = *recipe.choose(&Era::ALL)?;
     let guest = *recipe.choose(&[Guest::Pv, Guest::Hvm])?;
     let trailing = match recipe.int_in_range(0..=3)? {
         0 => Trailing::DeviceModel(recipe.int_in_range(0..=200)?),
@@ -93,7 +93,9 @@ pub(crate) fn params(recipe: &mut Unstructured<'_>) -> Result<Params> {
         .map(|_| recipe.int_in_range(0..=63))
         .collect::<Result<_>>()?;
     Ok(Params {
-        dialect,
+        dialect: era.dialect(),
+        era,
+        heap: None,
         guest,
         // Few seeds: what they decide are contents, and an input is better spent on the change.
         seed: recipe.int_in_range(0..=15)?,

@@ -152,7 +152,7 @@ fn envelopes() -> BTreeMap<String, Vec<u8>> {
         }
     }
     for kind in [DeviceModelKind::DeviceModel0002, DeviceModelKind::Remus] {
-        let record = device_model_header(kind, 40).unwrap_or_default();
+        let record = device_model_header(kind, 40, ByteOrder::Little).unwrap_or_default();
         add(
             &format!("device-model-{}", kind.name()),
             &[&old, &record, b"QEVM", &[7; 36]],

@@ -1,17 +1,18 @@
 //! A file of lines that grows, and that can be gone on with.
 //!
 //! Lines are written one by one as they come, so that what was done stays done when the program is
-//! interrupted. A line that was cut short then is taken off by `--resume`.
+//! interrupted. A line that was cut short then is taken off by `--resume`. Where there are lines already
+//! that are not gone on with, they stay until the new ones are whole.
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 use serde_json::Value;
 
 use crate::exit::Failure;
+use crate::output::file::OutputFile;
 use crate::output::style;
 
 /// How every line begins.
@@ -19,21 +20,28 @@ const BEGIN: &str = "{\"schema\":\"ia64save/batch/1\",";
 
 /// Where the lines go.
 pub struct Lines {
-    out: Box<dyn Write>,
-    file: Option<File>,
+    out: Out,
     name: String,
     had: HashSet<String>,
 }
 
+enum Out {
+    /// Standard output.
+    Stdout(Box<dyn Write>),
+    /// A file that grows.
+    Growing(File),
+    /// A file that takes the place of another when it is whole.
+    Whole(OutputFile),
+}
+
 impl Lines {
     /// Starts a file of lines, or goes on with it; `-` is standard output. Only lines of this command
-    /// are replaced by others.
-    pub fn open(path: &Path, resume: bool) -> Result<Lines, Failure> {
+    /// are replaced by others, and none with `keep`.
+    pub fn open(path: &Path, resume: bool, keep: bool) -> Result<Lines, Failure> {
         let name = path.display().to_string();
         if path.as_os_str() == "-" {
             return Ok(Lines {
-                out: Box::new(style::plain_stdout().telling()),
-                file: None,
+                out: Out::Stdout(Box::new(style::plain_stdout().telling())),
                 name: "standard output".into(),
                 had: HashSet::new(),
             });
@@ -43,14 +51,21 @@ impl Lines {
             .read(true)
             .write(true)
             .create(true)
+            .create_new(keep)
             // Not before it is known what would be lost.
             .truncate(false)
-            .mode(0o600)
             .open(path)
-            .map_err(named)?;
+            .map_err(|error| match error.kind() {
+                io::ErrorKind::AlreadyExists => io::Error::new(
+                    error.kind(),
+                    format!("{name}: the file exists, and --no-clobber keeps it"),
+                ),
+                _ => named(error),
+            })?;
         // A pipe or a device keeps nothing, and may have nothing to be read.
         let keeps = file.metadata().map_err(named)?.is_file();
         let mut had = HashSet::new();
+        let mut out = None;
         if keeps && resume {
             had = self::had(&mut file).map_err(named)?;
         } else if keeps {
@@ -58,11 +73,12 @@ impl Lines {
                 let text = format!("{name} is no inventory of batch, and would be lost");
                 return Err(Failure::Usage(text));
             }
-            file.set_len(0).map_err(named)?;
+            if file.metadata().map_err(named)?.len() > 0 {
+                out = Some(Out::Whole(OutputFile::create_public(path, true)?));
+            }
         }
         Ok(Lines {
-            out: Box::new(file.try_clone()?),
-            file: Some(file),
+            out: out.unwrap_or(Out::Growing(file)),
             name,
             had,
         })
@@ -76,24 +92,27 @@ impl Lines {
     /// Writes a line, all of it at once.
     pub fn write(&mut self, row: &Value) -> io::Result<()> {
         let line = format!("{row}\n");
-        self.out
-            .write_all(line.as_bytes())
-            .map_err(|error| self.named(&error))
+        let written = match &mut self.out {
+            Out::Stdout(out) => out.write_all(line.as_bytes()),
+            Out::Growing(file) => file.write_all(line.as_bytes()),
+            Out::Whole(file) => return file.write_all(line.as_bytes()),
+        };
+        written.map_err(|error| self.named(&error))
     }
 
-    /// Sees to it that the lines are on the disk.
-    pub fn finish(mut self) -> io::Result<()> {
-        self.out.flush().map_err(|error| self.named(&error))?;
-        match &self.file {
-            Some(file) => match file.sync_all() {
+    /// Sees to it that the lines are on the disk, under their name.
+    pub fn finish(self) -> io::Result<()> {
+        let Lines { out, name, .. } = self;
+        let done = match out {
+            Out::Whole(file) => return file.commit(),
+            Out::Stdout(mut out) => out.flush(),
+            Out::Growing(file) => match file.sync_all() {
                 // A pipe or a device has no disk.
-                Err(error) if error.kind() != io::ErrorKind::InvalidInput => {
-                    Err(self.named(&error))
-                }
-                _ => Ok(()),
+                Err(error) if error.kind() == io::ErrorKind::InvalidInput => Ok(()),
+                done => done,
             },
-            None => Ok(()),
-        }
+        };
+        done.map_err(|error| io::Error::new(error.kind(), format!("{name}: {error}")))
     }
 
     fn named(&self, error: &io::Error) -> io::Error {
@@ -168,14 +187,14 @@ mod tests {
     fn what_was_cut_short_is_taken_off_and_the_rest_goes_on() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.jsonl");
-        let mut lines = Lines::open(&path, false).unwrap();
+        let mut lines = Lines::open(&path, false, false).unwrap();
         lines.write(&row("a")).unwrap();
         lines.write(&row("b")).unwrap();
         lines.finish().unwrap();
         let whole = fs::read(&path).unwrap();
         for cut in 0..whole.len() {
             fs::write(&path, &whole[..cut]).unwrap();
-            let mut lines = Lines::open(&path, true).unwrap();
+            let mut lines = Lines::open(&path, true, false).unwrap();
             let had = lines.names().len();
             for name in ["a", "b"] {
                 if !lines.names().contains(name) {
@@ -194,7 +213,7 @@ mod tests {
         for other in ["precious\n", "precious", "{\"file\": \"a\"}\n"] {
             fs::write(&path, other).unwrap();
             for resume in [false, true] {
-                assert!(Lines::open(&path, resume).is_err());
+                assert!(Lines::open(&path, resume, false).is_err());
                 assert_eq!(fs::read_to_string(&path).unwrap(), other);
             }
         }
@@ -208,12 +227,29 @@ mod tests {
         assert!(line.starts_with(BEGIN), "{line}");
         for there in ["", &line[..20], &line, &[&line[..], &line].concat()] {
             fs::write(&path, there).unwrap();
-            let mut lines = Lines::open(&path, false).unwrap();
+            let mut lines = Lines::open(&path, false, false).unwrap();
             assert!(lines.names().is_empty());
             lines.write(&row("b")).unwrap();
+            // What was there stays until what comes is whole.
+            assert!(there.is_empty() || fs::read_to_string(&path).unwrap() == *there);
             lines.finish().unwrap();
             let whole = fs::read_to_string(&path).unwrap();
             assert_eq!(whole, format!("{}\n", row("b")));
         }
+    }
+
+    #[test]
+    fn lines_that_do_not_become_whole_leave_those_that_are_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("out.jsonl");
+        let line = format!("{}\n", row("a"));
+        fs::write(&path, &line).unwrap();
+        let mut lines = Lines::open(&path, false, false).unwrap();
+        lines.write(&row("b")).unwrap();
+        drop(lines);
+        assert_eq!(fs::read_to_string(&path).unwrap(), line);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        assert!(Lines::open(&path, false, true).is_err());
+        assert!(Lines::open(&folder.path().join("new"), false, true).is_ok());
     }
 }

@@ -31,6 +31,7 @@ use crate::output::style::{self, DIM, Painted};
 use crate::progress::Progress;
 use lines::Lines;
 
+#[allow(clippy::struct_excessive_bools)] // each is an option of its own
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// Images, and folders to look for them in
@@ -44,6 +45,10 @@ pub struct Args {
     /// Go on with OUT: skip the images that it has, add those that it has not
     #[arg(long)]
     pub resume: bool,
+
+    /// Refuse where OUT or the table exists, instead of replacing it once the new one is whole
+    #[arg(long, conflicts_with = "resume")]
+    pub no_clobber: bool,
 
     /// Write a Parquet table too, once all lines are there
     #[cfg(feature = "parquet")]
@@ -93,7 +98,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     let mut files = list::files(&args.paths, args.all);
     keep_inputs(args, &mut files)?;
-    let mut lines = Lines::open(&args.out, args.resume)?;
+    let mut lines = Lines::open(&args.out, args.resume, args.no_clobber)?;
     #[cfg(feature = "parquet")]
     keep_lines(args)?;
     let had = lines.names().clone();
@@ -155,7 +160,9 @@ fn keep_lines(args: &Args) -> Result<(), Failure> {
     };
     // By now the lines have their file, by whatever name.
     let table = identity::at(path);
-    let text = if table.is_some() && table == identity::at(&args.out) {
+    let text = if table.is_some() && args.no_clobber {
+        "the file exists, and --no-clobber keeps it"
+    } else if table.is_some() && table == identity::at(&args.out) {
         "it holds the lines, and would be lost"
     } else if !table::is_replaceable(path) {
         "it is no Parquet table, and would be lost"

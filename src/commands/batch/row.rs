@@ -1,8 +1,9 @@
 //! What a line says of an image. Every line has every column, in this order.
 
 use ia64save_codec::check::{self, CheckOptions};
+use ia64save_codec::detect::Detection;
 use ia64save_codec::image::PageIndex;
-use ia64save_codec::{Dialect, Guest, Severity};
+use ia64save_codec::{Dialect, Era, Guest, Severity};
 use serde_json::{Map, Value, json};
 
 use super::list::{self, File};
@@ -22,12 +23,14 @@ pub enum Kind {
 }
 
 /// The columns. `null` stands for what is not known.
-pub const COLUMNS: [(&str, Kind); 31] = [
+pub const COLUMNS: [(&str, Kind); 35] = [
     ("schema", Kind::Text),
     ("file", Kind::Text),
     ("file_size", Kind::Number),
     ("sha256", Kind::Text),
     ("compression", Kind::Text),
+    ("unpacked_size", Kind::Number),
+    ("unpacked_sha256", Kind::Text),
     ("verdict", Kind::Text),
     ("errors", Kind::Number),
     ("warnings", Kind::Number),
@@ -41,6 +44,8 @@ pub const COLUMNS: [(&str, Kind); 31] = [
     ("format_version", Kind::Number),
     ("dialect", Kind::Text),
     ("dialect_candidates", Kind::Texts),
+    ("era", Kind::Text),
+    ("era_candidates", Kind::Texts),
     ("guest", Kind::Text),
     ("p2m_size", Kind::Number),
     ("ram_pages", Kind::Number),
@@ -141,8 +146,14 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     let first_checkpoint = image.first();
     let passes = first_checkpoint.zip(image.ram());
     let mut put = |name: &str, value: Value| map[name] = value;
-    put("file_size", json!(file.size));
-    put("sha256", json!(loaded.digest.map(|digest| digits(&digest))));
+    put("file_size", json!(loaded.file_size()));
+    put(
+        "sha256",
+        json!(loaded.file_digest().map(|own| digits(&own))),
+    );
+    put("unpacked_size", json!(loaded.unpacked_size()));
+    let unpacked = loaded.unpacked_digest();
+    put("unpacked_sha256", json!(unpacked.map(|own| digits(&own))));
     put(
         "compression",
         json!(loaded.compression.map(|own| own.to_string())),
@@ -169,6 +180,10 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     );
     put("dialect", json!(image.dialect().map(Dialect::name)));
     put("dialect_candidates", json!(candidates.unwrap_or_default()));
+    let era = image.detection.as_ref().and_then(Detection::era);
+    put("era", json!(era.map(Era::id)));
+    let eras: Vec<&str> = image.eras().iter().map(|era| era.id()).collect();
+    put("era_candidates", json!(eras));
     put("guest", json!(image.guest().map(Guest::name)));
     put(
         "p2m_size",

@@ -37,7 +37,7 @@ pub fn is_replaceable(path: &Path) -> bool {
 pub fn write(lines: &Path, path: &Path) -> Result<(), Failure> {
     let failed =
         |error: ParquetError| Failure::Io(io::Error::other(format!("{}: {error}", path.display())));
-    let mut out = OutputFile::create(path, true)?;
+    let mut out = OutputFile::create_public(path, true)?;
     let schema = schema().map_err(failed)?;
     let level = ZstdLevel::try_new(3).map_err(failed)?;
     let properties = WriterProperties::builder()
@@ -56,8 +56,11 @@ pub fn write(lines: &Path, path: &Path) -> Result<(), Failure> {
         rows.clear();
         Ok(())
     };
-    for line in BufReader::new(File::open(lines)?).lines() {
-        rows.push(serde_json::from_str(&line?).map_err(io::Error::from)?);
+    let unread =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", lines.display()));
+    for line in BufReader::new(File::open(lines).map_err(unread)?).lines() {
+        let row = serde_json::from_str(&line.map_err(unread)?);
+        rows.push(row.map_err(|error| unread(error.into()))?);
         if rows.len() == GROUP {
             put(&mut rows).map_err(failed)?;
         }

@@ -113,7 +113,7 @@ fn jobs(both: &[(Run, Run)], page_size: u64) -> impl Iterator<Item = Job> + '_ {
         (0..pages.div_ceil(most)).map(move |step| {
             let skip = step * most;
             Job {
-                pfn: a.pfns.start + skip,
+                pfn: a.pfns.first() + skip,
                 count: most.min(pages - skip),
                 places: [a, b].map(|run| (run.offset + skip * run.stride, run.stride)),
             }

@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use ia64save_codec::Dialect;
 use ia64save_codec::compare::{PagePairs, Report};
+use ia64save_codec::pfns::Pfns;
 use serde_json::{Value, json};
 
 use super::Compare;
@@ -31,8 +32,7 @@ pub struct Round {
 
 impl Round {
     fn only(&self) -> [u64; 2] {
-        [&self.pairs.only_a, &self.pairs.only_b]
-            .map(|ranges| ranges.iter().map(|range| range.end - range.start).sum())
+        [&self.pairs.only_a, &self.pairs.only_b].map(|runs| Pfns::sum(runs.iter().copied()))
     }
 
     fn is_same(&self) -> bool {
@@ -97,10 +97,9 @@ fn head(a: &Loaded, b: &Loaded, mode: &str, same: bool) -> Value {
 }
 
 fn pages_value(round: &Round) -> Value {
-    let ranges = |ranges: &[std::ops::Range<u64>]| -> Value {
-        let ranges = ranges.iter();
-        ranges
-            .map(|range| json!({"start": range.start, "length": range.end - range.start}))
+    let ranges = |runs: &[Pfns]| -> Value {
+        let runs = runs.iter();
+        runs.map(|run| json!({"start": run.first(), "length": run.pages()}))
             .collect()
     };
     let [only_a, only_b] = round.only();
@@ -221,15 +220,15 @@ fn pages_text(out: &mut String, args: &Compare, round: &Round) {
         );
     }
     more(out, round.found.differ - round.found.first.len() as u64);
-    for (ranges, letter) in [(&round.pairs.only_a, "a"), (&round.pairs.only_b, "b")] {
-        for range in ranges.iter().take(args.limit) {
-            let pfns = match range.end - range.start {
-                1 => format!("pfn {:#x}", range.start),
-                _ => format!("pfns {:#x}..{:#x}", range.start, range.end),
+    for (runs, letter) in [(&round.pairs.only_a, "a"), (&round.pairs.only_b, "b")] {
+        for run in runs.iter().take(args.limit) {
+            let pfns = match run.pages() {
+                1 => format!("pfn {run}"),
+                _ => format!("pfns {run}"),
             };
             let _ = writeln!(out, "    {} in {letter} alone", Painted(ADDRESS, pfns));
         }
-        let rest = ranges.len().saturating_sub(args.limit);
+        let rest = runs.len().saturating_sub(args.limit);
         more(out, rest as u64);
     }
 }

@@ -109,6 +109,7 @@ mod tests {
             value: Value::Unsigned(value),
             style: Style::Hex,
             meaning: "",
+            form: None,
         }
     }
 

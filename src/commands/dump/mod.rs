@@ -104,6 +104,7 @@ fn json(field: &Field<'_>) -> serde_json::Value {
         "size": field.size,
         "value": value(field),
         "meaning": field.meaning,
+        "form": field.form,
     });
     if let Some(bits) = bits::json(field) {
         value["bits"] = bits;
@@ -131,6 +132,10 @@ fn line(field: &Field<'_>, whole: bool) -> String {
     let mut text = String::new();
     let place = Painted(DIM, format!("{:>10}{:>7}", field.offset, field.size));
     let path = Painted(LABEL, format!("{:PATH$}", field.path));
+    let said = match &field.form {
+        Some(form) => format!("{} [{form}]", field.meaning),
+        None => field.meaning.into(),
+    };
     let lines = rendered(field, whole);
     let decoded = bits::lines(field, whole);
     let indent = PLACE + wrap::width(field.path).max(PATH) + 2;
@@ -149,13 +154,13 @@ fn line(field: &Field<'_>, whole: bool) -> String {
                 let _ = writeln!(text, "    {}", Painted(style, part));
             }
         }
-        for part in wrap::lines(field.meaning, columns) {
+        for part in wrap::lines(&said, columns) {
             let _ = writeln!(text, "    {}", Painted(DIM, part));
         }
         return text;
     }
     let room = screen::width().map_or(usize::MAX, |columns| columns.saturating_sub(behind).max(16));
-    let mut meaning = wrap::lines(field.meaning, room).into_iter();
+    let mut meaning = wrap::lines(&said, room).into_iter();
     let first = Painted(DIM, meaning.next().unwrap_or_default());
     let value = Painted(style::VALUE, &lines[0]);
     let _ = writeln!(text, "{place}  {path}  {value:VALUE$}  {first}");

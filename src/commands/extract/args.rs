@@ -87,6 +87,10 @@ pub struct Extract {
     #[arg(long)]
     pub no_clobber: bool,
 
+    /// Read a damaged image, or a packed one that is cut short, as far as it goes
+    #[arg(long)]
+    pub damaged: bool,
+
     /// The checkpoint to take: 0, or the number of a Remus round
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub checkpoint: usize,

@@ -3,6 +3,7 @@
 use ia64save_codec::elf::{Core, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::translate::View;
 
 use super::said::{Made, Views};
@@ -66,6 +67,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let source = source.ok_or_else(|| nothing(loaded, "no memory"))?;
     let progress = Progress::new(&loaded.name, Some(memory.pages() * memory.page_size()));
     let page_size = loaded.image().page_size;
+    let source = (&loaded.name[..], source);
     assemble(&assembly, source, page_size, &mut file, progress.counter())?;
     drop(progress);
     loaded.verify()?;
@@ -81,11 +83,12 @@ fn raw(args: &Extract, loaded: &Loaded, memory: &Memory<'_>) -> Result<Assembly,
         .ram()
         .map(ia64save_codec::ram::RamMap::joined);
     // RAM that was not sent belongs to the file as well, unless the map is absurd.
-    let ram_end = ram.unwrap_or_default().last().map_or(0, |range| range.end);
+    let last = ram.unwrap_or_default().last();
+    let ram_end = last.map_or(0, |last| last.saturating_add(1));
     let p2m_size = loaded.image().prologue.map_or(0, |head| head.p2m_size);
     let end = memory.end().max(ram_end.min(p2m_size));
     let (first, end) = args.range.unwrap_or((0, end));
-    Assembly::raw(memory, first..end).ok_or_else(|| {
+    Assembly::raw(memory, Pfns::of(first..end)).ok_or_else(|| {
         let name = &loaded.name;
         let text =
             format!("{name}: memory reaches up to pfn {end:#x}, beyond the size of any file");

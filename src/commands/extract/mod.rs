@@ -29,12 +29,11 @@ pub fn run(args: &Extract) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         random_access: true,
         cores: true,
+        damaged: args.damaged,
         ..Wanted::default()
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
-    if let Some(error) = &loaded.image().error {
-        return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
-    }
+    loaded.accept(args.damaged)?;
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
         return Err(no_checkpoint(&loaded.name, args.checkpoint, count));

@@ -75,7 +75,7 @@ fn write_all<'a>(
     parents: &mut Vec<&'a clap::Command>,
 ) -> Result<(), Failure> {
     let page = Page::new(command, parents);
-    let mut out = OutputFile::create(&folder.join(format!("{}.1", page.name())), true)?;
+    let mut out = OutputFile::create_public(&folder.join(format!("{}.1", page.name())), true)?;
     out.write_all(page.roff().as_bytes())?;
     out.commit()?;
     parents.push(command);

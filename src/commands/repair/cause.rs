@@ -3,9 +3,10 @@
 
 use bytes::Bytes;
 use ia64save_codec::check::Report;
-use ia64save_codec::repair::{self, Note, Repair};
+use ia64save_codec::repair::{self, Answers, Note, Repair};
 
 use super::State;
+use super::splice::Data;
 use crate::args::Reading;
 use crate::load::Loaded;
 
@@ -39,15 +40,27 @@ pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
             .min(data.len());
         data[from..from.saturating_add(length).min(data.len())].to_vec()
     };
-    let all = repair::candidates(&loaded.file, report, &mut read);
-    let numbers = all.into_iter().filter(|one| number(one).is_some());
-    for one in numbers.take(tried as usize) {
-        let after = State::of(&loaded.name, &data, &[&one], reading);
-        if after.is_ok_and(|after| after.badness() == 0) {
-            return number(&one).cloned();
-        }
+    let all = repair::candidates(&loaded.file, report, Answers { version: None }, &mut read);
+    let numbers: Vec<_> = all
+        .into_iter()
+        .filter(|one| number(one).is_some())
+        .collect();
+    let data = Data {
+        bytes: data.clone(),
+        passing: loaded.passing(),
+    };
+    let helps = |one: &Repair| {
+        let after = State::of(&loaded.name, &data, &[one], reading);
+        after.is_ok_and(|after| after.badness() == 0)
+    };
+    let numbers = &numbers[..numbers.len().min(tried as usize)];
+    let found = numbers.iter().find(|one| helps(one))?;
+    // Where another value of the same word explains as much, nobody knows which was meant.
+    let mut rivals = numbers.iter().filter(|other| found.is_rival(other));
+    if rivals.any(helps) {
+        return None;
     }
-    None
+    number(found).cloned()
 }
 
 /// The only thing that a repair does, where that is to put one number in the place of another.

@@ -15,15 +15,16 @@ mod splice;
 use std::io::{self, Read};
 use std::path::PathBuf;
 
-use bytes::Bytes;
 use clap::ValueHint;
+use ia64save_codec::Version;
 use ia64save_codec::check::{self, CheckOptions, Report};
-use ia64save_codec::repair::{self, Note, Repair};
+use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
 use self::said::{refuse, tell};
-use self::splice::reader;
+use self::splice::{Data, reader};
 use super::account;
 use crate::args::{Format, Reading};
+use crate::commands::held::Held;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
@@ -47,6 +48,10 @@ pub struct Args {
     #[arg(long)]
     pub pages_only: bool,
 
+    /// The version of the stream (1, 2 or 3), where its word is damaged and more than one would fit
+    #[arg(long, value_name = "N", value_parser = version)]
+    pub format_version: Option<Version>,
+
     /// Refuse where OUT exists, instead of replacing it once the new file is whole
     #[arg(long)]
     pub no_clobber: bool,
@@ -68,6 +73,11 @@ pub struct Args {
     pub reading: Reading,
 }
 
+fn version(text: &str) -> Result<Version, String> {
+    let number = text.parse().ok().and_then(Version::from_word);
+    number.ok_or_else(|| "1, 2 or 3".into())
+}
+
 /// A file as repairs have left it.
 struct State {
     loaded: Loaded,
@@ -77,7 +87,7 @@ struct State {
 impl State {
     fn of(
         name: &str,
-        data: &Bytes,
+        data: &Data,
         repairs: &[&Repair],
         reading: &Reading,
     ) -> Result<State, Failure> {
@@ -96,8 +106,10 @@ impl State {
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let wanted = Wanted {
         random_access: true,
+        damaged: true,
         ..Wanted::default()
     };
+    let held = Held::where_same(&args.image, Some(&args.out))?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if args.pages_only {
         if args.out.as_os_str() == "-" {
@@ -107,20 +119,30 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         return pages::write(args, &loaded);
     }
     account::spare_terminal(&args.out)?;
-    let data = loaded.data();
+    let data = Data {
+        bytes: loaded.data(),
+        passing: loaded.passing(),
+    };
     let mut applied: Vec<Repair> = Vec::new();
     let mut state = State::of(&loaded.name, &data, &[], &args.reading)?;
+    let mut question = Vec::new();
     while repair::is_wanted(&state.report) && applied.len() < ROUNDS {
-        let Some((best, after)) = next(&loaded.name, &data, &applied, &state, args) else {
-            break;
-        };
-        applied.push(best);
-        state = after;
+        match next(&loaded.name, &data, &applied, &state, args) {
+            Next::Nothing => break,
+            Next::Ask(choices) => {
+                question = choices;
+                break;
+            }
+            Next::Best(best, after) => {
+                applied.push(best);
+                state = *after;
+            }
+        }
     }
     if repair::is_wanted(&state.report) {
         // What was tried came to nothing: what is wrong is what was wrong at first.
         let first = State::of(&loaded.name, &data, &[], &args.reading)?;
-        refuse(args, &loaded.name, &first)?;
+        refuse(args, &loaded.name, &first, &question)?;
         return Ok(Outcome::Invalid);
     }
     let notes = notes(&applied);
@@ -128,6 +150,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut out = out.packed(args.packing.of(&args.out))?;
     let written = io::copy(&mut reader(&data, &applied), &mut out)?;
     loaded.verify()?;
+    if let Some(held) = &held {
+        held.unchanged()?;
+    }
     out.commit()?;
     tell(args, &loaded.name, written, &notes)?;
     Ok(Outcome::Fine)
@@ -153,14 +178,18 @@ fn notes(applied: &[Repair]) -> Vec<Note> {
     all
 }
 
+/// What comes next.
+enum Next {
+    /// Nothing helps.
+    Nothing,
+    /// The proposal that leaves the fewest errors, and what it leaves.
+    Best(Repair, Box<State>),
+    /// Several values of a word leave as few, and nothing tells which was there.
+    Ask(Vec<Choice>),
+}
+
 /// The proposal that leaves the fewest errors, if it leaves fewer than there are.
-fn next(
-    name: &str,
-    data: &Bytes,
-    applied: &[Repair],
-    state: &State,
-    args: &Args,
-) -> Option<(Repair, State)> {
+fn next(name: &str, data: &Data, applied: &[Repair], state: &State, args: &Args) -> Next {
     let mut read = |offset: u64, length: usize| {
         let mut stream = reader(data, applied);
         let skipped = io::copy(&mut stream.by_ref().take(offset), &mut io::sink());
@@ -173,8 +202,18 @@ fn next(
             Vec::new()
         }
     };
+    let answers = Answers {
+        version: args.format_version,
+    };
     let mut best: Option<(u64, Repair, State)> = None;
-    for repair in repair::candidates(&state.loaded.file, &state.report, &mut read) {
+    // Other values of the word that the best one chooses, which leave as few errors.
+    let mut rivals: Vec<Choice> = Vec::new();
+    for repair in repair::candidates(&state.loaded.file, &state.report, answers, &mut read) {
+        // Nothing beats no errors but another value of the same word.
+        let done = best.as_ref().filter(|(left, ..)| *left == 0);
+        if done.is_some_and(|(_, best, _)| !best.is_rival(&repair)) {
+            continue;
+        }
         let all: Vec<&Repair> = applied.iter().chain([&repair]).collect();
         // A proposal may make the file something else altogether: then it was a bad one.
         let Ok(after) = State::of(name, data, &all, &args.reading) else {
@@ -183,12 +222,23 @@ fn next(
         let left = after.badness();
         let least = best.as_ref().map_or(state.badness(), |(left, _, _)| *left);
         if left < least {
-            let done = left == 0;
+            rivals.clear();
             best = Some((left, repair, after));
-            if done {
-                break;
-            }
+        } else if let (true, Some((_, best, _))) = (left == least, &best)
+            && best.is_rival(&repair)
+        {
+            rivals.extend(repair.choice);
         }
     }
-    best.map(|(_, repair, after)| (repair, after))
+    let Some((_, best, after)) = best else {
+        return Next::Nothing;
+    };
+    // The nearest comes first.
+    if let Some(choice) = &best.choice
+        && rivals.iter().any(|other| !choice.is_likelier(other))
+    {
+        rivals.insert(0, choice.clone());
+        return Next::Ask(rivals);
+    }
+    Next::Best(best, Box::new(after))
 }

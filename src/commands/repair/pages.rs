@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
-use std::ops::Range;
 
 use ia64save_codec::image::{Image, is_zero};
+use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
 use serde_json::json;
 
@@ -14,6 +14,7 @@ use super::said::{document, print};
 use crate::args::Format;
 use crate::exit::{Failure, Outcome};
 use crate::load::Loaded;
+use crate::output::beside::Beside;
 use crate::output::file::OutputFile;
 use crate::output::size::grouped;
 use crate::output::style::{DIM, HEADING, OK, Painted, WARNING};
@@ -37,18 +38,20 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
         loaded.spare(&path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
+    let beside = Beside::new(&args.out, "pages", "bin");
+    let replaced = beside.named_by(&args.out.join("pages.json"), "pages_file");
+    let mut index = create("pages.json")?;
     let mut pages = create("pages.bin")?;
+    let mut passing = loaded.passing();
     let last = image.checkpoints.len() - 1;
-    let mut ranges: Vec<Range<u64>> = Vec::new();
+    let mut there: Vec<u64> = Vec::new();
     let mut zeros = 0;
     for pfn in &pfns {
         let Some((_, page)) = image.page_of(last, *pfn) else {
             continue;
         };
-        match ranges.last_mut() {
-            Some(range) if range.end == *pfn => range.end += 1,
-            _ => ranges.push(*pfn..pfn + 1),
-        }
+        there.push(*pfn);
+        passing.over(page.len());
         if is_zero(page) {
             zeros += page.len() as u64;
         } else {
@@ -58,39 +61,41 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     }
     pages.hole(zeros)?;
     let mut offset = 0;
-    let list = ranges.iter().map(|range| {
-        let count = range.end - range.start;
+    let list = Pfns::gather(there.iter().copied()).into_iter().map(|run| {
         let at = offset;
-        offset += count * image.page_size as u64;
-        json!({ "first_pfn": range.start, "num_pages": count, "offset": at })
+        offset += run.pages() * image.page_size as u64;
+        json!({ "first_pfn": run.first(), "num_pages": run.pages(), "offset": at })
     });
+    loaded.verify()?;
+    // The index last: what it names is there, and is its own.
+    let pages = beside.place(pages)?;
+    let name = pages.name().to_owned();
     let missing = repair::missing(&loaded.file);
     let value = json!({
         "schema": "ia64save/pages-only/1",
         "what": "pages of guest memory out of a damaged image. This is no image: it has no vcpus and no devices",
         "file": loaded.name,
-        "pages_file": "pages.bin",
+        "pages_file": name,
         "page_size": image.page_size,
-        "num_pages": pfns.len(),
+        "num_pages": there.len(),
         "records_without_a_place": strange,
         "missing": missing,
         "error": image.error.as_ref().map(finding),
         "ranges": list.collect::<Vec<_>>(),
     });
-    let mut index = create("pages.json")?;
     serde_json::to_writer_pretty(&mut index, &value).map_err(io::Error::from)?;
     index.write_all(b"\n")?;
-    loaded.verify()?;
-    pages.commit()?;
     index.commit()?;
+    pages.keep()?;
+    beside.remove(replaced.into_iter().filter(|old| *old != name));
     if args.format == Format::Text {
         let mut text = format!(
             "{}: {} {}\n",
-            Painted(HEADING, args.out.join("pages.bin").display()),
+            Painted(HEADING, args.out.join(&name).display()),
             Painted(OK, "pages only"),
             Painted(
                 DIM,
-                format!("{} pages, no image", grouped(pfns.len() as u64))
+                format!("{} pages, no image", grouped(there.len() as u64))
             )
         );
         if strange > 0 {
@@ -109,7 +114,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
             args,
             &loaded.name,
             "pages_only",
-            Some((pfns.len() * image.page_size) as u64),
+            Some((there.len() * image.page_size) as u64),
             &[],
             &[],
         )?;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use ia64save_codec::repair::{self, Note};
+use ia64save_codec::repair::{self, Choice, Note};
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
@@ -15,6 +15,9 @@ use crate::output::screen;
 use crate::output::size::grouped;
 use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
 use crate::report::finding;
+
+/// What chooses the version.
+const OPTION: &str = "--format-version";
 
 fn note(note: &Note) -> Value {
     let mut value = json!({
@@ -114,7 +117,19 @@ pub fn document(
     notes: &[Note],
     remaining: &[&Finding],
 ) -> Result<(), Failure> {
-    let value = json!({
+    asking(args, name, (outcome, written), notes, remaining, &[])
+}
+
+/// A document, and which value of a word has to be chosen.
+fn asking(
+    args: &Args,
+    name: &str,
+    (outcome, written): (&str, Option<u64>),
+    notes: &[Note],
+    remaining: &[&Finding],
+    question: &[Choice],
+) -> Result<(), Failure> {
+    let mut value = json!({
         "schema": "ia64save/repair/1",
         "file": name,
         "outcome": outcome,
@@ -122,6 +137,13 @@ pub fn document(
         "notes": notes.iter().map(note).collect::<Vec<_>>(),
         "remaining": remaining.iter().map(|found| finding(found)).collect::<Vec<_>>(),
     });
+    if let Some(choice) = question.first() {
+        value["question"] = json!({
+            "path": choice.path,
+            "values": question.iter().map(|choice| choice.value).collect::<Vec<_>>(),
+            "option": OPTION,
+        });
+    }
     if screen::is_stdout(&args.out) {
         writeln!(io::stderr(), "{value}")?;
     } else {
@@ -131,16 +153,26 @@ pub fn document(
 }
 
 /// Says why nothing was written.
-pub fn refuse(args: &Args, name: &str, state: &State) -> Result<(), Failure> {
+pub fn refuse(args: &Args, name: &str, state: &State, question: &[Choice]) -> Result<(), Failure> {
     let errors = state.report.findings.iter();
     let errors: Vec<&Finding> = errors.filter(|f| f.severity == Severity::Error).collect();
     if args.format != Format::Text {
-        return document(args, name, "refused", None, &[], &errors);
+        return asking(args, name, ("refused", None), &[], &errors, question);
     }
     let head = Painted(ERROR, "error");
     let mut text = format!("ia64save: {head}: {name}: cannot be repaired, nothing was written\n");
     for error in errors.iter().take(8) {
         let _ = writeln!(text, "  {} {error}", Painted(ERROR, "error"));
+    }
+    if let Some(choice) = question.first() {
+        let values: Vec<String> = question.iter().map(|c| c.value.to_string()).collect();
+        let _ = writeln!(
+            text,
+            "  {} {} may have been any of {}: each explains the stream. {OPTION} says which",
+            Painted(WARNING, "ambiguous"),
+            choice.path,
+            values.join(", ")
+        );
     }
     for what in repair::missing(&state.loaded.file) {
         let _ = writeln!(text, "  {} {what}", Painted(WARNING, "missing"));

@@ -6,18 +6,30 @@ use std::io::{self, Read};
 use bytes::Bytes;
 use ia64save_codec::repair::{Repair, Splice};
 
+use crate::load::Passing;
+
+/// A file as it is.
+#[derive(Clone, Debug)]
+pub struct Data {
+    /// All of it.
+    pub bytes: Bytes,
+    /// Has its memory let go of as it is read.
+    pub passing: Passing,
+}
+
 /// Bytes from their start to their end.
 struct Whole {
-    data: Bytes,
+    data: Data,
     at: usize,
 }
 
 impl Read for Whole {
     fn read(&mut self, space: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.data[self.at..];
+        let rest = &self.data.bytes[self.at..];
         let count = rest.len().min(space.len());
         space[..count].copy_from_slice(&rest[..count]);
         self.at += count;
+        self.data.passing.over(count);
         Ok(count)
     }
 }
@@ -85,7 +97,7 @@ fn nothing() -> Splice {
 
 /// The file with repairs applied one after the other.
 pub fn reader<'r>(
-    data: &Bytes,
+    data: &Data,
     repairs: impl IntoIterator<Item = &'r Repair>,
 ) -> Box<dyn Read + Send> {
     let whole: Box<dyn Read + Send> = Box::new(Whole {
@@ -106,12 +118,20 @@ pub fn reader<'r>(
 mod tests {
     use super::*;
 
+    fn data(bytes: &'static [u8]) -> Data {
+        Data {
+            bytes: Bytes::from_static(bytes),
+            passing: Passing::default(),
+        }
+    }
+
     fn read(splices: Vec<Splice>) -> Vec<u8> {
         let repair = Repair {
+            choice: None,
             splices,
             notes: Vec::new(),
         };
-        let data = Bytes::from_static(b"0123456789");
+        let data = data(b"0123456789");
         let mut all = Vec::new();
         reader(&data, [&repair]).read_to_end(&mut all).unwrap();
         all
@@ -140,6 +160,7 @@ mod tests {
     #[test]
     fn repairs_build_on_each_other() {
         let put = |offset, insert: &[u8]| Repair {
+            choice: None,
             splices: vec![Splice {
                 offset,
                 remove: 0,
@@ -149,7 +170,7 @@ mod tests {
         };
         let repairs = [put(0, b"ab"), put(1, b"-")];
         let mut all = Vec::new();
-        let data = Bytes::from_static(b"01");
+        let data = data(b"01");
         reader(&data, &repairs).read_to_end(&mut all).unwrap();
         assert_eq!(all, b"a-b01");
     }

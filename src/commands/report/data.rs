@@ -8,7 +8,7 @@ use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::repair::{self, Note};
 use ia64save_codec::wire::{bits, hvm};
-use ia64save_codec::{Dialect, Finding, tree};
+use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde_json::{Map, Value, json};
 
 use super::Args;
@@ -65,7 +65,8 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         .iter()
         .take(VCPUS)
         .map(|vcpu| {
-            let mut groups = registers::of_context(vcpu);
+            let guest = image.guest().unwrap_or(Guest::Pv);
+            let mut groups = registers::of_context_by(vcpu, image.eras(), guest);
             groups.extend(dialect.and_then(|dialect| registers::of_privregs(vcpu, dialect)));
             json!({
                 "id": vcpu.id,
@@ -97,7 +98,7 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "schema": "ia64save/report/1",
         "tool_version": env!("CARGO_PKG_VERSION"),
         "file": name,
-        "sha256": loaded.digest.map(|digest| digits(&digest)),
+        "file_size": loaded.file_size(),
         "info": info,
         "more_descriptors": more_descriptors,
         "ram_pages": image.ram().map(ia64save_codec::ram::RamMap::pages),
@@ -237,12 +238,16 @@ fn words(register: &Register) -> Vec<String> {
 
 /// `[name, offset, words, how its bits are read, meaning]`.
 fn register(register: &Register) -> Value {
+    let meaning = match &register.form {
+        Some(form) => format!("{} ({form})", register.meaning),
+        None => register.meaning.to_owned(),
+    };
     json!([
         register.name,
         register.offset,
         words(register),
         register.bits.map(|bits| bits.name),
-        register.meaning,
+        meaning,
     ])
 }
 

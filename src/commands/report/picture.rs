@@ -38,7 +38,7 @@ fn draw(index: usize, checkpoint: &Checkpoint, ram: &RamMap, most: usize) -> Val
         checkpoint.map(ram, &mut |extent| {
             if extent.state != State::NotRam {
                 let record = extent.record.map_or(-1, |record| record as i64);
-                let first = format!("{:#x}", extent.pfns.start);
+                let first = format!("{:#x}", extent.pfns.first());
                 list.push(json!([first, extent.pages(), look(&extent), record]));
             }
         });
@@ -58,7 +58,8 @@ fn draw(index: usize, checkpoint: &Checkpoint, ram: &RamMap, most: usize) -> Val
 struct Summary {
     share: u64,
     first: u64,
-    end: u64,
+    /// The pfn behind what was added last.
+    end: Option<u64>,
     counts: [u64; LOOKS.len()],
     pieces: Vec<Value>,
 }
@@ -68,7 +69,7 @@ impl Summary {
         Summary {
             share: pages.div_ceil(PIECES).max(1),
             first: 0,
-            end: 0,
+            end: Some(0),
             counts: [0; LOOKS.len()],
             pieces: Vec::new(),
         }
@@ -86,24 +87,24 @@ impl Summary {
         }
         // A gap ends a piece, so that a piece is a range of pfns; where gaps are so many that pieces
         // would be too, it only counts its pages.
-        let gap = extent.pfns.start != self.end;
+        let gap = Some(extent.pfns.first()) != self.end;
         if gap && self.pieces.len() < PIECES as usize {
             self.flush();
         }
-        let mut start = extent.pfns.start;
-        while start < extent.pfns.end {
+        let mut left = Some(extent.pfns);
+        while let Some(run) = left {
             if self.held() == 0 {
-                self.first = start;
+                self.first = run.first();
             }
             let room = self.share.saturating_sub(self.held()).max(1);
-            let part = room.min(extent.pfns.end - start);
+            let part = room.min(run.pages());
             self.counts[look(extent)] += part;
-            start += part;
+            left = run.after(run.first() + (part - 1));
             if self.held() >= self.share {
                 self.flush();
             }
         }
-        self.end = extent.pfns.end;
+        self.end = extent.pfns.end();
     }
 
     fn flush(&mut self) {
@@ -125,6 +126,7 @@ impl Summary {
 mod tests {
     use super::*;
     use ia64save_codec::image::{Image, Options};
+    use ia64save_codec::pfns::Pfns;
     use ia64save_corpus::golden;
 
     #[test]
@@ -158,11 +160,12 @@ mod tests {
 
     #[test]
     fn a_summary_has_few_pieces_whatever_the_image_claims() {
-        let ram = RamMap::new((0..30_000u64).map(|index| index * 3..index * 3 + 1));
+        let ram = RamMap::new((0..30_000u64).map(|index| Pfns::one(index * 3)));
         let picture = picture(0, &Checkpoint::default(), &ram);
         let pieces = picture["extents"].as_array().unwrap().len();
         assert!(pieces <= 2 * PIECES as usize, "{pieces}");
-        let huge = RamMap::new([0..1 << 60, 1 << 61..u64::MAX]);
+        let huge = [0..1 << 60, 1 << 61..u64::MAX].into_iter();
+        let huge = RamMap::new(huge.filter_map(Pfns::of).chain([Pfns::one(u64::MAX)]));
         let picture = draw(0, &Checkpoint::default(), &huge, 0);
         assert!(picture["extents"].as_array().unwrap().len() <= 2 * PIECES as usize);
     }

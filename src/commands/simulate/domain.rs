@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use ia64save_codec::Guest;
-use ia64save_codec::envelope::{DeviceModelKind, device_model_header};
+use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header};
 use ia64save_codec::transfer::policy::{Adaptive, Policy, Xen};
 use ia64save_sim::builder::{Contents, GuestSpec};
 use ia64save_sim::link::{Link, Receiver};
@@ -94,7 +94,7 @@ impl Made {
     /// The device model's state as xend has it behind the stream: that of one without devices. `None`
     /// for a paravirtual domain.
     pub fn device_model(&self) -> Option<Vec<u8>> {
-        let mut record = device_model_header(DeviceModelKind::Qemu, 0).ok()?;
+        let mut record = device_model_header(DeviceModelKind::Qemu, 0, ByteOrder::Little).ok()?;
         // Magic, version 3, end of file.
         record.extend_from_slice(b"QEVM\0\0\0\x03\0");
         (self.guest == Guest::Hvm).then_some(record)

@@ -104,7 +104,7 @@ fn after(args: &Save, made: &Made) -> Result<Vec<u8>, Failure> {
         EnvelopeKind::Xl => {
             let state = &record[DeviceModelKind::Qemu.header_size()..];
             let kind = DeviceModelKind::DeviceModel0002;
-            let mut out = device_model_header(kind, state.len() as u64)?;
+            let mut out = device_model_header(kind, state.len() as u64, ByteOrder::Little)?;
             out.extend_from_slice(state);
             out
         }

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 
-use ia64save_codec::envelope::{DeviceModelKind, device_model_header, xend_header};
+use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
 use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_xen::Toolstack;
@@ -166,7 +166,8 @@ fn write(
 /// The device model's state as xend puts it behind the stream.
 pub fn device_model(path: &Path) -> Result<Vec<u8>, Failure> {
     let state = contents(path)?;
-    let mut record = device_model_header(DeviceModelKind::Qemu, state.len() as u64)?;
+    let mut record =
+        device_model_header(DeviceModelKind::Qemu, state.len() as u64, ByteOrder::Little)?;
     record.extend(state);
     Ok(record)
 }

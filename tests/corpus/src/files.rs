@@ -2,14 +2,14 @@
 //!
 //! `golden/NAME.sav.zst` was written by Xen's own code (`real*`: on the real hypervisor, the others
 //! over a simulated domain); `NAME.json` says what is in it, with every offset, and
-//! `NAME.restore.json` what the original restore made of it. `hostile/NAME.sav.zst` is bad in one
+//! `NAME.restore.json`, where there is one, what the original restore made of it. `hostile/NAME.sav.zst` is bad in one
 //! way, which `hostile/INDEX.tsv` names.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Dialect, Era, Guest};
 use serde_json::Value;
 
 use crate::generate::Section;
@@ -21,8 +21,8 @@ pub struct Golden {
     pub name: String,
     /// What is in the image.
     pub truth: Value,
-    /// What the original restore of its era made of it.
-    pub restore: Value,
+    /// What the original restore of its era made of it, where one was run.
+    pub restore: Option<Value>,
 }
 
 impl Golden {
@@ -49,7 +49,30 @@ impl Golden {
 
     /// The dialect that wrote it.
     pub fn dialect(&self) -> Dialect {
-        dialect_of(self.name.split('-').next().unwrap_or_default())
+        self.era().dialect()
+    }
+
+    /// What the original restore made of it.
+    ///
+    /// # Panics
+    /// If none was run.
+    pub fn restored(&self) -> &Value {
+        self.restore.as_ref().expect("the original restored it")
+    }
+
+    /// The era that wrote it.
+    pub fn era(&self) -> Era {
+        match self.truth["sub_era"].as_str() {
+            // A development tree of 2010, whose contexts are those of 3.4.
+            Some("D41") => Era::D11B,
+            Some(id) => id.parse().expect("an era"),
+            None => era_of(self.name.split('-').next().unwrap_or_default()),
+        }
+    }
+
+    /// Its registers, privregs and shared_info are those that a real hypervisor gave.
+    pub fn is_of_a_real_hypervisor(&self) -> bool {
+        self.name.starts_with("real")
     }
 
     /// The kind of guest.
@@ -86,7 +109,7 @@ impl Hostile {
 
     /// The dialect of its era.
     pub fn dialect(&self) -> Dialect {
-        dialect_of(&self.era)
+        era_of(&self.era).dialect()
     }
 
     /// Whether its defect is that it ends too early.
@@ -119,15 +142,22 @@ pub fn goldens() -> Vec<Golden> {
     names.iter().map(|name| golden(name)).collect()
 }
 
+/// Those that the original restore of their era was run on.
+pub fn restored_goldens() -> Vec<Golden> {
+    let all = goldens().into_iter();
+    all.filter(|golden| golden.restore.is_some()).collect()
+}
+
 /// One golden image.
 ///
 /// # Panics
 /// If there is none of that name.
 pub fn golden(name: &str) -> Golden {
+    let restore = path("golden", name, "restore.json");
     Golden {
         name: name.to_string(),
         truth: json(&path("golden", name, "json")),
-        restore: json(&path("golden", name, "restore.json")),
+        restore: restore.exists().then(|| json(&restore)),
     }
 }
 
@@ -164,14 +194,14 @@ fn hostile_row(row: &str) -> Hostile {
     }
 }
 
-/// The dialect that was written in an era, as the names of files have it.
-fn dialect_of(era: &str) -> Dialect {
-    match era {
-        "v1old" | "real310" => Dialect::D1b,
-        "v1new" => Dialect::D3,
-        "seed" => Dialect::D8,
-        "r320" | "real320" => Dialect::D10,
-        "r340" | "r410" | "real340" => Dialect::D11,
+/// The era by the first word of a file's name.
+fn era_of(name: &str) -> Era {
+    match name {
+        "v1old" | "real310" => Era::D1bF,
+        "v1new" => Era::D3,
+        "seed" => Era::D8A,
+        "r320" | "real320" => Era::D10C,
+        "r340" | "r410" | "real340" => Era::D11B,
         other => panic!("era {other}"),
     }
 }
@@ -204,7 +234,7 @@ mod tests {
     #[test]
     fn every_golden_is_what_its_truth_says_it_is() {
         let all = goldens();
-        assert_eq!(all.len(), 21);
+        assert_eq!(all.len(), 53);
         for golden in all {
             let size = golden.truth["file_size"].as_u64();
             assert_eq!(Some(golden.bytes().len() as u64), size, "{}", golden.name);

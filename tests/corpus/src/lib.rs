@@ -25,5 +25,5 @@ pub mod strategy;
 pub use ia64save_generate as generate;
 
 #[cfg(feature = "files")]
-pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile};
+pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile, restored_goldens};
 pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate, kinds};

@@ -62,6 +62,7 @@ impl Reading {
             Event::MagicPfns { order, bytes } => (format!("{order:?}"), bytes),
             Event::HvmContext(bytes) => ("hvm context".into(), bytes),
             Event::CheckpointEnd { index } => (format!("end of checkpoint {index}"), &[]),
+            Event::DeviceModel { kind, order, data } => (format!("{kind} {order}"), data),
             Event::Trailing(bytes) => ("trailing".into(), bytes),
         };
         let run = ["pages", "unallocated", "trailing"].contains(&what.as_str());

@@ -52,6 +52,7 @@ pub fn params(page_size: impl Strategy<Value = usize>) -> impl Strategy<Value = 
                 rounds,
                 identity_record,
                 trailing,
+                ..Params::new(dialect, guest)
             }
             .sound()
         },

@@ -7,20 +7,22 @@ use crate::check::context::Context;
 use crate::check::findings::Findings;
 use crate::check::registers::{VECTOR_BITS, pta_fault};
 use crate::code::Code;
-use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::dialect::Guest;
+use crate::era::NatsForm;
 
 /// Xen's own part of the address space.
 const XEN: RangeInclusive<u64> = 0xf000_0000_0000_0000..=0xf800_0000_0000_0000;
 
-/// r0 has no NaT bit, and the inactive bank begins at r16. The bits stand by number of the register
-/// from layout E on, for HVM domains only from D11 on; before, in the order of a spilled frame.
+/// r0 has no NaT bit, and the inactive bank begins at r16. Where the bits do not stand by number of the
+/// register, those that belong to none hold whatever was spilled there.
 pub(in crate::check) fn nats(context: &Context<'_>, out: &mut Findings) {
-    let by_number = context.is(Guest::Pv) || context.since(Dialect::D11);
+    let guest = context.guest.unwrap_or(Guest::Pv);
+    let by_number = context.every_era(|era| era.nats(guest) == NatsForm::Bitmap);
     for vcpu in context.vcpus() {
         let Some(nats) = vcpu.get("regs.nats") else {
             continue;
         };
-        if by_number && vcpu.layout() >= ContextLayout::E && nats & 1 != 0 {
+        if by_number && nats & 1 != 0 {
             out.add(
                 vcpu.finding(Code::VcpuNats, "regs.nats")
                     .expected("bit 0 clear"),
@@ -36,10 +38,8 @@ pub(in crate::check) fn nats(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// ar.fpsr, ar.ec and cr.iva. The hypervisor filled ar.ec in from D8 on at the earliest; of cr.iva it
-/// drops the low bits.
+/// ar.fpsr, ar.ec and cr.iva, of which a guest cannot set the low bits.
 pub(in crate::check) fn application(context: &Context<'_>, out: &mut Findings) {
-    let has_ec = context.since(Dialect::D8);
     for vcpu in context.vcpus() {
         if vcpu.get("regs.ar.fpsr").is_some_and(|fpsr| fpsr >> 58 != 0) {
             out.add(
@@ -47,7 +47,7 @@ pub(in crate::check) fn application(context: &Context<'_>, out: &mut Findings) {
                     .expected("bits 58 to 63 zero"),
             );
         }
-        if has_ec && vcpu.get("regs.ar.ec").is_some_and(|ec| ec > 63) {
+        if vcpu.get("regs.ar.ec").is_some_and(|ec| ec > 63) {
             out.add(vcpu.finding(Code::VcpuEc, "regs.ar.ec").expected("0 to 63"));
         }
         if vcpu.get("regs.cr.iva").is_some_and(|iva| iva & 0x7fff != 0) {
@@ -59,7 +59,8 @@ pub(in crate::check) fn application(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// Control registers of an HVM domain. A PV domain has its own in the privregs page.
+/// Control registers of an HVM domain, which a restore loads unseen. A PV domain has its own in the
+/// privregs page.
 pub(in crate::check) fn control(context: &Context<'_>, out: &mut Findings) {
     if !context.is(Guest::Hvm) {
         return;
@@ -84,10 +85,9 @@ pub(in crate::check) fn control(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// Breakpoints of a PV domain, from D7 on. The hypervisor does not set those in its own memory, and
-/// says nothing.
+/// Breakpoints of a PV domain. The hypervisor does not set those in its own memory, and says nothing.
 pub(in crate::check) fn breakpoints(context: &Context<'_>, out: &mut Findings) {
-    if !context.is(Guest::Pv) || !context.since(Dialect::D7) {
+    if !context.is(Guest::Pv) {
         return;
     }
     for vcpu in context.vcpus() {

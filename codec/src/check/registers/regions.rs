@@ -7,30 +7,37 @@ use crate::check::findings::Findings;
 use crate::check::registers::{is_page_size, page_size, rr_fault};
 use crate::check::text::hex;
 use crate::code::{Code, Severity};
-use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::dialect::Guest;
+use crate::era::{Era, RegionSet};
 
 /// Region ids that a domain gets unless its host is told otherwise: 18 bits of them.
 const RIDS: u64 = 1 << 18;
 
-/// Region registers, from D8 on: D2 to D6 left them unset, D7 the last of them. A restore skips
-/// those that are 0, refuses bad ones of a PV guest, and looks at nothing but the id of an HVM guest.
+/// Region registers. A restore stores, skips or refuses bad ones of a PV guest, each in its time, and
+/// looks at nothing but the id of an HVM guest. 0 is none, and so is ~0 in rr0 where it was the default.
 pub(in crate::check) fn region(context: &Context<'_>, out: &mut Findings) {
-    if !context.since(Dialect::D8) {
-        return;
-    }
+    let refused = |era: Era| era.spec().regions_set == RegionSet::Refused;
+    let severity = if context.is(Guest::Pv) && context.every_era(refused) {
+        Severity::Error
+    } else {
+        Severity::Warning
+    };
     for vcpu in context.vcpus() {
         for index in 0..8 {
             let path = format!("regs.rr[{index}]");
             let Some(rr) = vcpu.get(&path).filter(|rr| *rr != 0) else {
                 continue;
             };
+            let mut defaults = context.eras().iter().map(|era| era.spec().region_defaults);
+            if context.is(Guest::Pv) && defaults.any(|default| default.value(index) == rr) {
+                continue;
+            }
             if let Some(expected) = rr_fault(rr) {
-                let finding = vcpu.finding(Code::VcpuRr, &path).expected(expected);
-                out.add(if context.is(Guest::Hvm) {
-                    finding.severity(Severity::Warning)
-                } else {
-                    finding
-                });
+                out.add(
+                    vcpu.finding(Code::VcpuRr, &path)
+                        .expected(expected)
+                        .severity(severity),
+                );
             } else if rr >> 8 >= RIDS {
                 out.add(
                     vcpu.finding(Code::VcpuRrRid, &path)
@@ -45,13 +52,9 @@ pub(in crate::check) fn region(context: &Context<'_>, out: &mut Findings) {
 /// but never the present bit.
 pub(in crate::check) fn translation(context: &Context<'_>, out: &mut Findings) {
     for vcpu in context.vcpus() {
-        let count = if vcpu.layout() >= ContextLayout::E {
-            12
-        } else {
-            8
-        };
         for kind in ["itrs", "dtrs"] {
-            for index in 0..count {
+            // Eight of each, then twelve.
+            for index in 0..12 {
                 check(&vcpu, &format!("regs.tr.{kind}[{index}]"), out);
             }
         }

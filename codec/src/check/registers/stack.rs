@@ -2,15 +2,14 @@
 
 use alloc::format;
 
-use crate::check::context::{Context, VcpuView};
+use crate::check::context::{Context, LOADRS, VcpuView};
 use crate::check::findings::Findings;
 use crate::check::text::hex;
-use crate::code::Code;
-use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::code::{Code, Severity};
+use crate::dialect::{ContextLayout, Guest};
+use crate::era::{Dirty, StackForm, StackSet};
 use crate::wire::vcpu_context::{NUM_PHYS_STACKED, RSC_RESERVED};
 
-/// NaT collections that as many registers can have between them.
-const COLLECTIONS: u64 = 2;
 /// Bytes of the hypervisor's buffer for the registers of one vcpu.
 const BUFFER: u64 = 16384;
 
@@ -26,56 +25,36 @@ pub(in crate::check) fn rsc(context: &Context<'_>, out: &mut Findings) {
                     .expected("bits 5 to 15 and 30 to 63 zero"),
             );
         }
-        if context.is(Guest::Pv) && rsc & 0xc == 0 {
+        let level = rsc >> 2 & 3;
+        if context.is(Guest::Pv) && level == 0 {
             out.add(
                 vcpu.finding(Code::VcpuRscPl, "regs.ar.rsc")
                     .expected("1, 2 or 3 in bits 2 and 3"),
+            );
+        } else if context.is(Guest::Pv) && context.every_era(|era| level < era.spec().kernel_level)
+        {
+            // A restore raises it.
+            out.add(
+                vcpu.finding(Code::VcpuRscPl, "regs.ar.rsc")
+                    .expected("2 or 3 in bits 2 and 3: kernels ran at level 2")
+                    .severity(Severity::Note),
             );
         }
     }
 }
 
-/// The slot of an address within its NaT collection: 63 registers, then the collection itself.
-fn slot(address: u64) -> u64 {
-    address >> 3 & 0x3f
-}
-
-/// Words between two addresses of a backing store that hold registers.
-fn registers(from: u64, slots: u64) -> u64 {
-    slots - (slot(from) + slots) / 64
-}
-
-/// Words that so many registers take with their collections from a slot on.
-fn slots(from: u64, registers: u64) -> u64 {
-    registers + (from % 64 + registers) / 63
-}
-
-/// The dirty part of the stack as a context has it.
-struct Dirty {
-    /// Words from bspstore to bsp.
-    slots: u64,
-    /// Registers among them.
-    registers: u64,
-}
-
-/// `None` where bsp and bspstore make no stack, of which [`bounds`] complains.
-fn dirty(vcpu: &VcpuView<'_>) -> Option<Dirty> {
-    if vcpu.layout() == ContextLayout::B2 {
-        return None;
+/// The end of the dirty registers: ar.bsp, or loadrs of a trap frame.
+fn end(vcpu: &VcpuView<'_>) -> &'static str {
+    match vcpu.layout() {
+        ContextLayout::A => LOADRS,
+        _ => "regs.ar.bsp",
     }
-    let store = vcpu.get("regs.ar.bspstore")?;
-    let slots = vcpu.get("regs.ar.bsp")?.checked_sub(store)? / 8;
-    let registers = registers(store, slots);
-    Some(Dirty { slots, registers })
 }
 
-/// bsp and bspstore. Up to layout D, bsp is bspstore and the bytes that the dirty registers took in
-/// the hypervisor's own memory, so it may lie up to two collections further than the guest's.
-///
-/// The savers of B2 left ar.bsp to the heap.
+/// bspstore, and bsp or loadrs by the form of the era. `None` of [`VcpuView::dirty`] is a stack that
+/// ends below its beginning.
 pub(in crate::check) fn bounds(context: &Context<'_>, out: &mut Findings) {
-    let filled = |vcpu: &VcpuView<'_>| vcpu.layout() != ContextLayout::B2;
-    for vcpu in context.vcpus().filter(filled) {
+    for vcpu in context.vcpus() {
         for path in ["regs.ar.bspstore", "regs.ar.bsp"] {
             if vcpu.get(path).is_some_and(|address| address % 8 != 0) {
                 out.add(
@@ -84,26 +63,29 @@ pub(in crate::check) fn bounds(context: &Context<'_>, out: &mut Findings) {
                 );
             }
         }
-        let (Some(bsp), Some(store)) = (vcpu.get("regs.ar.bsp"), vcpu.get("regs.ar.bspstore"))
-        else {
+        let path = end(&vcpu);
+        let (Some(end), Some(store)) = (vcpu.get(path), vcpu.get("regs.ar.bspstore")) else {
             continue;
         };
-        let Some(dirty) = dirty(&vcpu) else {
+        let by_size = context.every_era(|era| era.spec().stack == StackForm::Loadrs);
+        if by_size && end & 0x7_ffff != 0 {
             out.add(
-                vcpu.finding(Code::VcpuBspBelow, "regs.ar.bsp")
-                    .expected(format!("at least ar.bspstore, {store:#x}")),
+                vcpu.finding(Code::VcpuBspUnaligned, path)
+                    .expected("a multiple of 8 bytes from bit 16 on"),
             );
-            continue;
-        };
-        let too_many = if vcpu.layout() >= ContextLayout::E {
-            dirty.registers > NUM_PHYS_STACKED
-        } else {
-            dirty.slots > NUM_PHYS_STACKED + COLLECTIONS
-        };
-        if too_many {
-            let found = format!("{bsp:#x}: {} above {store:#x}", dirty.registers);
+        }
+        let stacks = vcpu.dirty();
+        if stacks.is_empty() {
+            if !context.eras().is_empty() {
+                out.add(
+                    vcpu.finding(Code::VcpuBspBelow, path)
+                        .expected(format!("at least ar.bspstore, {store:#x}")),
+                );
+            }
+        } else if let Some(fewest) = fewest(&stacks).filter(|n| *n > NUM_PHYS_STACKED) {
+            let found = format!("{end:#x}: {fewest} above {store:#x}");
             out.add(
-                vcpu.finding(Code::VcpuStacked, "regs.ar.bsp")
+                vcpu.finding(Code::VcpuStacked, path)
                     .expected(format!(
                         "at most {NUM_PHYS_STACKED} registers above ar.bspstore"
                     ))
@@ -113,16 +95,24 @@ pub(in crate::check) fn bounds(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
+/// Registers of the smallest stack that the eras which remain make of one: a rule fires where it is
+/// too large for all of them.
+fn fewest(stacks: &[Dirty]) -> Option<u64> {
+    stacks.iter().map(|dirty| dirty.registers).min()
+}
+
 /// `rbs_voff`, and with it the size of the image. The hypervisor takes it from the layout of its own
-/// memory, so it differs from build to build.
+/// memory, so it differs from build to build. Until contexts were laid out anew nothing checked it.
 pub(in crate::check) fn voff(context: &Context<'_>, out: &mut Findings) {
+    let checked = context.every_era(|era| era.spec().stack_set == StackSet::Relaid);
     for vcpu in context.vcpus() {
-        let Some(voff) = vcpu.get("regs.rbs_voff") else {
-            continue;
-        };
-        let dirty = dirty(&vcpu).filter(|dirty| dirty.registers <= NUM_PHYS_STACKED);
-        let words = dirty.map_or(0, |dirty| slots(voff, dirty.registers));
-        if (voff + words) * 8 >= BUFFER {
+        let Some(voff) = vcpu.voff() else { continue };
+        let stacks = vcpu.dirty();
+        let sound = stacks
+            .iter()
+            .filter(|dirty| dirty.registers <= NUM_PHYS_STACKED);
+        let words = sound.map(|dirty| dirty.words).min().unwrap_or(0);
+        if checked && (voff + words) * 8 >= BUFFER {
             out.add(
                 vcpu.finding(Code::VcpuRbsSize, "regs.rbs_voff")
                     .expected(format!("{words} words that end below {BUFFER:#x} bytes")),
@@ -136,25 +126,33 @@ pub(in crate::check) fn voff(context: &Context<'_>, out: &mut Findings) {
     }
 }
 
-/// What is behind the dirty registers, from D8 on: the hypervisor cleared the context first.
+/// What is behind the dirty registers, where the context was cleared first, and the collection that is
+/// open at their top.
 pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
-    if !context.since(Dialect::D8) {
+    if !context.every_era(|era| era.spec().cleared && era.spec().stack == StackForm::GuestSlots) {
         return;
     }
     for vcpu in context.vcpus() {
-        let (Some(voff), Some(rnat), Some(rbs), Some(dirty)) = (
-            vcpu.get("regs.rbs_voff"),
+        let (Some(voff), Some(rnat), Some(rbs)) = (
+            vcpu.voff(),
             vcpu.get("regs.rbs_rnat"),
             vcpu.slice("regs.rbs"),
-            dirty(&vcpu),
         ) else {
             continue;
         };
-        if dirty.registers > NUM_PHYS_STACKED {
+        let stacks = vcpu.dirty();
+        let [
+            Dirty {
+                registers, words, ..
+            },
+        ] = stacks[..]
+        else {
+            continue;
+        };
+        if registers > NUM_PHYS_STACKED {
             continue;
         }
-        // In layout D the words were counted in the hypervisor's own memory.
-        let words = slots(voff, dirty.registers).max(dirty.slots) as usize;
+        let words = words as usize;
         let mut behind = rbs.chunks_exact(8).enumerate().skip(words);
         if let Some((index, _)) = behind.find(|(_, word)| word.iter().any(|byte| *byte != 0)) {
             out.add(
@@ -162,16 +160,7 @@ pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
                     .expected(format!("0 behind the first {words} words")),
             );
         }
-        let bottom = voff % 64;
-        let top = (bottom + words as u64) % 64;
-        // No register of the collection that is open at the top lies above it, nor below the first.
-        let mut allowed = match top {
-            0 => u64::MAX,
-            _ => (1 << top) - 1,
-        };
-        if words > 0 && bottom + (words as u64) < 64 {
-            allowed &= u64::MAX << bottom;
-        }
+        let allowed = open_bits(voff % 64, words as u64);
         if rnat & !allowed != 0 {
             out.add(
                 vcpu.finding(Code::VcpuRbsRnat, "regs.rbs_rnat")
@@ -179,6 +168,25 @@ pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
             );
         }
     }
+}
+
+/// Bits that the collection open at the top of so many words can have: no register lies above it, nor
+/// below the first. Of an empty stack it is whatever stood below it, without its top bit.
+fn open_bits(bottom: u64, words: u64) -> u64 {
+    const COLLECTION: u64 = u64::MAX >> 1;
+    if words == 0 {
+        return COLLECTION;
+    }
+    let below = match (bottom + words) % 64 {
+        0 => COLLECTION,
+        top => (1 << top) - 1,
+    };
+    let above = if bottom + words < 64 {
+        u64::MAX << bottom
+    } else {
+        u64::MAX
+    };
+    below & above
 }
 
 /// `num_phys_stacked`: a restore refuses any number but its own, or 0.
@@ -202,15 +210,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn registers_are_counted_without_their_collections() {
-        // From a genuine image: 91 words from slot 27 hold 90 registers, which take 92 from slot 52.
-        assert_eq!(registers(0x240d8, (0x243b0 - 0x240d8) / 8), 90);
-        assert_eq!(slots(52, 90), 92);
-        assert_eq!(
-            (registers(0, 63), registers(0, 64), registers(0, 65)),
-            (63, 63, 64)
-        );
-        assert_eq!((slots(0, 62), slots(0, 63), slots(62, 1)), (62, 64, 2));
-        assert!(registers(0, u64::MAX / 8) > NUM_PHYS_STACKED);
+    fn the_open_collection_has_bits_of_registers_that_are_there() {
+        assert_eq!(open_bits(8, 20), 0x0fff_ff00);
+        // Given all ones with 91 words at slot 8, a real hypervisor gave back no more than this.
+        assert_eq!(0x3_ffff_ffff & !open_bits(8, 91), 0);
+        assert_eq!(open_bits(8, 91), 0x7_ffff_ffff);
+        assert_eq!(open_bits(0, 64), u64::MAX >> 1);
+        assert_eq!(open_bits(8, 0), u64::MAX >> 1);
     }
 }

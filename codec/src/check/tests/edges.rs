@@ -43,15 +43,6 @@ const FINE: &[Fine] = &[
     // Another rule says that p2m_size is wrong.
     fine(Code::PageBeyondP2m, || pv().p2m_size(5).image()),
     fine(Code::StartInfoNrPages, || pv().p2m_size(0).image()),
-    // The savers of B2 left ar.bsp to the heap.
-    fine(Code::VcpuBspBelow, || {
-        old(Dialect::D4).register("regs.ar.bsp", 0).image()
-    }),
-    fine(Code::VcpuStacked, || {
-        old(Dialect::D4)
-            .register("regs.ar.bsp", 0xa5a5_a5a5_a5a5_a5a8)
-            .image()
-    }),
     // What a round in the middle brought is there.
     fine(Code::StartInfoMissing, || {
         let rounds = pv().unallocated(&[1, 4, 8]);
@@ -125,10 +116,31 @@ const FINE: &[Fine] = &[
         let sample = stack(pv(), 0, 55).register("regs.rbs_voff", 8);
         sample.register("regs.rbs_rnat", 1 << 7).image()
     }),
-    // It had no privregs page yet.
+    // The VPD stood in the guest's map, for a day of D8.
     fine(Code::PrivregsPfn, || {
         Sample::new(Dialect::D8, Guest::Hvm)
-            .register("privregs_pfn", u64::MAX)
+            .register("privregs_pfn", 0x400_0001)
+            .image()
+    }),
+    // Masks begin as 0xff.
+    fine(Code::SharedInfoFlag, || {
+        old(Dialect::D2)
+            .shared_info("vcpu_info[0].evtchn_upcall_mask", 0xff)
+            .image()
+    }),
+    // Physical mode: region register 0 is not looked at.
+    fine(Code::PrivregsRr, || {
+        pv().privregs("metaphysical_mode", 1)
+            .privregs("rrs[0]", u64::MAX)
+            .image()
+    }),
+    // What the hypervisor shows of the VPD is not all of it.
+    fine(Code::HvmVpdContext, || {
+        hvm()
+            .record(3, "vpd.vpd_low.vpr", 0)
+            .record(3, "vpd.vpd_low.irr[1]", 0x10)
+            .record(3, "vpd.vpd_low.iva", 0xa000_0001_0000_8abc)
+            .record(3, "vpd.vpd_low.vpsr", 0x1010_0802_6010 ^ (0x3e | 3 << 32))
             .image()
     }),
     fine(Code::SharedInfoVector, || {

@@ -1,9 +1,11 @@
 //! The stream as a whole, the setup record, the memory map.
 
+use alloc::format;
+
 use bytes::Bytes;
 
 use super::sample::Sample;
-use super::{Case, case, hvm, pv, try_all};
+use super::{Case, case, check, hvm, pv, try_all};
 use crate::code::Code;
 use crate::dialect::{Dialect, Guest};
 use crate::image::{Image, Options};
@@ -168,7 +170,7 @@ pub(super) const CASES: &[Case] = &[
         || pv().ram(&[(0x24000, 8), (0, 40)]).image(),
     ),
     case(Code::MemmapEnd, "memmap.descriptors[0].num_pages", || {
-        pv().descriptor(0, "num_pages", 0x2001).image()
+        pv().descriptor(0, "num_pages", 0x2004).image()
     }),
     case(Code::MemmapNoRam, "memmap.descriptors[0].type", || {
         pv().descriptor(0, "attribute", 9).image()
@@ -204,6 +206,31 @@ pub(super) const CASES: &[Case] = &[
         pv().trailing(b"QemuDeviceModelRecordabcd").image()
     }),
 ];
+
+/// Both ends count in whole pages of 16 KiB, rounded down; the memory is then rounded up to 32 MiB.
+#[test]
+fn the_end_of_the_map_is_rounded_as_the_hypervisor_rounds() {
+    let refused = |maxmem, num_pages| {
+        let sample = pv().setup("maxmem", maxmem);
+        let report = check(&sample.descriptor(0, "num_pages", num_pages).image());
+        let mut findings = report.findings.iter();
+        findings.any(|found| found.code == Code::MemmapEnd)
+    };
+    for (maxmem, num_pages, expected) in [
+        (0x200_0000, 0x2000, false),
+        (0x200_0000, 0x2003, false),
+        (0x200_0000, 0x2004, true),
+        (0x200_3fff, 0x2003, false),
+        (0x200_3fff, 0x2004, true),
+        (0x200_4000, 0x4003, false),
+        (0x200_4000, 0x4004, true),
+        (1 << 14, 0x2003, false),
+        ((1 << 14) - 1, 4, true),
+    ] {
+        let what = format!("{maxmem:#x} {num_pages:#x}");
+        assert_eq!(refused(maxmem, num_pages), expected, "{what}");
+    }
+}
 
 #[test]
 fn every_fault_of_the_head_is_found() {

@@ -130,7 +130,7 @@ pub(super) const CASES: &[Case] = &[
     ),
     case(
         Code::HvmVpdContext,
-        "hvm_context.records[3].vpd.vpd_low.vcr[8]",
+        "hvm_context.records[3].vpd.vpd_low.pta",
         || hvm().record(3, "vpd.vpd_low.pta", 0).image(),
     ),
     case(

@@ -91,6 +91,37 @@ fn neighbouring_bad_entries_are_one_finding() {
 }
 
 #[test]
+fn the_last_number_of_all_is_no_ram_either() {
+    const MAX: u64 = u64::MAX;
+    let outside = |list: &[u64]| said(&pv().unallocated(list), Code::UnallocatedOutsideRam);
+    assert_eq!(outside(&[1, 4, MAX]), vec!["0xffffffffffffffff"]);
+    assert_eq!(
+        outside(&[1, 4, MAX - 1, MAX]),
+        vec!["0xfffffffffffffffe to 0xffffffffffffffff (2 pages)"]
+    );
+    assert_eq!(outside(&[MAX, 1, 4]), vec!["0xffffffffffffffff"]);
+    let twice = pv().unallocated(&[1, 4, MAX, MAX]);
+    assert_eq!(
+        said(&twice, Code::UnallocatedDuplicate),
+        vec!["0xffffffffffffffff again"]
+    );
+}
+
+#[test]
+fn a_list_follows_descriptors_that_stand_in_descending_order() {
+    let lists = |list: &[u64]| {
+        let sample = pv().ram(&[(0x14000, 20), (0, 20)]).unallocated(list);
+        said(&sample, Code::UnallocatedOrder)
+    };
+    assert_eq!(lists(&[5, 4]), Vec::<String>::new());
+    assert_eq!(lists(&[5, 6, 3, 4]), Vec::<String>::new());
+    // Neighbours by number, but not in the order of the map.
+    assert_eq!(lists(&[4, 5]), vec!["0x5"]);
+    assert_eq!(lists(&[3, 4, 5, 6]), vec!["0x5"]);
+    assert_eq!(lists(&[4, 9]), vec!["0x9"]);
+}
+
+#[test]
 fn a_list_longer_than_ram_is_not_looked_at() {
     let sample = pv().unallocated(&[0xdead; PAGES as usize + 1]);
     let codes: Vec<_> = check(&sample.image())

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 use super::sample::{PAGES, Record, Vcpu, XSI_VA};
 use crate::PAGE_SIZE;
 use crate::check::context::spelt;
-use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::dialect::{Dialect, Guest};
+use crate::era::{Era, PsrForm};
 use crate::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
 use crate::wire::hvm::viosapic::VIOSAPIC_BASE;
 use crate::wire::hvm::{Per, RECORDS};
@@ -31,7 +32,9 @@ pub(super) fn filled(layout: &Layout, size: usize, fields: &[(&str, u64)]) -> Ve
     bytes
 }
 
-pub(super) fn context(layout: ContextLayout, guest: Guest, id: u32) -> Vec<u8> {
+pub(super) fn context(dialect: Dialect, guest: Guest, id: u32) -> Vec<u8> {
+    let era = Era::usual(dialect).spec();
+    let layout = dialect.spec().context;
     let fields = wire::layout_of_context(layout);
     let mut bytes = vec![0; layout.size()];
     let pv = guest == Guest::Pv;
@@ -46,7 +49,11 @@ pub(super) fn context(layout: ContextLayout, guest: Guest, id: u32) -> Vec<u8> {
     set(
         "regs.psr",
         if pv {
-            0x1012_0842_6010
+            // Of a kernel: the machine's, or as it sees it itself.
+            match era.psr {
+                PsrForm::Machine => 0x1012_0842_6010,
+                PsrForm::Virtual => 0x1010_0842_6010,
+            }
         } else {
             0x1010_0802_6010
         },
@@ -54,7 +61,10 @@ pub(super) fn context(layout: ContextLayout, guest: Guest, id: u32) -> Vec<u8> {
     set("regs.ip", 0xa000_0000_0000_0010);
     set("regs.cfm", 0x8000_0000_0000_040c);
     set("regs.ar.pfs", 0x40c);
-    set("regs.ar.rsc", if pv { 7 } else { 3 });
+    set(
+        "regs.ar.rsc",
+        if pv { 3 | era.kernel_level << 2 } else { 3 },
+    );
     set("regs.ar.bspstore", store);
     set("regs.ar.bsp", store + 0x100);
     set("regs.ar.fpsr", 0x0009_804c_0270_033f);
@@ -84,17 +94,21 @@ pub(super) fn context(layout: ContextLayout, guest: Guest, id: u32) -> Vec<u8> {
 }
 
 pub(super) fn privregs(dialect: Dialect, id: u32) -> Vec<u8> {
-    let layout = wire::layout_of_mapped_regs(dialect.spec().mapped_regs[0]);
+    let era = Era::usual(dialect).spec();
+    let layout = wire::layout_of_mapped_regs(era.privregs);
     let fields = [
         ("interrupt_mask_addr", XSI_VA + 48 * u64::from(id) + 1),
         ("interrupt_collection_enabled", 1),
         ("banknum", 1),
         ("pta", 0x3c),
         ("itv", 0x1_0000),
-        ("rrs[0]", u64::MAX),
-        ("rrs[1]", 0x39),
     ];
-    filled(layout, PAGE_SIZE, &fields)
+    let mut page = filled(layout, PAGE_SIZE, &fields);
+    for index in 0..8 {
+        let value = era.region_defaults.value(index);
+        put(&mut page, layout, &format!("rrs[{index}]"), value);
+    }
+    page
 }
 
 pub(super) fn records(dialect: Dialect, vcpus: &[Vcpu]) -> Vec<Record> {

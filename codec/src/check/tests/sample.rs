@@ -77,7 +77,7 @@ impl Sample {
             .into_iter()
             .map(|id| Vcpu {
                 id,
-                context: context(spec.context, guest, id),
+                context: context(dialect, guest, id),
                 privregs: privregs(dialect, id),
             })
             .collect();
@@ -219,7 +219,7 @@ impl Sample {
             round.vcpus = online
                 .map(|id| Vcpu {
                     id,
-                    context: context(spec.context, guest, id),
+                    context: context(s.dialect, guest, id),
                     privregs: privregs(s.dialect, id),
                 })
                 .collect();

@@ -1,14 +1,34 @@
 //! shared_info and start_info.
 
+use super::sample::Sample;
 use super::{Case, case, check, hvm, pv, try_all};
 use crate::code::Code;
+use crate::dialect::{Dialect, Guest};
 
 pub(super) const CASES: &[Case] = &[
     case(
         Code::SharedInfoFlag,
         "shared_info.vcpu_info[63].evtchn_upcall_mask",
         || {
-            pv().shared_info("vcpu_info[63].evtchn_upcall_mask", 0xff)
+            pv().shared_info("vcpu_info[63].evtchn_upcall_mask", 0xfe)
+                .image()
+        },
+    ),
+    case(
+        Code::SharedInfoFlag,
+        "shared_info.vcpu_info[2].evtchn_upcall_pending",
+        || {
+            pv().shared_info("vcpu_info[2].evtchn_upcall_pending", 0xff)
+                .image()
+        },
+    ),
+    // 3.0.3 did not begin with it.
+    case(
+        Code::SharedInfoFlag,
+        "shared_info.vcpu_info[0].evtchn_upcall_mask",
+        || {
+            Sample::new(Dialect::D1, Guest::Pv)
+                .shared_info("vcpu_info[0].evtchn_upcall_mask", 0xff)
                 .image()
         },
     ),

@@ -5,7 +5,7 @@ use super::{Case, case, check, hvm, pv, try_all};
 use crate::code::{Code, Severity};
 use crate::dialect::{Dialect, Guest};
 
-const PSR: u64 = 0x1012_0842_6010;
+const PSR: u64 = 0x1010_0842_6010;
 pub(super) const STORE: u64 = 0xe000_0000_0100_0000;
 
 pub(super) const CASES: &[Case] = &[
@@ -26,6 +26,19 @@ pub(super) const CASES: &[Case] = &[
     }),
     case(Code::VcpuFlags, "vcpu[0].flags", || {
         pv().register("flags", 0x20).image()
+    }),
+    case(Code::VcpuNotCleared, "vcpu[0].regs.b[3]", || {
+        pv().register("regs.b[3]", 1).image()
+    }),
+    case(Code::VcpuNotCleared, "vcpu[0].regs.bank[5]", || {
+        Sample::new(Dialect::D8, Guest::Pv)
+            .register("regs.bank[5]", 1)
+            .image()
+    }),
+    case(Code::VcpuNotCleared, "vcpu[0].regs.rbs_nat", || {
+        Sample::new(Dialect::D9, Guest::Hvm)
+            .register("regs.rbs_nat", 1)
+            .image()
     }),
     case(Code::VcpuPsrReserved, "vcpu[0].regs.psr", || {
         pv().register("regs.psr", PSR | 1 << 16).image()
@@ -50,7 +63,22 @@ pub(super) const CASES: &[Case] = &[
         pv().register("regs.psr", PSR & !(1 << 36)).image()
     }),
     case(Code::VcpuPsrPv, "vcpu[0].regs.psr", || {
-        pv().register("regs.psr", PSR ^ 3 << 32).image()
+        pv().register("regs.psr", PSR | 1 << 32).image()
+    }),
+    // Where kernels ran at level 2, the guest saw 0 or 3.
+    case(Code::VcpuPsrPv, "vcpu[0].regs.psr", || {
+        let old = Sample::new(Dialect::D5, Guest::Pv);
+        old.register("regs.psr", PSR | 2 << 32).image()
+    }),
+    // The machine's: of a guest it is at level 2 or 3, with translation.
+    case(Code::VcpuPsrPv, "vcpu[0].user_regs.cr_ipsr", || {
+        let old = Sample::new(Dialect::D1, Guest::Pv);
+        old.register("regs.psr", PSR).image()
+    }),
+    case(Code::VcpuPsrPv, "vcpu[0].regs.psr", || {
+        let old = Sample::new(Dialect::D3, Guest::Pv);
+        old.register("regs.psr", (PSR | 2 << 32) & !(1 << 27))
+            .image()
     }),
     case(Code::VcpuPsrHvm, "vcpu[0].regs.psr", || {
         hvm().register("regs.psr", 1 << 15).image()
@@ -87,6 +115,28 @@ pub(super) const CASES: &[Case] = &[
     case(Code::VcpuStacked, "vcpu[0].regs.ar.bsp", || {
         let old = Sample::new(Dialect::D5, Guest::Pv);
         old.register("regs.ar.bsp", STORE + 99 * 8).image()
+    }),
+    // B2 has no rbs, but bsp is given.
+    case(Code::VcpuBspBelow, "vcpu[0].regs.ar.bsp", || {
+        let old = Sample::new(Dialect::D4, Guest::Pv);
+        old.register("regs.ar.bsp", 0).image()
+    }),
+    case(Code::VcpuStacked, "vcpu[0].regs.ar.bsp", || {
+        let old = Sample::new(Dialect::D4, Guest::Pv);
+        old.register("regs.ar.bsp", STORE + 99 * 8).image()
+    }),
+    // In D8 bsp is that of the guest's stack: 98 words from slot 0 are 97 registers.
+    case(Code::VcpuStacked, "vcpu[0].regs.ar.bsp", || {
+        let old = Sample::new(Dialect::D8, Guest::Pv);
+        old.register("regs.ar.bsp", STORE + 98 * 8).image()
+    }),
+    case(Code::VcpuStacked, "vcpu[0].user_regs.loadrs", || {
+        let old = Sample::new(Dialect::D1, Guest::Pv);
+        old.register("user_regs.loadrs", (99 * 8) << 16).image()
+    }),
+    case(Code::VcpuBspUnaligned, "vcpu[0].user_regs.loadrs", || {
+        let old = Sample::new(Dialect::D1b, Guest::Pv);
+        old.register("user_regs.loadrs", 0x2e4 << 16).image()
     }),
     case(Code::VcpuStacked, "vcpu[0].regs.ar.bsp", || {
         pv().register("regs.ar.bspstore", 0).image()
@@ -133,9 +183,9 @@ pub(super) const CASES: &[Case] = &[
     case(Code::VcpuNats, "vcpu[0].regs.nats", || {
         pv().register("regs.nats", 1).image()
     }),
-    // The first layout in which the bits stand by number.
+    // The first dialect in which the bits stand by number.
     case(Code::VcpuNats, "vcpu[0].regs.nats", || {
-        Sample::new(Dialect::D9, Guest::Pv)
+        Sample::new(Dialect::D8, Guest::Pv)
             .register("regs.nats", 1)
             .image()
     }),
@@ -186,6 +236,9 @@ pub(super) const CASES: &[Case] = &[
     case(Code::PrivregsPfn, "vcpu[0].privregs_pfn", || {
         hvm().register("privregs_pfn", u64::MAX).image()
     }),
+    case(Code::PrivregsPfn, "vcpu[0].privregs_pfn", || {
+        hvm().register("privregs_pfn", 0x400_0001).image()
+    }),
     case(
         Code::PrivregsMaskAddr,
         "privregs[0].interrupt_mask_addr",
@@ -200,6 +253,24 @@ pub(super) const CASES: &[Case] = &[
     case(Code::PrivregsRr, "privregs[0].rrs[1]", || {
         pv().privregs("rrs[1]", 29 << 2).image()
     }),
+    // 0 and ~0 crash the guest since region registers are checked.
+    case(Code::PrivregsRr, "privregs[0].rrs[7]", || {
+        pv().privregs("rrs[7]", 0).image()
+    }),
+    case(Code::PrivregsRr, "privregs[0].rrs[0]", || {
+        pv().privregs("rrs[0]", u64::MAX).image()
+    }),
+    case(Code::PrivregsFlag, "privregs[0].hpsr_dfh", || {
+        pv().privregs("hpsr_dfh", 2).image()
+    }),
+    case(
+        Code::PrivregsFlag,
+        "privregs[0].incomplete_regframe",
+        || {
+            let old = Sample::new(Dialect::D1, Guest::Pv);
+            old.privregs("incomplete_regframe", 0x10000).image()
+        },
+    ),
     case(Code::PrivregsPta, "privregs[0].pta", || {
         pv().privregs("pta", 1 << 9).image()
     }),
@@ -218,6 +289,22 @@ fn a_bad_region_register_of_an_hvm_guest_is_only_a_warning() {
     let report = check(&hvm().register("regs.rr[3]", 17 << 2).image());
     let found = report.findings.iter().find(|f| f.code == Code::VcpuRr);
     assert_eq!(found.map(|f| f.severity), Some(Severity::Warning));
+}
+
+#[test]
+fn translation_half_on_is_a_warning_for_an_hvm_guest() {
+    let half = hvm().register("regs.psr", 0x1010_0002_6010);
+    let report = check(&half.image());
+    let found = report.findings.iter().find(|f| f.code == Code::VcpuPsrHvm);
+    assert_eq!(found.map(|f| f.severity), Some(Severity::Warning));
+}
+
+#[test]
+fn a_frame_that_only_simulated_hypervisors_gave_is_noted() {
+    let early = Sample::new(Dialect::D8, Guest::Hvm).register("privregs_pfn", u64::MAX);
+    let report = check(&early.image());
+    let found = report.findings.iter().find(|f| f.code == Code::PrivregsPfn);
+    assert_eq!(found.map(|f| f.severity), Some(Severity::Note));
 }
 
 #[test]

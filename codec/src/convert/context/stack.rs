@@ -1,138 +1,293 @@
-//! The dirty part of the register stack (spec 8.3).
+//! The dirty part of the register stack (spec 8.7).
 //!
 //! Every 64th word of a backing store holds NaT bits (a collection, RNAT) instead of a register, so
-//! as many registers take more or fewer words depending on where they begin. Up to D the saver gave
-//! `bspstore` plus the bytes that the *hypervisor's* backing store took, which begins at word
-//! `rbs_voff`; from E on the `bsp` that the *guest's* backing store will have. A has the bytes alone.
+//! as many registers take more or fewer words depending on where they begin. Up to D7c the saver gave
+//! the bytes that the *hypervisor's* backing store took, in `loadrs` or as `bsp` less `bspstore`; from D7d
+//! on the `bsp` that the *guest's* will have. The hypervisor's words begin at word `rbs_voff` of 64.
+//!
+//! Up to D7c a restore lost the stacked registers of a PV guest; in D5 to D7c they stand in the image all
+//! the same, but for the NaT bits behind the last collection. A result that is restored on D7d or later
+//! gives them back to the guest.
 
 use alloc::format;
+use alloc::vec::Vec;
 
 use super::{Names, Side};
-use crate::dialect::ContextLayout;
+use crate::era::{RbsImage, StackForm, StackSet};
 
 /// Words between two collections.
 const REGISTERS: u64 = 63;
 /// Words of the largest register stack that a context has room for.
 const MOST: u64 = 2048;
+/// Stacked registers of every Itanium.
+const PHYSICAL: u64 = 96;
+/// Where the words began in hypervisors of D2 to D6c, and had to in D5. Taken where an era does not say.
+const USUAL_VOFF: u64 = 56;
 
-/// How a layout says what is dirty.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Form {
-    /// `loadrs`: the hypervisor's bytes.
-    Loadrs,
-    /// `bsp`: bspstore plus the hypervisor's bytes.
-    Bytes,
-    /// `bsp`: where the guest's will be.
-    Address,
+/// What a context says of its stack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Dirty {
+    registers: u64,
+    /// Where the hypervisor's words begin.
+    start: u64,
+    /// The era says so.
+    start_is_known: bool,
+    /// Another place of the words would mean another number of registers.
+    ambiguous: bool,
 }
 
-impl Form {
-    fn of(id: ContextLayout) -> Self {
-        match id {
-            ContextLayout::A => Form::Loadrs,
-            ContextLayout::B | ContextLayout::B2 | ContextLayout::C | ContextLayout::D => {
-                Form::Bytes
-            }
-            ContextLayout::E | ContextLayout::F => Form::Address,
-        }
-    }
-}
-
-/// Recomputes `ar.bsp` and names what is not known of the stack. The image of it (`rbs`) and what
-/// belongs to it are carried by name.
+/// Recomputes `ar.bsp`, lays `rbs` out, and names what is not known of the stack.
 pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
     let old = source.get("regs.ar.bsp");
-    if source.id == ContextLayout::B2 {
-        // Its saver left it to the heap, so nobody knows what was dirty.
-        let none = nothing(target, source.get("regs.ar.bspstore"));
-        if old != source.get("regs.ar.bspstore") {
-            let what = format!(
-                "{old:#x}: {} did not fill it; no register is taken for dirty",
-                source.dialect
-            );
-            names.name(source, "regs.ar.bsp", what);
+    let Some(dirty) = dirty(source) else {
+        nonsense(source, target, old, names);
+        return;
+    };
+    let start = match (target.spec().rbs_voff, target.has("regs.rbs_voff")) {
+        (Some(fixed), _) => fixed,
+        (None, true) => dirty.start,
+        (None, false) if !dirty.start_is_known => dirty.start,
+        (None, false) => USUAL_VOFF,
+    };
+    let form = [&*source, target].map(|side| side.spec().stack);
+    let bspstore = source.get("regs.ar.bspstore");
+    let new = if form[0] == form[1] && (form[0] == StackForm::GuestSlots || start == dirty.start) {
+        Some(old)
+    } else {
+        top(form[1], bspstore, start, dirty.registers)
+    };
+    target.set("regs.ar.bsp", new.unwrap_or(nothing(form[1], bspstore)));
+    image(source, target, dirty, start);
+    leftovers(source, target, dirty, names);
+    let relaid = [&*source, target].map(|side| side.spec().rbs) == [RbsImage::Dirty; 2];
+    if relaid && start != dirty.start && dirty.registers > 0 {
+        let what = format!("laid out from word {start} on, not {}", dirty.start);
+        names.note(target, "regs.rbs", what);
+    }
+    tell(source, target, dirty, names);
+    if target.has("regs.rbs_voff") && source.get("regs.rbs_voff") != start {
+        target.set("regs.rbs_voff", start);
+        if dirty.registers > 0 && !dirty.start_is_known {
+            let what = format!("{start} is taken: {} does not say it", source.era);
+            names.note(target, "regs.rbs_voff", what);
         }
-        target.set("regs.ar.bsp", none);
+    }
+}
+
+/// A stack that no processor has stays what it is where its form does.
+fn nonsense(source: &Side<'_>, target: &mut Side<'_>, old: u64, names: &mut Names<'_>) {
+    let form = [&*source, target].map(|side| side.spec().stack);
+    if form[0] == form[1] {
+        target.set("regs.ar.bsp", old);
         return;
     }
-    if Form::of(source.id) == Form::of(target.id) {
-        target.set("regs.ar.bsp", old);
-    } else {
-        let bspstore = source.get("regs.ar.bspstore");
-        let start = source.get("regs.rbs_voff");
-        let bytes = dirty(Form::of(source.id), bspstore, start, old);
-        let new = bytes.and_then(|bytes| top(Form::of(target.id), bspstore, start, bytes));
-        target.set("regs.ar.bsp", new.unwrap_or(nothing(target, bspstore)));
-        // Without rbs_voff nobody knows where the hypervisor's words began.
-        let guess = Form::of(target.id) == Form::Address && source.path("regs.rbs_voff").is_none();
-        if new.is_none() {
-            let what = format!("{old:#x} says no number of registers; none are taken for dirty");
-            names.name(source, "regs.ar.bsp", what);
-        } else if guess && bytes != Some(0) {
-            let from = source.dialect;
-            let what = format!("{from} does not say at which word rbs began; 0 is taken");
-            names.name(source, "regs.ar.bsp", what);
+    target.set(
+        "regs.ar.bsp",
+        nothing(form[1], source.get("regs.ar.bspstore")),
+    );
+    put(target, &[]);
+    let what = format!("{old:#x} says no number of registers; none are taken for dirty");
+    names.name(source, "regs.ar.bsp", what);
+}
+
+/// The words of the target.
+fn image(source: &Side<'_>, target: &mut Side<'_>, dirty: Dirty, start: u64) {
+    let filled = [&*source, target].map(|side| side.spec().rbs == RbsImage::Dirty);
+    let cleared = [&*source, target].map(|side| side.spec().cleared);
+    if !filled[1] {
+        // Where nobody fills it, what nobody filled may stay.
+        if source.spec().rbs != RbsImage::Unset {
+            put(target, &[]);
         }
+    } else if !filled[0] {
+        put(target, &[]);
+    } else if start != dirty.start {
+        let old = rbs(source, words(dirty.start, dirty.registers));
+        let rnat = match source.spec().whole {
+            true => source.get("regs.rbs_rnat"),
+            false => 0,
+        };
+        put(target, &relaid(&old, dirty.start, rnat, start));
+    } else if cleared[1] && !cleared[0] {
+        let used = rbs(source, words(start, dirty.registers));
+        put(target, &used);
     }
-    made_up(source, target, names);
+}
+
+/// Notes words that were no registers and are gone.
+fn leftovers(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Names<'_>) {
+    let used = match source.spec().rbs {
+        RbsImage::Absent => return,
+        RbsImage::Unset => 0,
+        RbsImage::Dirty => words(dirty.start, dirty.registers) as usize,
+    };
+    let behind = |side: &Side<'_>| {
+        let words = rbs(side, MOST);
+        words.into_iter().skip(used).any(|word| word != 0)
+    };
+    if behind(source) && !behind(target) {
+        let what = format!("{} did not fill all of it", source.era);
+        names.note(source, "regs.rbs", what);
+    }
+}
+
+/// Names what is lost or made up of the registers themselves.
+fn tell(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Names<'_>) {
+    if dirty.registers == 0 {
+        return;
+    }
+    let [old, new] = [source.spec(), target.spec()];
+    let count = dirty.registers;
+    let has = |image: RbsImage| image == RbsImage::Dirty;
+    if has(old.rbs) && !has(new.rbs) {
+        let what = format!(
+            "{count} stacked registers: {} has no place for them",
+            target.era
+        );
+        names.name(source, "regs.rbs", what);
+    } else if has(old.rbs) && old.stack_set == StackSet::Relaid && new.stack_set != StackSet::Relaid
+    {
+        let what = format!(
+            "{count} stacked registers: a restore of {} does not give them back",
+            target.era
+        );
+        names.name(source, "regs.rbs", what);
+    } else if !has(old.rbs) && has(new.rbs) {
+        let what = format!(
+            "{} has no stacked registers; {count} are made 0",
+            source.era
+        );
+        names.name(target, "regs.rbs", what);
+    }
+    if dirty.ambiguous && new.stack == StackForm::GuestSlots {
+        let what = format!(
+            "{} does not say at which word its stack began; {count} registers are taken, of {} words",
+            source.era,
+            words(dirty.start, count)
+        );
+        names.name(source, "regs.ar.bsp", what);
+    }
+    let unknown = count.min((dirty.start + words(dirty.start, count)) & 63);
+    if has(old.rbs) && !old.whole && new.whole && unknown > 0 {
+        let what = format!(
+            "{} does not give the NaT bits of the last {unknown} of {count} stacked registers; they are taken not to be NaT",
+            source.era
+        );
+        names.note(target, "regs.rbs_rnat", what);
+    }
+}
+
+/// What is dirty; `None` where no stack has as much.
+fn dirty(side: &Side<'_>) -> Option<Dirty> {
+    let (store, value) = (side.get("regs.ar.bspstore"), side.get("regs.ar.bsp"));
+    let field = || {
+        side.has("regs.rbs_voff")
+            .then(|| side.get("regs.rbs_voff") & 63)
+    };
+    let known = side.spec().rbs_voff.or_else(field);
+    let bytes = match side.spec().stack {
+        StackForm::Loadrs => (value.trailing_zeros() >= 16).then_some(value >> 16)?,
+        StackForm::HostBytes => value.checked_sub(store)?,
+        StackForm::GuestSlots => {
+            let registers = registers_between(store, value)?;
+            return Some(Dirty {
+                registers,
+                start: known.unwrap_or(USUAL_VOFF),
+                start_is_known: known.is_some(),
+                ambiguous: false,
+            });
+        }
+    };
+    if let Some(start) = known {
+        let registers = registers_in_bytes(start, bytes)?;
+        return Some(Dirty {
+            registers,
+            start,
+            start_is_known: true,
+            ambiguous: false,
+        });
+    }
+    // A number that the processor has, from the usual place if that gives one.
+    let starts = core::iter::once(USUAL_VOFF).chain(0..64);
+    let mut fitting = starts.filter_map(|start| Some((start, registers_in_bytes(start, bytes)?)));
+    let any = fitting.clone().next()?;
+    let mut physical = fitting.clone().filter(|(_, count)| *count <= PHYSICAL);
+    let (start, registers) = physical.next().unwrap_or(any);
+    Some(Dirty {
+        registers,
+        start,
+        start_is_known: false,
+        ambiguous: fitting.any(|(_, other)| other != registers && other <= PHYSICAL),
+    })
 }
 
 /// What says that nothing is dirty.
-fn nothing(side: &Side<'_>, bspstore: u64) -> u64 {
-    match Form::of(side.id) {
-        Form::Loadrs => 0,
-        Form::Bytes | Form::Address => bspstore,
+fn nothing(form: StackForm, bspstore: u64) -> u64 {
+    match form {
+        StackForm::Loadrs => 0,
+        StackForm::HostBytes | StackForm::GuestSlots => bspstore,
     }
 }
 
-/// Dirty bytes of the hypervisor's stack; `None` where no stack has as many.
-fn dirty(form: Form, bspstore: u64, start: u64, value: u64) -> Option<u64> {
+/// What says that so many registers are.
+fn top(form: StackForm, bspstore: u64, start: u64, registers: u64) -> Option<u64> {
     match form {
-        Form::Loadrs => (value.trailing_zeros() >= 16).then_some(value >> 16),
-        Form::Bytes => value.checked_sub(bspstore),
-        Form::Address => registers_between(bspstore, value).map(|count| words(start, count) * 8),
+        StackForm::Loadrs => Some((words(start, registers) * 8) << 16),
+        StackForm::HostBytes => bspstore.checked_add(words(start, registers) * 8),
+        StackForm::GuestSlots => bspstore.checked_add(words(bspstore >> 3, registers) * 8),
     }
 }
 
-/// Words of `rbs` that a context says are dirty, collections included; `None` where no stack has as many.
-pub(super) fn dirty_words(side: &Side<'_>) -> Option<u64> {
-    let (store, start) = (side.get("regs.ar.bspstore"), side.get("regs.rbs_voff"));
-    let bytes = dirty(Form::of(side.id), store, start, side.get("regs.ar.bsp"))?;
-    Some(bytes / 8)
+/// The first words of `rbs`.
+fn rbs(side: &Side<'_>, count: u64) -> Vec<u64> {
+    let Some(found) = side.layout.find("regs.rbs") else {
+        return Vec::new();
+    };
+    let bytes = side.bytes.get(found.offset..found.offset + found.size());
+    let words = bytes.unwrap_or(&[]).as_chunks::<8>().0.iter();
+    let words = words.take(count as usize);
+    words.map(|word| u64::from_le_bytes(*word)).collect()
 }
 
-/// The way back.
-fn top(form: Form, bspstore: u64, start: u64, bytes: u64) -> Option<u64> {
-    match form {
-        Form::Loadrs => (bytes.leading_zeros() >= 16).then_some(bytes << 16),
-        Form::Bytes => bspstore.checked_add(bytes),
-        Form::Address => {
-            let count = registers_in_bytes(start, bytes)?;
-            bspstore.checked_add(words(bspstore >> 3, count) * 8)
+/// Makes `rbs` these words and 0 behind them.
+fn put(side: &mut Side<'_>, words: &[u64]) {
+    let Some(found) = side.layout.find("regs.rbs") else {
+        return;
+    };
+    let place = found.offset..found.offset + found.size();
+    let mut bytes: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
+    bytes.resize(found.size(), 0);
+    if side.bytes.get(place.clone()) != Some(&bytes[..])
+        && let Some(space) = side.bytes.to_mut().get_mut(place)
+    {
+        space.copy_from_slice(&bytes);
+    }
+}
+
+/// Registers with their NaT bits at other places of the store: `rnat` has those behind the last
+/// collection, and what becomes of these is dropped.
+fn relaid(old: &[u64], start: u64, rnat: u64, new_start: u64) -> Vec<u64> {
+    let slot = |index: usize| (start + index as u64) & 63;
+    let collection = |index: usize| {
+        let behind = (index..old.len()).find(|index| slot(*index) == REGISTERS);
+        behind.map_or(rnat, |index| old[index])
+    };
+    let mut new = Vec::with_capacity(old.len() + 1);
+    let mut collected = 0;
+    for (index, word) in old.iter().enumerate() {
+        if slot(index) == REGISTERS {
+            continue;
+        }
+        let nat = collection(index) >> slot(index) & 1;
+        let place = |new: &Vec<u64>| (new_start + new.len() as u64) & 63;
+        collected |= nat << place(&new);
+        new.push(*word);
+        if place(&new) == REGISTERS {
+            new.push(collected);
+            collected = 0;
         }
     }
-}
-
-/// Names what the target has of the stack and the source does not.
-fn made_up(source: &Side<'_>, target: &Side<'_>, names: &mut Names<'_>) {
-    let none = nothing(source, source.get("regs.ar.bspstore"));
-    if source.get("regs.ar.bsp") == none {
-        return;
-    }
-    let lacks = |name: &str| source.path(name).is_none() && target.path(name).is_some();
-    if lacks("regs.rbs") {
-        let what = format!(
-            "{} has no stacked registers; they are made 0",
-            source.dialect
-        );
-        names.name(target, "regs.rbs", what);
-    } else if lacks("regs.rbs_voff") {
-        let what = format!(
-            "{} does not say where the register stack began, nor its last NaT bits; both are made 0",
-            source.dialect
-        );
-        names.name(target, "regs.rbs_voff", what);
-    }
+    new
 }
 
 /// Words that `count` registers take from the word of that number on, collections in between and
@@ -149,7 +304,7 @@ fn registers(start: u64, words: u64) -> u64 {
     words - ((start & 63) + words) / 64
 }
 
-/// Registers in so many bytes; `None` where no stack takes as many.
+/// Registers in so many bytes of the hypervisor's; `None` where no stack takes as many.
 fn registers_in_bytes(start: u64, bytes: u64) -> Option<u64> {
     let count = bytes / 8;
     let sane = bytes.is_multiple_of(8) && count <= MOST;
@@ -157,15 +312,22 @@ fn registers_in_bytes(start: u64, bytes: u64) -> Option<u64> {
     (words(start, found) == count).then_some(found)
 }
 
-/// Registers between two addresses of a backing store; `None` where they are none of one stack.
+/// Registers between two addresses of the guest's backing store, the upper of which may be the place of
+/// a collection; `None` where they are none of one stack.
 fn registers_between(bspstore: u64, bsp: u64) -> Option<u64> {
     let bytes = bsp.checked_sub(bspstore)?;
-    registers_in_bytes(bspstore >> 3, bytes).filter(|_| bspstore.is_multiple_of(8))
+    let sane = bspstore.is_multiple_of(8) && bytes.is_multiple_of(8) && bytes / 8 <= MOST;
+    sane.then(|| registers(bspstore >> 3, bytes / 8))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::convert::fields::set;
+    use crate::dialect::Guest;
+    use crate::era::Era;
+    use alloc::borrow::Cow;
+    use alloc::vec;
 
     #[test]
     fn a_real_guest_has_ninety_dirty_registers() {
@@ -193,5 +355,78 @@ mod tests {
         assert_eq!(registers_between(0x1000, 0xff8), None);
         assert_eq!(registers_between(0x1000, 0x1004), None);
         assert_eq!(registers_between(0, 8 * 4096), None);
+        // The place of a collection: what is before it.
+        assert_eq!(registers_between(0x1000, 0x11f8), Some(63));
+    }
+
+    /// Registers of the value of their number, every third of them NaT, from a word of the store on.
+    fn laid(start: u64, count: u64) -> (Vec<u64>, u64) {
+        let mut words = Vec::new();
+        let mut collected = 0;
+        for register in 0..count {
+            let slot = (start + words.len() as u64) & 63;
+            collected |= u64::from(register % 3 == 0) << slot;
+            words.push(register);
+            if slot == 62 {
+                words.push(collected);
+                collected = 0;
+            }
+        }
+        (words, collected)
+    }
+
+    #[test]
+    fn registers_and_their_nat_bits_move_together() {
+        for count in [0, 1, 5, 62, 63, 64, 90, 96, 200] {
+            for (from, to) in [(40, 56), (56, 40), (0, 63), (10, 10), (62, 0)] {
+                let (old, rnat) = laid(from, count);
+                assert_eq!(old.len() as u64, words(from, count));
+                let (new, _) = laid(to, count);
+                assert_eq!(
+                    relaid(&old, from, rnat, to),
+                    new,
+                    "{count} from {from} to {to}"
+                );
+            }
+        }
+    }
+
+    fn side(era: Era, fields: &[(&str, u64)]) -> Side<'static> {
+        let mut side = Side::new(era, Guest::Pv, Cow::Owned(vec![]));
+        let mut bytes = vec![0; side.layout.size];
+        for (name, value) in fields {
+            let path = side.path(name).unwrap();
+            set(side.layout, &mut bytes, &path, *value);
+        }
+        side.bytes = bytes.into();
+        side
+    }
+
+    #[test]
+    fn the_form_is_that_of_the_era_and_not_of_the_layout() {
+        // D7c and D8a have one layout; 90 registers of one guest, seen on both.
+        let store = ("regs.ar.bspstore", 0x180d8);
+        for (era, bsp) in [
+            (Era::D7C, 0x183b8),
+            (Era::D7D, 0x183b0),
+            (Era::D8A, 0x183b0),
+        ] {
+            let of = side(era, &[store, ("regs.ar.bsp", bsp), ("regs.rbs_voff", 56)]);
+            assert_eq!(dirty(&of).map(|dirty| dirty.registers), Some(90), "{era}");
+        }
+        // C says no place, because there is one; B2 says none, and gives bsp all the same.
+        let c = dirty(&side(Era::D5, &[store, ("regs.ar.bsp", 0x183b8)])).unwrap();
+        assert_eq!((c.registers, c.start, c.start_is_known), (90, 56, true));
+        let b2 = dirty(&side(Era::D4A, &[store, ("regs.ar.bsp", 0x183b8)])).unwrap();
+        assert_eq!(
+            (b2.registers, b2.start_is_known, b2.ambiguous),
+            (90, false, true)
+        );
+        let a = dirty(&side(Era::D1, &[store, ("regs.ar.bsp", 0x310_0000)])).unwrap();
+        assert_eq!(
+            (a.registers, a.ambiguous),
+            (96, false),
+            "no processor has 97"
+        );
     }
 }

@@ -17,6 +17,7 @@ use super::{
 use crate::code::Code;
 use crate::detect::Detection;
 use crate::dialect::{ContextLayout, Dialect, Guest};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::u64_at;
 use crate::image::{Checkpoint, Image, PageIndex, Section, Vcpu};
@@ -88,6 +89,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
         detection: None,
         checkpoints: Vec::new(),
         trailing: None,
+        byte_order: crate::envelope::ByteOrder::Little,
         error: None,
         retained_too_much: false,
         data: Some(data.clone()),
@@ -97,6 +99,11 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
             guest,
             dialect: None,
             candidates: vec![dialect],
+            eras: Era::ALL
+                .into_iter()
+                .filter(|era| era.dialect().spec().context == layout)
+                .collect(),
+            likeliest: Era::usual(dialect),
             evidence: vec![format!(
                 "contexts of {} bytes: layout {layout:?}",
                 layout.size()
@@ -109,12 +116,15 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
             guest,
             dialect: None,
             candidates: vec![Dialect::D11],
+            eras: Era::of(Dialect::D11).collect(),
+            likeliest: Era::usual(Dialect::D11),
             evidence: vec![String::from("no contexts")],
             given: false,
         });
     }
     image.checkpoints.push(checkpoint);
     let order = shared_pages(&mut image, &sections, data);
+    settle(&mut image, notes.xen_version);
     let facts = XenCore {
         guest,
         nr_vcpus,
@@ -151,6 +161,68 @@ fn vcpus(section: &Section, layout: ContextLayout) -> Vec<Vcpu> {
             privregs: None,
         })
         .collect()
+}
+
+/// Which eras could have written the contexts; of two layouts of one size, that in which they look more
+/// likely. A core does not say which dialect its tools would have saved in.
+fn settle(image: &mut Image, version: Option<(u64, u64)>) {
+    let checkpoint = &mut image.checkpoints[0];
+    let Some(found) = &image.detection else {
+        return;
+    };
+    let Some(layout) = checkpoint.vcpus.first().map(|vcpu| vcpu.layout) else {
+        return;
+    };
+    let rank = |layout: ContextLayout, checkpoint: &mut Checkpoint| {
+        let eras = Era::ALL.into_iter();
+        let eras: Vec<Era> = eras
+            .filter(|era| {
+                era.dialect().spec().context == layout && era.dialect().supports(found.guest)
+            })
+            .collect();
+        let mut detection = found.clone();
+        for vcpu in &mut checkpoint.vcpus {
+            vcpu.layout = layout;
+        }
+        if !eras.contains(&detection.likeliest) {
+            let usual = Era::usual(eras.last()?.dialect());
+            detection.candidates = vec![usual.dialect()];
+        }
+        detection.eras = eras;
+        let weight = detection.narrow(None, &checkpoint.tail());
+        Some((weight, detection))
+    };
+    let same_size = |other: &ContextLayout| other.size() == layout.size() && *other != layout;
+    let others = ContextLayout::ALL.into_iter().filter(same_size);
+    let mut best: Option<(u32, ContextLayout, Detection)> = None;
+    for layout in core::iter::once(layout).chain(others) {
+        if let Some((weight, detection)) = rank(layout, checkpoint)
+            && best.as_ref().is_none_or(|(least, ..)| weight < *least)
+        {
+            best = Some((weight, layout, detection));
+        }
+    }
+    let Some((_, layout, mut detection)) = best else {
+        return;
+    };
+    for vcpu in &mut checkpoint.vcpus {
+        vcpu.layout = layout;
+    }
+    // The hypervisor of a release says which it is; trees say the next one.
+    if let Some((major, minor)) = version {
+        let name = format!("{major}.{minor}");
+        let of = |era: &&Era| {
+            era.spec()
+                .releases
+                .split(", ")
+                .any(|one| one.starts_with(&name))
+        };
+        if let Some(era) = detection.eras.iter().rev().find(of) {
+            detection.likeliest = *era;
+            detection.candidates = vec![era.dialect()];
+        }
+    }
+    image.detection = Some(detection);
 }
 
 /// Gives each vcpu its privregs page, and the checkpoint its shared_info, wherever they are.
@@ -243,6 +315,7 @@ impl Sections {
         let not_elf =
             |error: object::read::Error| odd("elf", "an ELF core of ia64", format!("{error}"));
         let bytes = &data[..];
+        whole(bytes)?;
         let header = Header::parse(bytes).map_err(not_elf)?;
         let endian = header.endian().map_err(not_elf)?;
         if header.e_type(endian) != object::elf::ET_CORE
@@ -291,6 +364,39 @@ impl Sections {
     fn need(&self, name: &'static str) -> Result<&Section, Error> {
         self.get(name)
             .ok_or_else(|| odd(name, "this section of xm dump-core", "none of that name"))
+    }
+}
+
+/// Sees to it that the table of sections is there, and the names in it: a core that is cut short has lost
+/// them, as they stand at its end, and is no other file for that.
+fn whole(bytes: &[u8]) -> Result<(), Error> {
+    const ELF_HEADER: u64 = 64;
+    let half = |at: usize| {
+        let half = bytes.get(at..at + 2)?.try_into().ok()?;
+        Some(u64::from(u16::from_le_bytes(half)))
+    };
+    let cut = |path: &str, size: u64, offset: u64| {
+        Error::new(Code::Truncated, bytes.len() as u64, path)
+            .expected(format!("{size} bytes at {offset}"))
+            .found("the end of the file")
+    };
+    let within = |path: &str, size: u64, offset: u64| match offset.checked_add(size) {
+        Some(end) if end <= bytes.len() as u64 => Ok(()),
+        _ => Err(cut(path, size, offset)),
+    };
+    let words = (u64_at(bytes, 40), half(58), half(60), half(62));
+    let (Some(table), Some(size), Some(count), Some(names)) = words else {
+        return Err(cut("elf", ELF_HEADER, 0));
+    };
+    if table == 0 || count == 0 {
+        return Ok(());
+    }
+    within("elf.sections", size * count, table)?;
+    let entry = usize::try_from(table + names * size).unwrap_or(usize::MAX);
+    let at = |field: usize| u64_at(bytes, entry.checked_add(field)?);
+    match (at(24), at(32)) {
+        (Some(offset), Some(size)) if names < count => within("elf.section_names", size, offset),
+        _ => Ok(()),
     }
 }
 

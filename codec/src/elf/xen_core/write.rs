@@ -182,7 +182,7 @@ fn sections(memory: &Memory<'_>, round: &Checkpoint, guest: Guest) -> Vec<Sectio
     let mut pages = Section::new(PAGES, page, page, Vec::new());
     pages.size = memory.pages() * page;
     sections.push(pages);
-    let pfns = memory.runs().iter().flat_map(|run| run.pfns.clone());
+    let pfns = memory.runs().iter().flat_map(|run| run.pfns);
     let pfns = pfns.flat_map(u64::to_le_bytes).collect();
     sections.push(Section::new(PFNS, 8, 8, pfns));
     sections

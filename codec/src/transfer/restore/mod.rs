@@ -272,7 +272,10 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
                 self.done.leftovers = self.give_back();
                 self.stage = Stage::Done;
             }
-            Event::PagesEnd | Event::UnallocatedCount(_) | Event::Trailing(_) => {}
+            Event::PagesEnd
+            | Event::UnallocatedCount(_)
+            | Event::DeviceModel { .. }
+            | Event::Trailing(_) => {}
         }
         Ok(())
     }

@@ -1,10 +1,10 @@
 //! What a restore did, in the order in which it did it.
 
 use alloc::vec::Vec;
-use core::ops::Range;
 
 use crate::detect::Detection;
 use crate::dialect::Guest;
+use crate::pfns::Pfns;
 use crate::transfer::ports::{HvmParam, PortError, Setup};
 
 /// What a restore did. Filled while it goes on, so that it says after a failure how far it came.
@@ -95,7 +95,7 @@ pub struct StartInfoSet {
 /// Pfns in an order that matters. Those that follow one another take no room of their own.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PfnList {
-    runs: Vec<Range<u64>>,
+    runs: Vec<Pfns>,
     len: u64,
 }
 
@@ -103,9 +103,9 @@ impl PfnList {
     /// Appends a pfn.
     pub fn push(&mut self, pfn: u64) {
         self.len += 1;
-        match self.runs.last_mut() {
-            Some(run) if run.end == pfn => run.end += 1,
-            _ => self.runs.push(pfn..pfn + 1),
+        let next = Pfns::one(pfn);
+        if !self.runs.last_mut().is_some_and(|last| last.push(next)) {
+            self.runs.push(next);
         }
     }
 
@@ -121,11 +121,11 @@ impl PfnList {
 
     /// The pfns in their order.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
-        self.runs.iter().flat_map(Clone::clone)
+        self.runs.iter().flat_map(|run| run.iter())
     }
 
     /// The same as runs of consecutive pfns.
-    pub fn runs(&self) -> &[Range<u64>] {
+    pub fn runs(&self) -> &[Pfns] {
         &self.runs
     }
 }
@@ -150,5 +150,7 @@ mod tests {
         assert_eq!(list.runs().len(), 4);
         assert_eq!(list.iter().collect::<Vec<_>>(), vec![5, 6, 7, 2, 3, 9, 9]);
         assert_eq!(list.len(), 7);
+        list.extend([u64::MAX - 1, u64::MAX]);
+        assert_eq!((list.len(), list.iter().last()), (9, Some(u64::MAX)));
     }
 }

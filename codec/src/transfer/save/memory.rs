@@ -10,6 +10,7 @@ use core::ops::Range;
 
 use super::output::Output;
 use crate::dialect::Version;
+use crate::pfns::Pfns;
 use crate::ram::RamMap;
 use crate::transfer::bitmap::PfnBitmap;
 use crate::transfer::error::Cause;
@@ -84,24 +85,21 @@ impl Memory {
         let table = p2m_size.next_multiple_of(BLOCK);
         let mut total = 0;
         let mut ranges = Vec::new();
-        for range in ram.ranges() {
-            let range = range.start..range.end.min(table);
-            if !range.is_empty() {
-                let pages = range.end - range.start;
-                ranges.push((range, total));
-                total += pages;
-            }
+        // Of the p2m, nothing is below no page.
+        let below = |run: &Pfns| run.before(table);
+        for run in ram.runs().iter().filter_map(below) {
+            ranges.push((run.first()..run.last() + 1, total));
+            total += run.pages();
         }
         let mut gaps = Vec::new();
         let mut covered = 0;
         let mut ram_pages = 0;
-        for range in ram.joined() {
-            let end = range.end.min(table);
-            if range.start > covered {
-                gaps.push(covered..range.start.min(table));
+        for run in ram.joined().runs().iter().filter_map(below) {
+            if run.first() > covered {
+                gaps.push(covered..run.first());
             }
-            ram_pages += end.saturating_sub(range.start);
-            covered = end;
+            ram_pages += run.pages();
+            covered = run.last() + 1;
         }
         gaps.push(covered..table);
         let (mut to_send, mut frames) = (PfnBitmap::default(), Vec::new());

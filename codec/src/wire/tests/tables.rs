@@ -239,7 +239,7 @@ fn every_row_of_every_table_is_in_the_layout() {
             .table
             .split_once("size ")
             .and_then(|(_, rest)| rest.split_once(' '));
-        match size.and_then(|(size, _)| size.parse().ok()) {
+        match size.and_then(|(size, _)| size.parse::<usize>().ok()) {
             Some(size) => assert_eq!(case.layout.size, size, "{}", case.file),
             None => assert_eq!(case.file, "efi_memory_desc", "says no size"),
         }

@@ -36,7 +36,7 @@ layout! {
         @120 ar_bspstore: u64, Hex, "AR.BSPSTORE: backing store address of the next register to spill";
         @128 pr: u64, Hex, "predicate registers";
         @136 b0: u64, Hex, "branch register 0";
-        @144 loadrs: u64, Hex, "bytes of dirty stacked registers, shifted left by 16; the registers themselves are not saved";
+        @144 loadrs: u64, Hex, "bytes of the dirty stacked registers in the hypervisor's own store, shifted left by 16; the registers themselves are not saved";
         @152 r1: u64, Hex, "general register 1";
         @160 r12: u64, Hex, "general register 12";
         @168 r13: u64, Hex, "general register 13";

@@ -18,7 +18,8 @@ macro_rules! either {
 }
 
 impl Context {
-    /// Set of `VGCF_*` bits. A restore overwrites them; before 3.2 they are uninitialised.
+    /// Set of `VGCF_*` bits. No saver writes them (they are uninitialised up to D7c, then 0), and a restore
+    /// uses its own.
     pub fn flags(&self) -> u64 {
         either!(self, a => a.flags, c => c.flags)
     }
@@ -28,7 +29,8 @@ impl Context {
         either!(self, a => a.user_regs.cr_iip, c => c.regs.ip)
     }
 
-    /// Processor status. In A, and before 2007-06-12, that of the machine; then what the guest sees.
+    /// Processor status: of a PV vcpu up to 2007-06-12 that of the machine, else what the guest sees
+    /// ([`Era::psr`](crate::Era::psr)).
     pub fn psr(&self) -> u64 {
         either!(self, a => a.user_regs.cr_ipsr, c => c.regs.psr)
     }
@@ -54,7 +56,7 @@ impl Context {
         either!(self, a => a.user_regs.b(n), c => c.regs.b.get(n).copied())
     }
 
-    /// Register 16 to 31 of the inactive bank; 0 for PV.
+    /// Register 16 to 31 of the inactive bank, HVM. Of PV it is uninitialised up to D7c, then 0.
     pub fn bank(&self, n: usize) -> Option<u64> {
         let index = n.checked_sub(16)?;
         either!(self, _ => None, c => c.regs.bank.get(index).copied())
@@ -65,8 +67,7 @@ impl Context {
         either!(self, a => a.user_regs.f(n), c => c.regs.f.get(n).map(|f| f.bits))
     }
 
-    /// NaT bits of the general registers: bit n for rn in E and F, in the order of the spilled
-    /// trap frame before.
+    /// NaT bits of the general registers, in the form of the era ([`Era::nats`](crate::Era::nats)).
     pub fn nats(&self) -> u64 {
         match self {
             Context::A(a) => a.user_regs.eml_unat,
@@ -100,12 +101,13 @@ impl Context {
         either!(self, _ => None, c => Some(&c.regs.cr))
     }
 
-    /// Kernel register 0 to 7 (from B); 0 for PV.
+    /// Kernel register 0 to 7 (from B), HVM.
     pub fn ar_kr(&self, n: usize) -> Option<u64> {
         self.ar()?.kr.get(n).copied()
     }
 
-    /// AR.BSP: top of the backing store with the dirty registers (from B).
+    /// AR.BSP: end of the dirty registers (from B), counted in the hypervisor's own backing store up to D7c
+    /// and in the guest's from D7d on ([`Era::dirty`](crate::Era::dirty)).
     pub fn ar_bsp(&self) -> Option<u64> {
         self.ar().map(|ar| ar.bsp)
     }
@@ -115,12 +117,12 @@ impl Context {
         self.ar().map(|ar| ar.itc)
     }
 
-    /// AR.LC: loop count (from B; filled from E on).
+    /// AR.LC: loop count (from B; filled from D7d on).
     pub fn ar_lc(&self) -> Option<u64> {
         self.ar().map(|ar| ar.lc)
     }
 
-    /// AR.EC: epilogue count (from B; filled from E on).
+    /// AR.EC: epilogue count (from B; filled from D7d on).
     pub fn ar_ec(&self) -> Option<u64> {
         self.ar().map(|ar| ar.ec)
     }
@@ -192,7 +194,7 @@ impl Context {
         }
     }
 
-    /// A word that no Xen ever used (C, D and E).
+    /// A word that no Xen ever used (C, D and E); uninitialised up to D7c, then 0.
     pub fn rbs_nat(&self) -> Option<u64> {
         match self {
             Context::C(c) => Some(c.regs.rbs_nat),
@@ -202,7 +204,7 @@ impl Context {
         }
     }
 
-    /// NaT bits of the registers in `rbs` behind its last NaT collection (from D).
+    /// NaT bits of the registers in `rbs` behind its last NaT collection (from D; filled from D7d on).
     pub fn rbs_rnat(&self) -> Option<u64> {
         match self {
             Context::D(c) => Some(c.regs.rbs_rnat),
@@ -225,7 +227,8 @@ impl Context {
         either!(self, a => a.extra_regs.event_callback_ip, c => c.event_callback_ip)
     }
 
-    /// Frame of the privregs page: 0x4000001 + vcpu for PV (a machine frame up to 3.0.3), 1 for HVM.
+    /// Frame of the privregs page: 0x4000001 + vcpu for PV (a machine frame up to 3.0.3) and for HVM in D8a,
+    /// then 1 for HVM.
     pub fn privregs_pfn(&self) -> u64 {
         either!(self, a => a.privregs_pfn, c => c.privregs_pfn)
     }

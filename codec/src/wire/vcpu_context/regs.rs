@@ -22,11 +22,11 @@ macro_rules! context {
         layout! {
             $(#[$meta])*
             pub struct $context: $size {
-                @0 flags: u64, Hex, "set of VGCF_* bits; a restore overwrites them";
+                @0 flags: u64, Hex, "set of VGCF_* bits; never written by a saver, and a restore uses its own";
                 @8 pad8: [u8; 8], Pad, "padding";
                 @16 regs: $regs, Hex, "registers";
                 @$event event_callback_ip: u64, Hex, "guest entry point for events";
-                @$privregs privregs_pfn: u64, Hex, "gpfn of the privregs page: 0x4000001 + vcpu for PV, 1 for HVM; a restore does not use it";
+                @$privregs privregs_pfn: u64, Hex, "gpfn of the privregs page: 0x4000001 + vcpu for PV, 1 for HVM (that of PV in 44d78108bf); a restore does not use it";
             }
         }
 
@@ -37,22 +37,22 @@ macro_rules! context {
                 @256  b: [u64; 8], Hex, "branch registers; only b0, b6 and b7 are filled";
                 @320  bank: [u64; 16], Hex, "r16 to r31 of the inactive bank; HVM only, a PV domain has them in its privregs page";
                 @448  ip: u64, Hex, "instruction pointer";
-                @456  psr: u64, Hex, "processor status that the guest sees (that of the machine before 2007-06-12)";
+                @456  psr: u64, Hex, "processor status: that of the machine up to 2007-06-12, then that which the guest sees";
                 @464  cfm: u64, Hex, "current frame marker (bits 0 to 37); bit 63 set if an interruption stopped the vcpu, clear if a hypercall did";
                 @472  pr: u64, Hex, "predicate registers";
                 $($nats)*
                 @488  ar: ArRegs, Hex, "application registers";
                 @1512 cr: CrRegs, Hex, "control registers";
                 @2536 pad2536: [u8; 8], Pad, "padding";
-                @2544 f: [Fpreg; 128], Hex, "floating-point registers f0 to f127";
-                @4592 dbr: [u64; 8], Hex, "data breakpoint registers";
-                @4656 ibr: [u64; 8], Hex, "instruction breakpoint registers";
-                @4720 rr: [u64; 8], Hex, "region registers: walker bit 0, log2 of the page size in 2 to 7, region id in 8 to 31; a restore skips 0";
+                @2544 f: [Fpreg; 128], Hex, "floating-point registers f0 to f127; f6 to f11 are filled, from 0f93dc4f98 on f2 to f127";
+                @4592 dbr: [u64; 8], Hex, "data breakpoint registers; filled from 7d4d684419 on";
+                @4656 ibr: [u64; 8], Hex, "instruction breakpoint registers; filled from 7d4d684419 on";
+                @4720 rr: [u64; 8], Hex, "region registers: walker bit 0, log2 of the page size in 2 to 7, region id in 8 to 31; 0 is none";
                 @4784 pkr: [u64; 16], Hex, "protection keys; never filled";
-                @4912 xip: u64, Hex, "never filled, 0";
-                @4920 xpsr: u64, Hex, "never filled, 0";
-                @4928 xfs: u64, Hex, "never filled, 0";
-                @4936 xr: [u64; 4], Hex, "never filled, 0";
+                @4912 xip: u64, Hex, "never filled";
+                @4920 xpsr: u64, Hex, "never filled";
+                @4928 xfs: u64, Hex, "never filled";
+                @4936 xr: [u64; 4], Hex, "never filled";
                 @4968 tr: $tr, Hex, "translation registers";
                 $($tail)*
             }
@@ -69,7 +69,7 @@ context! {
     }
     tr TrRegs8
     tail {
-        @5480 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections; all 0 for PV";
+        @5480 rbs: Words<2048>, Hex, "declared for the register stack, never filled";
         @21864 pad21864: [u8; 8], Pad, "padding";
     }
     event_callback_ip @21888
@@ -113,18 +113,18 @@ context! {
     ContextD: 21936,
     RegsD: 21904,
     nats {
-        @480 nats: u32, Hex, "NaT bits of the general registers as the trap frame spilled them, at bit (address / 8) modulo 64, the lower half";
+        @480 nats: u32, Hex, "NaT bits of the general registers up to D7c as the trap frame spilled them, at bit (address / 8) modulo 64, the lower half; from D7d on bit n for rn";
         @484 bnats: u32, Hex, "NaT bits of the inactive bank, bit n for rn (HVM)";
     }
     tr TrRegs8
     tail {
-        @5480 excp_iipa: u64, Hex, "state of a debug exception; never filled, 0";
-        @5488 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
-        @5496 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
+        @5480 excp_iipa: u64, Hex, "state of a debug exception; never filled";
+        @5488 excp_isr: u64, Hex, "state of a debug exception; never filled";
+        @5496 excp_vector: u32, Hex, "state of a debug exception; never filled";
         @5500 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5504 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @21888 rbs_nat: u64, Hex, "never used";
-        @21896 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection";
+        @21896 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection; filled from D7d on";
     }
     event_callback_ip @21920
     privregs_pfn @21928
@@ -135,15 +135,15 @@ context! {
     ContextE: 22208,
     RegsE: 22176,
     nats {
-        @480 nats: u32, Hex, "NaT bits of the general registers, bit n for rn; for HVM as the trap frame spilled them";
+        @480 nats: u32, Hex, "NaT bits of the general registers, bit n for rn; for HVM in part as the trap frame spilled them";
         @484 bnats: u32, Hex, "NaT bits of the inactive bank, bit n for rn (HVM)";
     }
     tr TrRegs12
     tail {
-        @5736 excp_iipa: u64, Hex, "state of a debug exception; never filled, 0";
-        @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled, 0";
-        @5752 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
-        @5760 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
+        @5736 excp_iipa: u64, Hex, "state of a debug exception; never filled";
+        @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled";
+        @5752 excp_isr: u64, Hex, "state of a debug exception; never filled";
+        @5760 excp_vector: u32, Hex, "state of a debug exception; never filled";
         @5764 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5768 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @22152 rbs_nat: u64, Hex, "never used";
@@ -159,15 +159,15 @@ context! {
     ContextF: 22208,
     RegsF: 22176,
     nats {
-        @480 nats: u32, Hex, "NaT bits of the general registers, bit n for rn; for HVM before 3.3 as the trap frame spilled them";
+        @480 nats: u32, Hex, "NaT bits of the general registers, bit n for rn; for HVM before 3.3 in part as the trap frame spilled them";
         @484 bnats: u32, Hex, "NaT bits of the inactive bank, bit n for rn (HVM)";
     }
     tr TrRegs12
     tail {
-        @5736 excp_iipa: u64, Hex, "state of a debug exception; never filled, 0";
-        @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled, 0";
-        @5752 excp_isr: u64, Hex, "state of a debug exception; never filled, 0";
-        @5760 excp_vector: u32, Hex, "state of a debug exception; never filled, 0";
+        @5736 excp_iipa: u64, Hex, "state of a debug exception; never filled";
+        @5744 excp_ifa: u64, Hex, "state of a debug exception; never filled";
+        @5752 excp_isr: u64, Hex, "state of a debug exception; never filled";
+        @5760 excp_vector: u32, Hex, "state of a debug exception; never filled";
         @5764 rbs_voff: u32, Dec, "place of the first word of rbs within 512 aligned bytes of backing store, in words: 0 to 63";
         @5768 rbs: Words<2048>, Hex, "image of the dirty stacked registers with their NaT collections";
         @22152 rbs_rnat: u64, Hex, "NaT bits of the registers in rbs behind its last NaT collection";

@@ -18,6 +18,7 @@ impl Host {
     pub fn create_domain(&self, guest: Guest, vcpus: u32, max_pages: u64) -> Result<DomId, Errno> {
         let mut state = self.state();
         state.count(Op::CreateDomain);
+        state.up()?;
         if vcpus == 0 || vcpus > MOST_VCPUS {
             return Err(Errno::EINVAL);
         }

@@ -4,7 +4,7 @@ use ia64save_codec::transfer::ports::{Errno, PageResult};
 
 use crate::hypervisor::count::Op;
 use crate::hypervisor::domain::Domain;
-use crate::hypervisor::era::{Era, Release};
+use crate::hypervisor::era::Era;
 use crate::hypervisor::host::{DomId, Host};
 
 impl Host {
@@ -58,7 +58,7 @@ impl Host {
         state.count(Op::MaximumGpfn);
         let era = state.machine.era;
         let end = state.domain(domid)?.gpfn_end(era);
-        Ok(if era.release() >= Release::Xen33 {
+        Ok(if era.names_highest_gpfn() {
             end.saturating_sub(1)
         } else {
             end

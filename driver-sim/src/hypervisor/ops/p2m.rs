@@ -7,7 +7,7 @@ use ia64save_codec::wire::{Wire, layout_of_shared_info};
 use crate::fields::Fields;
 use crate::hypervisor::count::Op;
 use crate::hypervisor::domain::{Domain, shared_info_frame};
-use crate::hypervisor::era::{Era, Release};
+use crate::hypervisor::era::Era;
 use crate::hypervisor::host::{DomId, Host};
 
 impl Host {
@@ -75,7 +75,7 @@ impl Host {
         for pfn in pfn..pfn + pages {
             memmap.extend_from_slice(domain.memory.page(pfn).ok_or(Errno::EINVAL)?);
         }
-        if machine.era.release() >= Release::Xen34 {
+        if machine.era.tells_memmap() {
             let used = MemmapInfo::parse(&memmap).map_or(0, |info| {
                 MemmapInfo::SIZE.saturating_add(info.efi_memmap_size as usize)
             });

@@ -1,8 +1,8 @@
 //! The setup of a domain.
 
+use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Errno, Setup};
 use ia64save_codec::wire::arch_setup;
-use ia64save_codec::{Dialect, Guest};
 
 use crate::hypervisor::count::Op;
 use crate::hypervisor::host::{DomId, Host};
@@ -62,7 +62,7 @@ impl Host {
             },
             xsi_va: setup.xsi_va,
             hypercall_imm: setup.hypercall_imm,
-            vhpt_size_log2: if era.dialect() >= Dialect::D8 {
+            vhpt_size_log2: if era.has_vhpt_size() {
                 setup.vhpt_size_log2
             } else {
                 0

@@ -1,22 +1,40 @@
-//! Vcpus: what set-context takes, what get-context gives, what is refused.
+//! Vcpus: what set-context takes, what get-context gives, what is refused, what a guest runs on with.
 //!
-//! - [`set`]: the checks and the masks of set-context;
-//! - [`get`]: get-context, which finds some registers in the privregs page or the VPD;
-//! - [`stack`]: the register stack and its layouts.
+//! A vcpu keeps *registers*; contexts are what the era makes of them. What that is, which fields are
+//! given and taken, checked and refused, is said by the era's row of the codec's table
+//! ([`ia64save_codec::Era`]); nothing in here compares eras or dialects.
 //!
-//! Source: spec 8; the answers of real hypervisors, which `tests/set_context.rs` holds this against.
+//! | file | what lives there |
+//! |---|---|
+//! | [`kept`] | what the hypervisor keeps of a vcpu |
+//! | [`set`] | set-context, in the order in which it loads, checks and gives up |
+//! | [`load`] | what it makes of single registers |
+//! | [`get`] | get-context, which finds some registers in the privregs page or the VPD |
+//! | [`stack`] | the register stack and its layouts |
+//! | [`heap`] | what stands in a field that get-context does not assign |
+//! | [`arch`] | the registers as the guest sees them; the first switch-in |
+//!
+//! Source: spec 8 and 12.4; the answers of real hypervisors, which `tests/set_context` holds this
+//! against.
 
+pub(crate) mod arch;
 pub(crate) mod get;
+pub(crate) mod heap;
+pub(crate) mod kept;
+mod load;
 pub(crate) mod set;
 mod stack;
 
 use ia64save_codec::Guest;
+use ia64save_codec::era::HvmPrivregsPfn;
 use ia64save_codec::wire::hvm::vpd::layout_of as layout_of_vpd;
-use ia64save_codec::wire::{layout_of_context, layout_of_mapped_regs};
+use ia64save_codec::wire::layout_of_mapped_regs;
+use ia64save_codec::wire::privregs::PRIVREGS_HVM;
 
 use super::era::Era;
 use super::host::Machine;
 use crate::fields::Fields;
+use kept::Kept;
 
 /// What becomes of the registers that a set-context is given.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +64,7 @@ pub(crate) mod psr {
     pub(crate) const ID: u64 = 1 << 37;
     pub(crate) const DA: u64 = 1 << 38;
     pub(crate) const DD: u64 = 1 << 39;
+    pub(crate) const RI: u64 = 3 << 41;
     pub(crate) const ED: u64 = 1 << 43;
     pub(crate) const BN: u64 = 1 << 44;
     pub(crate) const IA: u64 = 1 << 45;
@@ -63,11 +82,15 @@ pub(crate) mod psr {
         | DA
         | DD
         | 1 << 40
-        | 3 << 41
+        | RI
         | ED
         | IA;
+    /// Those of an HVM guest that the machine has, and the VPD has not: be up ac mfl mfh cpl ri.
+    pub(crate) const OF_FRAME: u64 = 0x3e | CPL | RI;
     /// Address translation: all of it or none.
     pub(crate) const TRANSLATION: u64 = DT | RT | IT;
+    /// The machine while a guest runs, whatever the guest asks for: ic i dt rt it bn.
+    pub(crate) const MACHINE: u64 = IC | I | TRANSLATION | BN;
 }
 
 /// Control registers that a context and the VPD or the privregs page both have.
@@ -76,19 +99,18 @@ const CONTROL: [&str; 22] = [
     "lid", "ivr", "tpr", "eoi", "itv", "pmv", "cmcv", "lrr0", "lrr1",
 ];
 
-/// Region register of a vcpu that was not given another: 16 KiB pages, hashed.
-const DEFAULT_RR: u64 = 0x39;
-
 #[derive(Clone)]
 pub(crate) struct Vcpu {
-    /// It has a context.
+    /// It has a context; also after one was refused.
     pub(crate) initialised: bool,
     /// It is up.
     pub(crate) online: bool,
-    /// A rejected register stack has left it so that nobody can look at it any more.
+    /// A rejected register stack has left it so that the next look at it is the hypervisor's last.
     pub(crate) wedged: bool,
-    /// Its registers, in the layout of the era, but for those that live elsewhere.
-    context: Vec<u8>,
+    /// Its registers.
+    kept: Kept,
+    /// The context that it was given, where the machine keeps contexts bit by bit.
+    verbatim: Option<Vec<u8>>,
     /// Device state of an HVM vcpu: the bodies of its records.
     pub(crate) hvm: Option<HvmVcpu>,
 }
@@ -110,12 +132,12 @@ pub(crate) struct Shared {
 
 impl Vcpu {
     pub(crate) fn new(era: Era, guest: Guest) -> Self {
-        let layout = era.dialect().spec().context;
         let mut vcpu = Vcpu {
             initialised: false,
             online: false,
             wedged: false,
-            context: vec![0; layout.size()],
+            kept: Kept::new(),
+            verbatim: None,
             hvm: (guest == Guest::Hvm).then(|| HvmVcpu {
                 cpu: vec![0; 8],
                 vpd: vec![0; 65536],
@@ -123,10 +145,6 @@ impl Vcpu {
                 vtime: vec![0; 32],
             }),
         };
-        let mut fields = Fields::new(layout_of_context(layout), &mut vcpu.context);
-        for index in 0..8 {
-            fields.set(&format!("regs.rr[{index}]"), DEFAULT_RR);
-        }
         if let Some(hvm) = &mut vcpu.hvm {
             let mut vpd = Vpd::of(era, &mut hvm.vpd);
             vpd.set("pta", 15 << 2);
@@ -147,22 +165,33 @@ pub(crate) fn fresh_privregs(
     vcpus: u64,
     page_size: usize,
 ) -> impl Iterator<Item = Vec<u8>> {
+    let spec = era.spec();
     let layout = layout_of_mapped_regs(era.mapped_regs());
     let mut page = vec![0; page_size];
     let mut fields = Fields::new(layout, &mut page);
-    fields.set("pta", 15 << 2);
+    fields.set("pta", spec.default_pta);
     fields.set("itv", 1 << 16);
     fields.set("banknum", 1);
     fields.set("metaphysical_mode", 1);
+    // f32 to f127 are not loaded before they are used.
+    fields.set("hpsr_dfh", 1);
     for index in 0..8 {
-        fields.set(&format!("rrs[{index}]"), DEFAULT_RR);
+        fields.set(&format!("rrs[{index}]"), spec.region_defaults.value(index));
     }
     (0..vcpus).map(move |vcpu| {
         let mut page = page.clone();
-        let place = era.xsi_va() + 48 * vcpu + 1;
+        let place = spec.xsi_va + 48 * vcpu + 1;
         Fields::new(layout, &mut page).set("interrupt_mask_addr", place);
         page
     })
+}
+
+/// What get-context reports as the frame of an HVM vcpu's VPD.
+pub(crate) fn hvm_privregs_pfn(era: Era, vcpu: u64) -> u64 {
+    match era.spec().hvm_privregs_pfn {
+        HvmPrivregsPfn::Gpfn => super::domain::SHARED_INFO_GPFN + 1 + vcpu,
+        HvmPrivregsPfn::One => PRIVREGS_HVM,
+    }
 }
 
 /// The head of a VPD, by the names of its registers.

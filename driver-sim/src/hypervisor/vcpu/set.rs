@@ -1,47 +1,82 @@
-//! set-context: what it refuses, and what it makes of the rest.
+//! set-context: what it loads, what it ignores, where it gives up and what stays behind then.
 
+use ia64save_codec::Guest;
 use ia64save_codec::dialect::ContextLayout;
+use ia64save_codec::era::{
+    DcrSet, HvmRegionSet, NatsForm, NatsSet, PsrForm, RegionSet, Spec, StackSet,
+};
 use ia64save_codec::transfer::ports::Errno;
 use ia64save_codec::wire::vcpu_context::{
     VGCF_EXTRA_REGS, VGCF_ONLINE, VGCF_SET_AR_ITC, VGCF_SET_CR_IRR,
 };
 use ia64save_codec::wire::{layout_of_context, layout_of_mapped_regs, layout_of_shared_info};
-use ia64save_codec::{Dialect, Guest};
 
+use super::kept::{FRAME, Translation};
+use super::load::{
+    breakpoint, has_region_id, hvm_translation, is_region, machine_psr, raised, translates,
+    translation,
+};
 use super::stack::{self, Stack};
 use super::{CONTROL, Frame, Registers, Shared, Vcpu, Vpd, psr};
 use crate::fields::Fields;
 
-pub(super) const EXTRA_REGS: u64 = VGCF_EXTRA_REGS;
-/// The hypervisor's own part of the address space, to which no breakpoint may point.
-const XEN: std::ops::RangeInclusive<u64> = 0xf000_0000_0000_0000..=0xf800_0000_0000_0000;
-/// The frame in a page table entry.
-const PPN: u64 = 0x0003_ffff_ffff_f000;
-/// Bits of a page table entry that the architecture reserves: 1 and 50, 51.
-const PTE_RESERVED: u64 = 1 << 1 | 3 << 50;
-/// psr of the machine while a PV guest runs, whatever the guest asks for: ic i dt rt it bn. (From D5 on
-/// di as well, but there nobody sees it.)
-const MACHINE: u64 = psr::IC | psr::I | psr::DT | psr::RT | psr::IT | psr::BN;
 /// psr bits that a restored HVM guest does not get back.
 const HVM_DROPPED: u64 = psr::ID | psr::DA | psr::DD | psr::ED | psr::IA;
-/// Application registers that are taken as they are.
-const APPLICATION: [&str; 8] = [
-    "unat", "pfs", "rnat", "bspstore", "csd", "ssd", "fpsr", "ccv",
-];
+/// Bits of an HVM vcpu's NaT words that the VPD has.
+const VPD_NATS: u64 = 0xffff_0000;
+/// Bytes of the hypervisor's memory of a vcpu, its backing store among them.
+const VCPU_BYTES: u64 = 32768;
 
 /// Why a context was refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {
-    /// The call fails and nothing else happens.
+    /// The call fails. What was loaded before stays, and the vcpu counts as initialised.
     Fails(Errno),
-    /// The call fails, and the next look at the vcpu is the hypervisor's last.
-    Wedges(Errno),
-    /// The domain is killed.
-    Kills,
+    /// `panic_domain` crashes the domain that makes the call: the one that everything hangs on.
+    KillsCaller,
+    /// The hypervisor itself does not go on.
+    StopsHost,
+}
+
+const INVALID: Refusal = Refusal::Fails(Errno::EINVAL);
+
+/// A context that is being set.
+struct Given<'a> {
+    fields: Fields<&'a [u8]>,
+    flags: u64,
+    frame: Frame<'a>,
+    spec: &'static Spec,
+}
+
+impl Given<'_> {
+    fn reg(&self, name: &str) -> u64 {
+        self.fields.word(&format!("regs.{name}"))
+    }
+
+    fn row<const N: usize>(&self, name: &str) -> [u64; N] {
+        core::array::from_fn(|index| self.reg(&format!("{name}[{index}]")))
+    }
+
+    fn has(&self, flag: u64) -> bool {
+        self.flags & flag != 0
+    }
+
+    /// A translation register; `None` behind the last that the layout has.
+    fn translation(&self, path: &str) -> Option<Translation> {
+        let part = |name: &str| self.fields.get(&format!("{path}.{name}"));
+        Some([part("pte")?, part("itir")?, part("vadr")?, part("rid")?])
+    }
+
+    fn words(&self) -> Vec<u64> {
+        let bytes = self.fields.bytes_of("regs.rbs").unwrap_or_default();
+        let (words, _) = bytes.as_chunks();
+        words.iter().map(|word| u64::from_le_bytes(*word)).collect()
+    }
 }
 
 impl Vcpu {
-    /// Sets the context. The pages that a PV vcpu shares with the hypervisor change with it.
+    /// Sets the context. The pages that a PV vcpu shares with the hypervisor change with it, also where
+    /// it is refused half-way.
     pub(crate) fn set_context(
         &mut self,
         frame: Frame<'_>,
@@ -51,423 +86,450 @@ impl Vcpu {
         let era = frame.machine.era;
         let layout = era.dialect().spec().context;
         if input.len() != layout.size() {
-            return Err(Refusal::Fails(Errno::EINVAL));
+            return Err(INVALID);
         }
-        let given = Fields::new(layout_of_context(layout), input);
-        let flags = given.word("flags");
-        let stack = if layout == ContextLayout::A {
-            None
-        } else {
-            check(frame, &given)?;
-            Some(register_stack(frame, &given).inspect_err(|refusal| {
-                self.wedged |= matches!(refusal, Refusal::Wedges(_));
-            })?)
+        let fields = Fields::new(layout_of_context(layout), input);
+        let given = Given {
+            flags: fields.word("flags"),
+            fields,
+            frame,
+            spec: era.spec(),
         };
-        self.initialised = true;
-        self.online |= frame.vcpu == 0 || !era.has_online_flag() || flags & VGCF_ONLINE != 0;
         if frame.machine.registers == Registers::Verbatim {
-            self.context.copy_from_slice(input);
+            // The same checks, on a vcpu that nobody sees.
+            let mut scratch = Vcpu::new(era, frame.guest);
+            let done = scratch.take(&given, layout, &mut None);
+            self.wedged |= scratch.wedged;
+            done?;
+            self.verbatim = Some(input.to_vec());
+            self.initialised = true;
             if let (Guest::Pv, Some(shared)) = (frame.guest, shared) {
-                share(frame, &given, shared);
+                share_regions(&given, shared);
+                share_psr(&given, shared);
             }
-            return Ok(());
+        } else {
+            let mut shared = shared;
+            self.take(&given, layout, &mut shared)?;
+        }
+        self.online |= frame.vcpu == 0 || (given.spec.online_flag && given.has(VGCF_ONLINE));
+        Ok(())
+    }
+
+    fn take(
+        &mut self,
+        given: &Given<'_>,
+        layout: ContextLayout,
+        shared: &mut Option<&mut Shared>,
+    ) -> Result<(), Refusal> {
+        let fresh = !self.initialised;
+        self.initialised = true;
+        let spec = given.spec;
+        if fresh && !spec.set_twice {
+            self.start(given, shared);
         }
         if layout == ContextLayout::A {
-            self.trap_frame(frame, input, flags);
-            return Ok(());
+            self.load_trap_frame(given, shared);
+        } else {
+            self.load_registers(given, shared, fresh)?;
         }
-        match frame.guest {
-            Guest::Pv => {
-                self.paravirtual(frame, &given, stack, flags);
-                if let Some(shared) = shared {
-                    share(frame, &given, shared);
-                }
-            }
-            Guest::Hvm => self.fully_virtual(frame, &given, stack, flags),
+        if fresh && spec.set_twice {
+            // These eras initialised a vcpu after its first context had been loaded, which is why their
+            // tools set it twice.
+            self.start(given, shared);
         }
         Ok(())
     }
 
-    /// Layout A.
-    fn trap_frame(&mut self, frame: Frame<'_>, input: &[u8], flags: u64) {
-        let layout = layout_of_context(ContextLayout::A);
-        let level = frame.machine.era.kernel_level();
-        let before = self.context.clone();
-        self.context.copy_from_slice(input);
-        let mut regs = Fields::new(layout, &mut self.context);
-        regs.clear("flags");
-        regs.clear("pad8");
-        let ipsr = machine_psr(regs.word("user_regs.cr_ipsr"), level);
-        regs.set("user_regs.cr_ipsr", ipsr);
-        let rsc = raised(regs.word("user_regs.ar_rsc"), 2, level);
-        regs.set("user_regs.ar_rsc", rsc);
-        if flags & VGCF_EXTRA_REGS == 0 {
-            let old = Fields::new(layout, &before);
-            if let Some(extra) = old.bytes_of("extra_regs") {
-                regs.fill("extra_regs", extra);
-            }
-            return;
-        }
-        for kind in ["itrs", "dtrs"] {
-            for index in 0..8 {
-                translation(&mut regs, &format!("extra_regs.{kind}[{index}]"), level);
-            }
-        }
-        let iva = regs.word("extra_regs.iva") & !0x7fff;
-        regs.set("extra_regs.iva", iva);
-    }
-
-    fn paravirtual(
-        &mut self,
-        frame: Frame<'_>,
-        given: &Fields<&[u8]>,
-        stack: Option<Stack>,
-        flags: u64,
-    ) {
-        let era = frame.machine.era;
-        let level = era.kernel_level();
-        let mut regs = self.common(frame, given, stack);
-        let wanted = given.word("regs.psr");
-        let psr = if era.shows_virtual_psr() {
-            // The machine runs the guest's level 0 at another, which shows as 0 again.
-            let cpl = raised(wanted, 32, level) & psr::CPL;
-            let shown = if cpl >> 32 == level { 0 } else { cpl };
-            let virtual_ = psr::I | psr::IC | psr::BN | psr::DFH | psr::PP;
-            let translation = if wanted & psr::TRANSLATION == psr::TRANSLATION {
-                psr::TRANSLATION
-            } else {
-                0
-            };
-            wanted & (psr::KEPT | virtual_) | translation | psr::DI | shown
-        } else {
-            machine_psr(wanted, level)
-        };
-        regs.set("regs.psr", psr);
-        regs.set("regs.ar.rsc", raised(given.word("regs.ar.rsc"), 2, level));
-        regs.set(
-            "regs.nats",
-            given.word("regs.nats") & if era.dialect() >= Dialect::D9 { !1 } else { !0 },
-        );
-        if flags & VGCF_SET_AR_ITC != 0 && era.has_itc() {
-            regs.set("regs.ar.itc", given.word("regs.ar.itc"));
-        }
-        if flags & VGCF_EXTRA_REGS == 0 {
-            return;
-        }
-        regs.set("regs.cr.iva", given.word("regs.cr.iva") & !0x7fff);
-        regs.set("event_callback_ip", given.word("event_callback_ip"));
-        for kind in ["itrs", "dtrs"] {
-            let path = format!("regs.tr.{kind}");
-            if let Some(entries) = given.bytes_of(&path) {
-                regs.fill(&path, entries);
-                for index in 0..entries.len() / 32 {
-                    translation(&mut regs, &format!("{path}[{index}]"), level);
-                }
-            }
+    /// What happens to a vcpu that has had no context before.
+    fn start(&mut self, given: &Given<'_>, shared: &mut Option<&mut Shared>) {
+        self.kept.initialise(given.spec.kernel_level);
+        if let (true, Some(shared)) = (given.spec.mask_is_ff, shared) {
+            upcall_mask(given, shared, 0xff);
         }
     }
 
-    fn fully_virtual(
-        &mut self,
-        frame: Frame<'_>,
-        given: &Fields<&[u8]>,
-        stack: Option<Stack>,
-        flags: u64,
-    ) {
-        let era = frame.machine.era;
-        let mut regs = self.common(frame, given, stack);
-        let psr = given.word("regs.psr") & !HVM_DROPPED;
-        regs.set("regs.psr", psr);
-        regs.set("regs.ar.rsc", given.word("regs.ar.rsc"));
-        regs.set("regs.nats", given.word("regs.nats"));
-        for index in 0..8 {
-            let path = format!("regs.ar.kr[{index}]");
-            regs.set(&path, given.word(&path));
+    /// Layout A, which is the trap frame itself.
+    fn load_trap_frame(&mut self, given: &Given<'_>, shared: &mut Option<&mut Shared>) {
+        let spec = given.spec;
+        let kept = &mut self.kept;
+        let user = |name: &str| given.fields.word(&format!("user_regs.{name}"));
+        for (path, name) in FRAME {
+            kept.set(path, user(name));
         }
-        if flags & VGCF_EXTRA_REGS != 0 {
-            regs.set("event_callback_ip", given.word("event_callback_ip"));
-            for index in 0..8 {
-                let path = format!("regs.rr[{index}]");
-                if given.word(&path) != 0 {
-                    regs.set(&path, given.word(&path));
+        for register in 1..32 {
+            kept.r[register] = user(&format!("r{register}"));
+        }
+        for register in 6..12 {
+            let path = format!("user_regs.f{register}");
+            float(&mut kept.f[register], given, &path);
+        }
+        kept.eml_unat = user("eml_unat");
+        kept.loadrs = user("loadrs");
+        kept.pad = user("pad0");
+        kept.ipsr = raised(user("cr_ipsr"), 32, spec.kernel_level);
+        kept.set("ar.rsc", raised(user("ar_rsc"), 2, spec.kernel_level));
+        if !given.has(VGCF_EXTRA_REGS) {
+            return;
+        }
+        for kind in ["itrs", "dtrs"] {
+            self.load_translations(given, &format!("extra_regs.{kind}"), kind);
+        }
+        let extra = |name: &str| given.fields.word(&format!("extra_regs.{name}"));
+        self.kept.iva = masked(spec, extra("iva"));
+        self.kept.callback = extra("event_callback_ip");
+        self.control(spec, extra("dcr"), given, shared);
+    }
+
+    /// cr.dcr of a PV vcpu.
+    fn control(
+        &mut self,
+        spec: &Spec,
+        dcr: u64,
+        given: &Given<'_>,
+        shared: &mut Option<&mut Shared>,
+    ) {
+        match spec.dcr_set {
+            DcrSet::Own => self.kept.dcr = dcr,
+            DcrSet::Privregs => {
+                if let Some(shared) = shared {
+                    privregs(given, shared).set("dcr", dcr);
                 }
             }
-            for kind in ["itrs", "dtrs"] {
-                let path = format!("regs.tr.{kind}");
-                let Some(entries) = given.bytes_of(&path) else {
-                    continue;
+            DcrSet::Ignored => {}
+        }
+    }
+
+    /// Layouts B and later.
+    fn load_registers(
+        &mut self,
+        given: &Given<'_>,
+        shared: &mut Option<&mut Shared>,
+        fresh: bool,
+    ) -> Result<(), Refusal> {
+        let spec = given.spec;
+        let guest = given.frame.guest;
+        let kept = &mut self.kept;
+        for (path, _) in FRAME {
+            if path != "ar.ccv" {
+                kept.set(path, given.reg(path));
+            }
+        }
+        if spec.whole {
+            kept.lc = given.reg("ar.lc");
+            kept.ec = given.reg("ar.ec") & 63;
+        }
+        for register in 8..12 {
+            kept.r[register] = given.reg(&format!("r[{register}]"));
+        }
+        let wanted = given.reg("psr");
+        match guest {
+            Guest::Pv => {
+                kept.set("ar.rsc", raised(given.reg("ar.rsc"), 2, spec.kernel_level));
+                kept.ipsr = match spec.psr {
+                    PsrForm::Machine => raised(wanted, 32, spec.kernel_level),
+                    PsrForm::Virtual => machine_psr(wanted, spec.kernel_level, spec.pp_forced),
                 };
-                regs.fill(&path, entries);
-                for index in 0..entries.len() / 32 {
-                    let entry = format!("{path}[{index}]");
-                    let pte = regs.word(&format!("{entry}.pte"));
-                    regs.set(&format!("{entry}.pte"), pte & !PTE_RESERVED);
-                    if pte & 1 != 0 {
-                        let region = regs.word(&format!("{entry}.vadr")) >> 61;
-                        let rid = regs.word(&format!("regs.rr[{region}]")) >> 8 & 0xff_ffff;
-                        regs.set(&format!("{entry}.rid"), rid);
+                if let Some(shared) = shared {
+                    share_psr(given, shared);
+                    if spec.itc && given.has(VGCF_SET_AR_ITC) {
+                        let mut page = privregs(given, shared);
+                        page.set("itc_offset", given.reg("ar.itc"));
+                        page.set("itc_last", given.reg("ar.itc"));
                     }
                 }
             }
+            Guest::Hvm => {
+                let part = wanted & psr::TRANSLATION;
+                let none = psr::PK | psr::IS | psr::VM;
+                if wanted & none != 0 || (part != 0 && part != psr::TRANSLATION) {
+                    return Err(Refusal::KillsCaller);
+                }
+                self.hvm_psr(given, wanted);
+            }
         }
-        let Some(hvm) = &mut self.hvm else { return };
-        let mut vpd = Vpd::of(era, &mut hvm.vpd);
-        for name in CONTROL {
-            let value = given.word(&format!("regs.cr.{name}"));
-            vpd.set(
-                name,
-                if name == "iva" {
-                    value & !0x7fff
-                } else {
-                    value
-                },
-            );
+        self.load_stack(given, fresh)?;
+        let stacked = given.reg("num_phys_stacked");
+        if spec.checks_stacked && stacked != 0 && stacked != given.frame.machine.stacked_registers {
+            return Err(INVALID);
         }
-        if flags & VGCF_SET_CR_IRR != 0 {
-            for index in 0..4 {
-                vpd.set(
-                    &format!("irr[{index}]"),
-                    given.word(&format!("regs.cr.irr[{index}]")),
+        let kept = &mut self.kept;
+        kept.set("ar.ccv", given.reg("ar.ccv"));
+        for register in (1..8).chain(12..32) {
+            kept.r[register] = given.reg(&format!("r[{register}]"));
+        }
+        let bitmap = guest == Guest::Hvm || spec.nats_set == NatsSet::Bitmap;
+        kept.eml_unat = if bitmap {
+            NatsForm::Spilled
+                .from_bitmap(given.reg("nats") as u32 & !1)
+                .0
+        } else {
+            0
+        };
+        let whole = spec.whole;
+        for register in (2..128).filter(|register| whole || (6..12).contains(register)) {
+            float(&mut kept.f[register], given, &format!("regs.f[{register}]"));
+        }
+        if spec.breakpoints {
+            for index in 0..8 {
+                breakpoint(
+                    &mut kept.dbr[index],
+                    given.reg(&format!("dbr[{index}]")),
+                    index,
+                    guest,
+                );
+                breakpoint(
+                    &mut kept.ibr[index],
+                    given.reg(&format!("ibr[{index}]")),
+                    index,
+                    guest,
                 );
             }
         }
-        let (bank, nats) = if psr & psr::BN == 0 {
-            ("vgr", "vnat")
-        } else {
-            ("vbgr", "vbnat")
-        };
-        for index in 0..16 {
-            vpd.set(
-                &format!("{bank}[{index}]"),
-                given.word(&format!("regs.bank[{index}]")),
-            );
+        match guest {
+            Guest::Pv => self.load_paravirtual(given, shared),
+            Guest::Hvm => self.load_fully_virtual(given),
         }
-        vpd.set(nats, given.word("regs.bnats") >> 16);
-        vpd.set("vpsr", psr);
-        vpd.set("vpr", given.word("regs.pr"));
     }
 
-    /// What both kinds of guest get.
-    fn common(
+    fn load_paravirtual(
         &mut self,
-        frame: Frame<'_>,
-        given: &Fields<&[u8]>,
-        stack: Option<Stack>,
-    ) -> Fields<&mut Vec<u8>> {
-        let era = frame.machine.era;
-        let layout = layout_of_context(era.dialect().spec().context);
-        let mut regs = Fields::new(layout, &mut self.context);
-        for register in 1..32 {
-            let path = format!("regs.r[{register}]");
-            regs.set(&path, given.word(&path));
+        given: &Given<'_>,
+        shared: &mut Option<&mut Shared>,
+    ) -> Result<(), Refusal> {
+        let spec = given.spec;
+        if spec.regions_set == RegionSet::Refused {
+            let bad = |rr: &u64| *rr != 0 && !is_region(given.frame, *rr);
+            let rrs: [u64; 8] = given.row("rr");
+            let good = rrs.iter().position(bad).unwrap_or(8);
+            if let Some(shared) = shared {
+                share_some_regions(given, shared, good);
+            }
+            if good < 8 {
+                return Err(INVALID);
+            }
+        } else if let Some(shared) = shared {
+            share_regions(given, shared);
         }
-        for name in ["b[0]", "b[6]", "b[7]", "ip", "cfm", "pr"] {
-            let path = format!("regs.{name}");
-            regs.set(&path, given.word(&path));
+        if !given.has(VGCF_EXTRA_REGS) {
+            return Ok(());
         }
-        for name in APPLICATION {
-            let path = format!("regs.ar.{name}");
-            regs.set(&path, given.word(&path));
+        for kind in ["itrs", "dtrs"] {
+            self.load_translations(given, &format!("regs.tr.{kind}"), kind);
         }
-        // Until D8 get-context told less than set-context was given.
-        let since_d9 = era.dialect() >= Dialect::D9;
-        if since_d9 {
-            regs.set("regs.ar.lc", given.word("regs.ar.lc"));
-            regs.set("regs.ar.ec", given.word("regs.ar.ec") & 63);
-        }
-        for register in if since_d9 { 2..128 } else { 6..12 } {
-            let path = format!("regs.f[{register}]");
-            if let Some(bits) = given.bytes_of(&path) {
-                regs.fill(&path, bits);
+        self.kept.iva = masked(spec, given.reg("cr.iva"));
+        self.kept.callback = given.fields.word("event_callback_ip");
+        let dcr = given.reg("cr.dcr");
+        self.control(spec, dcr, given, shared);
+        Ok(())
+    }
+
+    fn load_translations(&mut self, given: &Given<'_>, path: &str, kind: &str) {
+        let places = self.kept.translations_mut(kind);
+        for (index, place) in places.iter_mut().enumerate() {
+            if let Some(entry) = given.translation(&format!("{path}[{index}]")) {
+                *place = translation(entry, given.spec.kernel_level);
             }
         }
-        if era.dialect() >= Dialect::D7 {
-            for kind in ["dbr", "ibr"] {
-                for index in 0..8 {
-                    breakpoint(&mut regs, given, frame.guest, kind, index);
+    }
+
+    fn hvm_psr(&mut self, given: &Given<'_>, wanted: u64) {
+        let Some(hvm) = &mut self.hvm else { return };
+        let mut vpd = Vpd::of(given.frame.machine.era, &mut hvm.vpd);
+        vpd.set("vpsr", wanted & !HVM_DROPPED);
+        let ipsr = wanted & (psr::KEPT | psr::CPL) & !HVM_DROPPED | psr::MACHINE | psr::VM;
+        hvm.cpu[..8].copy_from_slice(&ipsr.to_le_bytes());
+    }
+
+    fn load_fully_virtual(&mut self, given: &Given<'_>) -> Result<(), Refusal> {
+        let frame = given.frame;
+        self.kept.kr = given.row("ar.kr");
+        if let Some(hvm) = &mut self.hvm {
+            let mut vpd = Vpd::of(frame.machine.era, &mut hvm.vpd);
+            let extra = given.has(VGCF_EXTRA_REGS);
+            for name in CONTROL.into_iter().filter(|name| *name != "iva") {
+                vpd.set(name, given.reg(&format!("cr.{name}")));
+            }
+            if extra {
+                vpd.set("iva", given.reg("cr.iva") & !0x7fff);
+            }
+            if !given.spec.irr_flag || given.has(VGCF_SET_CR_IRR) {
+                for index in 0..4 {
+                    let irr = given.reg(&format!("cr.irr[{index}]"));
+                    vpd.set(&format!("irr[{index}]"), irr);
+                }
+            }
+            let [mut nats, mut bnats] = ["vnat", "vbnat"];
+            let mut bank = "vbgr";
+            if vpd.get("vpsr") & psr::BN == 0 {
+                (nats, bnats) = (bnats, nats);
+                bank = "vgr";
+            }
+            vpd.set(nats, given.reg("nats") & VPD_NATS);
+            vpd.set(bnats, given.reg("bnats") & VPD_NATS);
+            for index in 0..16 {
+                let value = given.reg(&format!("bank[{index}]"));
+                vpd.set(&format!("{bank}[{index}]"), value);
+            }
+        }
+        if !given.has(VGCF_EXTRA_REGS) {
+            return Ok(());
+        }
+        self.kept.callback = given.fields.word("event_callback_ip");
+        for (index, rr) in given.row::<8>("rr").into_iter().enumerate() {
+            let good = has_region_id(frame, rr);
+            let stored = match given.spec.hvm_regions_set {
+                HvmRegionSet::Panics if !good => return Err(Refusal::KillsCaller),
+                HvmRegionSet::Refused if !good => return Err(INVALID),
+                HvmRegionSet::Panics => true,
+                HvmRegionSet::Skipped => good,
+                HvmRegionSet::Refused => rr != 0,
+            };
+            if stored {
+                self.kept.rr[index] = rr;
+            }
+        }
+        let rr = self.kept.rr;
+        for kind in ["itrs", "dtrs"] {
+            for (index, place) in self.kept.translations_mut(kind).iter_mut().enumerate() {
+                if let Some(entry) = given.translation(&format!("regs.tr.{kind}[{index}]")) {
+                    *place = hvm_translation(entry, &rr).ok_or(Refusal::StopsHost)?;
                 }
             }
         }
-        if let Some(stack) = stack {
-            keep(&mut regs, frame, given, &stack);
-        }
-        regs
+        Ok(())
     }
-}
 
-/// The psr of the machine for a PV guest, which the contexts of up to D4 show.
-fn machine_psr(wanted: u64, level: u64) -> u64 {
-    (raised(wanted, 32, level) | MACHINE) & !(psr::IS | psr::VM)
-}
-
-/// Raises a privilege level of two bits to at least `least`.
-fn raised(word: u64, shift: u32, least: u64) -> u64 {
-    let level = (word >> shift & 3).max(least);
-    word & !(3 << shift) | level << shift
-}
-
-/// An address in the hypervisor's own memory is refused, and nobody is told.
-fn breakpoint(
-    regs: &mut Fields<&mut Vec<u8>>,
-    given: &Fields<&[u8]>,
-    guest: Guest,
-    kind: &str,
-    index: usize,
-) {
-    let path = format!("regs.{kind}[{index}]");
-    let value = given.word(&path);
-    if index.is_multiple_of(2) {
-        if !XEN.contains(&value) {
-            regs.set(&path, value);
-        }
-    } else if guest == Guest::Pv {
-        regs.set(&path, value & !(1 << 56));
-    } else {
-        regs.set(&path, value);
-    }
-}
-
-/// A translation register of a PV guest: not more privileged than its kernel, aligned to its size.
-/// One that is empty is treated alike.
-fn translation(regs: &mut Fields<&mut Vec<u8>>, entry: &str, level: u64) {
-    let pte = raised(regs.word(&format!("{entry}.pte")), 7, level);
-    let size = regs.word(&format!("{entry}.itir")) >> 2 & 0x3f;
-    let within = (1_u64 << size) - 1;
-    regs.set(&format!("{entry}.pte"), pte & !(within & PPN));
-    let vadr = regs.word(&format!("{entry}.vadr"));
-    regs.set(&format!("{entry}.vadr"), vadr & !within);
-}
-
-/// Checks that come before anything is changed.
-fn check(frame: Frame<'_>, given: &Fields<&[u8]>) -> Result<(), Refusal> {
-    let fails = Err(Refusal::Fails(Errno::EINVAL));
-    let psr = given.word("regs.psr");
-    if frame.guest == Guest::Hvm && psr & (psr::PK | psr::IS | psr::VM) != 0 {
-        return Err(Refusal::Kills);
-    }
-    let processors = given.word("regs.num_phys_stacked");
-    if processors != 0 && processors != frame.machine.stacked_registers {
-        return fails;
-    }
-    let extra = given.word("flags") & VGCF_EXTRA_REGS != 0;
-    for index in 0..8 {
-        let rr = given.word(&format!("regs.rr[{index}]"));
-        let refused = match frame.guest {
-            _ if rr == 0 || frame.machine.era.dialect() < Dialect::D7 => false,
-            Guest::Hvm if !extra => false,
-            Guest::Hvm => rr >> 8 & 0xff_ffff >= 1 << frame.machine.rid_bits,
-            Guest::Pv => {
-                let size = rr >> 2 & 0x3f;
-                rr & 2 != 0
-                    || rr >> 32 != 0
-                    || !(12..=28).contains(&size)
-                    || (size > 15 && !size.is_multiple_of(2))
-                    || rr >> 8 >= 1 << frame.machine.rid_bits
+    /// The register stack.
+    fn load_stack(&mut self, given: &Given<'_>, fresh: bool) -> Result<(), Refusal> {
+        let bspstore = given.reg("ar.bspstore");
+        let bytes = given.reg("ar.bsp").wrapping_sub(bspstore);
+        // The hypervisor of these eras counted in 32 bits, and kept 16.
+        let loadrs = u64::from(bytes as u32) << 16 & 0xffff_ffff;
+        match given.spec.stack_set {
+            StackSet::Loadrs => {}
+            StackSet::Size => self.kept.loadrs = loadrs,
+            StackSet::Copied => {
+                if fresh {
+                    self.kept.loadrs = loadrs;
+                }
+                let bytes = u64::from(bytes as u32);
+                let words = given.words();
+                let known = words.len().min((bytes / 8) as usize);
+                self.kept.stack = words[..known].to_vec();
+                // From 4 GiB less a few bytes on the copy would not have come to an end; it was seen to
+                // do nothing there.
+                if (VCPU_BYTES..1 << 31).contains(&bytes) {
+                    self.kept.trample();
+                }
             }
+            StackSet::Relaid => return self.relaid(given, fresh, bspstore, bytes),
+        }
+        Ok(())
+    }
+
+    fn relaid(
+        &mut self,
+        given: &Given<'_>,
+        fresh: bool,
+        bspstore: u64,
+        bytes: u64,
+    ) -> Result<(), Refusal> {
+        let most = stack::WORDS as u64 * 8;
+        let machine = given.frame.machine;
+        let host = machine.rbs_voff;
+        // Sizes have 32 bits.
+        let registers = stack::registers_in(bspstore >> 3 & 63, bytes >> 3);
+        let size = u64::from(stack::slots(host, registers).wrapping_mul(8) as u32);
+        if size > most {
+            return Err(INVALID);
+        }
+        if fresh {
+            self.kept.loadrs = size << 16;
+        }
+        // A marker of a stack that no processor has stays behind.
+        let held = stack::registers_in(host, self.kept.dirty_bytes() / 8);
+        self.wedged = held > machine.stacked_registers;
+        let voff = given.reg("rbs_voff");
+        if voff * 8 + size >= most {
+            return Err(INVALID);
+        }
+        let (count, _) = stack::counted(voff % 64, size / 8);
+        if count > machine.stacked_registers {
+            return Err(Refusal::Fails(Errno::ENOSYS));
+        }
+        let stack = Stack::laid_out(
+            &given.words(),
+            given.reg("rbs_rnat"),
+            voff % 64,
+            size / 8,
+            host,
+        );
+        if fresh {
+            self.kept.loadrs = (8 * stack.words.len() as u64) << 16;
+            self.wedged = false;
+        }
+        self.kept.stack = stack.words;
+        self.kept.stack_rnat = stack.rnat;
+        Ok(())
+    }
+}
+
+fn float(place: &mut [u8; 16], given: &Given<'_>, path: &str) {
+    if let Some(bits) = given.fields.bytes_of(path)
+        && let Ok(bits) = bits.try_into()
+    {
+        *place = bits;
+    }
+}
+
+fn masked(spec: &Spec, iva: u64) -> u64 {
+    if spec.iva_masked { iva & !0x7fff } else { iva }
+}
+
+fn privregs<'a>(given: &Given<'_>, shared: &'a mut Shared) -> Fields<&'a mut Vec<u8>> {
+    let layout = layout_of_mapped_regs(given.frame.machine.era.mapped_regs());
+    Fields::new(layout, &mut shared.privregs)
+}
+
+/// Region registers go into the privregs page.
+fn share_regions(given: &Given<'_>, shared: &mut Shared) {
+    share_some_regions(given, shared, 8);
+}
+
+fn share_some_regions(given: &Given<'_>, shared: &mut Shared, count: usize) {
+    let rrs: [u64; 8] = given.row("rr");
+    for (index, rr) in rrs.into_iter().enumerate().take(count) {
+        let stored = match given.spec.regions_set {
+            RegionSet::Ignored => false,
+            RegionSet::Stored => true,
+            RegionSet::Skipped => is_region(given.frame, rr),
+            RegionSet::Refused => rr != 0,
         };
-        if refused {
-            return fails;
+        if stored {
+            privregs(given, shared).set(&format!("rrs[{index}]"), rr);
         }
     }
-    Ok(())
 }
 
-/// The register stack, laid out as the host has it.
-fn register_stack(frame: Frame<'_>, given: &Fields<&[u8]>) -> Result<Stack, Refusal> {
-    let most = stack::WORDS as u64 * 8;
-    let bspstore = given.word("regs.ar.bspstore");
-    let bytes = given.word("regs.ar.bsp").wrapping_sub(bspstore);
-    let host = frame.machine.rbs_voff;
-    let voff = given.get("regs.rbs_voff").unwrap_or(host);
-    if bytes > most {
-        return Err(Refusal::Fails(Errno::EINVAL));
-    }
-    let registers = if frame.machine.era.dialect().spec().context >= ContextLayout::E {
-        stack::registers(bspstore, bspstore.wrapping_add(bytes))
-    } else {
-        // Up to D the difference counts the host's slots, not the guest's.
-        stack::registers_in(host, bytes >> 3)
-    };
-    let wedge = |errno| {
-        // The marker of a stack that no processor has stays behind.
-        if registers > frame.machine.stacked_registers {
-            Refusal::Wedges(errno)
-        } else {
-            Refusal::Fails(errno)
-        }
-    };
-    let slots = stack::slots(host, registers);
-    if 8 * (host + slots) > most || 8 * (voff + slots) >= most {
-        return Err(wedge(Errno::EINVAL));
-    }
-    if registers > frame.machine.stacked_registers {
-        return Err(wedge(Errno::ENOSYS));
-    }
-    let words: Vec<u64> = given.bytes_of("regs.rbs").map_or_else(Vec::new, |bytes| {
-        let (words, _) = bytes.as_chunks();
-        words.iter().map(|word| u64::from_le_bytes(*word)).collect()
-    });
-    let rnat = given.word("regs.rbs_rnat");
-    Ok(Stack::laid_out(&words, rnat, voff, registers, host))
-}
-
-/// Puts the stack into a context, as get-context of the era shows it.
-fn keep(regs: &mut Fields<&mut Vec<u8>>, frame: Frame<'_>, given: &Fields<&[u8]>, stack: &Stack) {
-    let layout = frame.machine.era.dialect().spec().context;
-    let bspstore = given.word("regs.ar.bspstore");
-    let top = if layout >= ContextLayout::E {
-        stack.top(bspstore)
-    } else {
-        // The bytes that the host's own layout takes.
-        bspstore.wrapping_add(8 * stack.words.len() as u64)
-    };
-    regs.set("regs.ar.bsp", top);
-    regs.clear("regs.rbs");
-    if layout != ContextLayout::B || frame.guest == Guest::Hvm {
-        let bytes: Vec<u8> = stack
-            .words
-            .iter()
-            .flat_map(|word| word.to_le_bytes())
-            .collect();
-        regs.fill("regs.rbs", &bytes);
-    }
-    regs.set("regs.rbs_rnat", stack.rnat);
-    regs.set("regs.rbs_voff", stack.voff);
-    regs.set("regs.num_phys_stacked", frame.machine.stacked_registers);
-}
-
-/// What of a PV context goes into the pages that the guest shares with the hypervisor.
-fn share(frame: Frame<'_>, given: &Fields<&[u8]>, shared: &mut Shared) {
-    let era = frame.machine.era;
-    let mut privregs = Fields::new(
-        layout_of_mapped_regs(era.mapped_regs()),
-        &mut shared.privregs,
-    );
-    for index in 0..8 {
-        let rr = given.word(&format!("regs.rr[{index}]"));
-        if rr != 0 && era.dialect() >= Dialect::D7 {
-            privregs.set(&format!("rrs[{index}]"), rr);
-        }
-    }
-    if !era.shows_virtual_psr() {
+/// What of the psr that the guest sees is in the pages that it shares with the hypervisor.
+fn share_psr(given: &Given<'_>, shared: &mut Shared) {
+    if given.spec.psr == PsrForm::Machine {
         return;
     }
-    let psr = given.word("regs.psr");
-    let translated = psr & psr::TRANSLATION == psr::TRANSLATION;
-    privregs.set(
-        "interrupt_collection_enabled",
-        u64::from(psr & psr::IC != 0),
-    );
-    privregs.set("banknum", u64::from(psr & psr::BN != 0));
-    privregs.set("vpsr_dfh", u64::from(psr & psr::DFH != 0));
-    privregs.set("vpsr_pp", u64::from(psr & psr::PP != 0));
-    privregs.set("metaphysical_mode", u64::from(!translated));
-    let mut info = Fields::new(
-        layout_of_shared_info(era.shared_info()),
-        &mut shared.shared_info,
-    );
-    info.set(
-        &format!("vcpu_info[{}].evtchn_upcall_mask", frame.vcpu),
-        u64::from(psr & psr::I == 0),
-    );
+    let wanted = given.reg("psr");
+    let is_set = |bit: u64| u64::from(wanted & bit != 0);
+    let mut page = privregs(given, shared);
+    page.set("interrupt_collection_enabled", is_set(psr::IC));
+    page.set("banknum", is_set(psr::BN));
+    page.set("vpsr_dfh", is_set(psr::DFH));
+    page.set("vpsr_pp", is_set(psr::PP));
+    page.set("metaphysical_mode", u64::from(!translates(wanted)));
+    upcall_mask(given, shared, 1 - is_set(psr::I));
+}
+
+fn upcall_mask(given: &Given<'_>, shared: &mut Shared, value: u64) {
+    let layout = layout_of_shared_info(given.frame.machine.era.shared_info());
+    let mut info = Fields::new(layout, &mut shared.shared_info);
+    let path = format!("vcpu_info[{}].evtchn_upcall_mask", given.frame.vcpu);
+    info.set(&path, value);
 }

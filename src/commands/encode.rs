@@ -92,7 +92,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let text = fs::read(&path).map_err(|error| named(&path, &error))?;
     let notation = notation_of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
-    let node = read(&text, notation).map_err(wrong)?;
+    let node = read(&text, notation).map_err(|why| {
+        let takes = "encode takes what decode wrote, a tree or the folder that it is in";
+        wrong(format!("{why}; {takes}"))
+    })?;
     // Each takes several times what the one before does: none stays longer than it is needed.
     let tree_size = text.len();
     drop(text);

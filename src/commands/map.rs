@@ -366,8 +366,9 @@ fn more(out: &mut String, count: usize, of: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ia64save_codec::image::Unallocated;
     use std::collections::BTreeSet;
+
+    use ia64save_codec::image::Unallocated;
 
     #[test]
     fn the_last_number_of_all_has_a_bar_and_a_cell() {

@@ -132,7 +132,7 @@ fn line(field: &Field<'_>, whole: bool) -> String {
     let mut text = String::new();
     let place = Painted(DIM, format!("{:>10}{:>7}", field.offset, field.size));
     let path = Painted(LABEL, format!("{:PATH$}", field.path));
-    let meaning = match &field.form {
+    let said = match &field.form {
         Some(form) => format!("{} [{form}]", field.meaning),
         None => field.meaning.into(),
     };
@@ -154,13 +154,13 @@ fn line(field: &Field<'_>, whole: bool) -> String {
                 let _ = writeln!(text, "    {}", Painted(style, part));
             }
         }
-        for part in wrap::lines(&meaning, columns) {
+        for part in wrap::lines(&said, columns) {
             let _ = writeln!(text, "    {}", Painted(DIM, part));
         }
         return text;
     }
     let room = screen::width().map_or(usize::MAX, |columns| columns.saturating_sub(behind).max(16));
-    let mut meaning = wrap::lines(&meaning, room).into_iter();
+    let mut meaning = wrap::lines(&said, room).into_iter();
     let first = Painted(DIM, meaning.next().unwrap_or_default());
     let value = Painted(style::VALUE, &lines[0]);
     let _ = writeln!(text, "{place}  {path}  {value:VALUE$}  {first}");

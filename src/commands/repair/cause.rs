@@ -1,6 +1,7 @@
 //! One number that explains everything that is wrong: where a count is off, all that follows is read from the
 //! wrong place.
 
+use bytes::Bytes;
 use ia64save_codec::check::Report;
 use ia64save_codec::repair::{self, Answers, Note, Repair};
 
@@ -27,12 +28,8 @@ pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
     if !is_wanted(loaded, report) {
         return None;
     }
-    let data = Data {
-        bytes: loaded.data(),
-        passing: loaded.passing(),
-    };
-    let bytes = &data.bytes;
-    let size = bytes.len() as u64;
+    let data: Bytes = loaded.data();
+    let size = data.len() as u64;
     let tried = (EFFORT / size.max(1)).min(TRIED);
     if size == 0 || tried == 0 {
         return None;
@@ -40,18 +37,30 @@ pub fn of(loaded: &Loaded, report: &Report, reading: &Reading) -> Option<Note> {
     let mut read = |offset: u64, length: usize| {
         let from = usize::try_from(offset)
             .unwrap_or(usize::MAX)
-            .min(bytes.len());
-        bytes[from..from.saturating_add(length).min(bytes.len())].to_vec()
+            .min(data.len());
+        data[from..from.saturating_add(length).min(data.len())].to_vec()
     };
-    let all = repair::candidates(&loaded.file, report, Answers::default(), &mut read);
-    let numbers = all.into_iter().filter(|one| number(one).is_some());
-    for one in numbers.take(tried as usize) {
-        let after = State::of(&loaded.name, &data, &[&one], reading);
-        if after.is_ok_and(|after| after.badness() == 0) {
-            return number(&one).cloned();
-        }
+    let all = repair::candidates(&loaded.file, report, Answers { version: None }, &mut read);
+    let numbers: Vec<_> = all
+        .into_iter()
+        .filter(|one| number(one).is_some())
+        .collect();
+    let data = Data {
+        bytes: data.clone(),
+        passing: loaded.passing(),
+    };
+    let helps = |one: &Repair| {
+        let after = State::of(&loaded.name, &data, &[one], reading);
+        after.is_ok_and(|after| after.badness() == 0)
+    };
+    let numbers = &numbers[..numbers.len().min(tried as usize)];
+    let found = numbers.iter().find(|one| helps(one))?;
+    // Where another value of the same word explains as much, nobody knows which was meant.
+    let mut rivals = numbers.iter().filter(|other| found.is_rival(other));
+    if rivals.any(helps) {
+        return None;
     }
-    None
+    number(found).cloned()
 }
 
 /// The only thing that a repair does, where that is to put one number in the place of another.

@@ -98,7 +98,7 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "schema": "ia64save/report/1",
         "tool_version": env!("CARGO_PKG_VERSION"),
         "file": name,
-        "sha256": loaded.file_digest().map(|digest| digits(&digest)),
+        "file_size": loaded.file_size(),
         "info": info,
         "more_descriptors": more_descriptors,
         "ram_pages": image.ram().map(ia64save_codec::ram::RamMap::pages),

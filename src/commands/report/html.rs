@@ -89,6 +89,7 @@ fn head(out: &mut String, data: &Value) {
         },
     );
     badge("dialect", &dialect(info));
+    badge("era", &era(info));
     if let Some(version) = info["format_version"].as_u64() {
         badge("version", &version.to_string());
     }
@@ -116,6 +117,12 @@ fn dialect(info: &Value) -> String {
         return "not known".into();
     }
     found
+}
+
+/// The era, or those that could have written it.
+fn era(info: &Value) -> String {
+    let candidates = || texts(&info["era_candidates"]).join(", ");
+    info["era"].as_str().map_or_else(candidates, str::to_owned)
 }
 
 /// What the image has no more of.
@@ -230,15 +237,21 @@ fn summary(out: &mut String, data: &Value) {
         }
         out.push_str("</ul>");
     }
-    if info["dialect"].is_null()
-        && info["dialect_candidates"]
-            .as_array()
-            .is_some_and(|all| all.len() > 1)
-    {
+    if info["dialect"].is_null() && texts(&info["dialect_candidates"]).len() > 1 {
+        let names = texts(&info["dialect_candidates"]).join(", ");
         let _ = write!(
             out,
-            "<p class=\"soft\">These fit equally well: {}.</p>",
-            escaped(&dialect(info))
+            "<p class=\"soft\">Several dialects could have written this, the likeliest first: {}. --dialect or --era \
+             says which it is.</p>",
+            escaped(&names)
+        );
+    }
+    if info["era"].is_null() && !texts(&info["era_candidates"]).is_empty() {
+        let _ = write!(
+            out,
+            "<p class=\"soft\">Eras that could have written this: {}; read as {}.</p>",
+            escaped(&era(info)),
+            text(&info["era_likeliest"])
         );
     }
     out.push_str("</div><div class=\"card\"><h3>The file</h3>");
@@ -264,9 +277,9 @@ fn file(out: &mut String, data: &Value) {
     let trailing = info["trailing_bytes"].as_u64().filter(|bytes| *bytes > 0);
     let rows = [
         ("size", number(&data["file_size"], "byte")),
-        ("sha256", word(&data["file_sha256"])),
-        ("unpacked", unpacked(number(&info["file_size"], "byte"))),
-        ("its sha256", unpacked(word(&data["sha256"]))),
+        ("sha256", word(&info["sha256"])),
+        ("unpacked", unpacked(number(&info["unpacked_size"], "byte"))),
+        ("its sha256", unpacked(word(&info["unpacked_sha256"]))),
         (
             "stream",
             stream.map(|(from, size)| format!("from byte {from}, {} bytes", count(size))),

@@ -11,13 +11,11 @@ mod data;
 mod html;
 mod picture;
 
-use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use serde_json::Value;
 
 use crate::args::Reading;
 use crate::exit::{Failure, Outcome};
@@ -26,7 +24,6 @@ use crate::output::file::OutputFile;
 use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style::{self, DIM, ERROR, HEADING, OK, Painted};
-use crate::report::digits;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -60,9 +57,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));
-    let at_rest = AtRest::of(args, &loaded)?;
-    data["file_size"] = json!(at_rest.size);
-    data["file_sha256"] = json!(at_rest.digest);
     loaded.spare(&args.out)?;
     let page = page(&mut data);
     let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
@@ -87,53 +81,6 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         )?;
     }
     Ok(outcome)
-}
-
-/// The file as it lies there, packed or not.
-struct AtRest {
-    size: u64,
-    digest: Option<String>,
-}
-
-impl AtRest {
-    fn of(args: &Args, loaded: &Loaded) -> Result<AtRest, Failure> {
-        let known = loaded.digest.map(|digest| digits(&digest));
-        let plain = AtRest {
-            size: loaded.file.size,
-            digest: known,
-        };
-        if loaded.compression.is_none() {
-            return Ok(plain);
-        }
-        // A pipe has passed; of a file the packed bytes are read once more.
-        if !args.image.is_file() {
-            return Ok(AtRest {
-                digest: None,
-                ..plain
-            });
-        }
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", loaded.name));
-        let mut file = File::open(&args.image).map_err(named)?;
-        let mut digest = Sha256::new();
-        let mut size = 0;
-        let mut buffer = vec![0; 256 << 10];
-        loop {
-            match file.read(&mut buffer) {
-                Ok(0) => break,
-                Ok(count) => {
-                    digest.update(&buffer[..count]);
-                    size += count as u64;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(named(error).into()),
-            }
-        }
-        Ok(AtRest {
-            size,
-            digest: Some(digits(&digest.finalize())),
-        })
-    }
 }
 
 /// The page around its data. What it says itself is no part of the data for its script.
@@ -165,6 +112,7 @@ fn page(data: &mut Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
 
     #[test]
     fn what_a_file_is_called_does_not_end_the_script() {

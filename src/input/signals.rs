@@ -81,7 +81,7 @@ pub(super) fn expect_shrinking_files() -> io::Result<()> {
 }
 
 /// Removes unfinished files when the user or the system ends the process.
-fn expect_interruption() -> io::Result<()> {
+pub fn expect_interruption() -> io::Result<()> {
     static DONE: OnceLock<Result<(), c_int>> = OnceLock::new();
     once(&DONE, || {
         for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP] {
@@ -93,6 +93,9 @@ fn expect_interruption() -> io::Result<()> {
             // without a handler.
             unsafe {
                 signal_hook_registry::register(signal, move || {
+                    if crate::cancel::take(signal) {
+                        return;
+                    }
                     remove_unfinished();
                     libc::signal(signal, libc::SIG_DFL);
                     libc::raise(signal);

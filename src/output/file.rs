@@ -3,11 +3,13 @@
 use std::ffi::OsString;
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read as _, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use tempfile::NamedTempFile;
 
+use super::durable;
 use super::style::STDOUT;
 use crate::input::signals::RemovedOnSignal;
 
@@ -111,6 +113,38 @@ impl OutputFile {
         result.map_err(|error| self.named(&error))
     }
 
+    /// What it is that nothing can make safe; `None` where all that is written can be made to outlive the
+    /// machine.
+    pub fn unsafe_kind(&self) -> io::Result<Option<&'static str>> {
+        durable::unsafe_kind(self.descriptor()).map_err(|error| named(&self.name, &error))
+    }
+
+    /// What the bytes are written to.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        match &self.sink {
+            Sink::Temporary { file, .. } => file.get_ref().as_file().as_fd(),
+            Sink::Direct(file) => file.get_ref().as_fd(),
+        }
+    }
+
+    /// Completes the file, as [`Self::commit`] does, where something that cannot be undone depends on it:
+    /// whatever the bytes went to is on the disk, its name too, and every error counts.
+    pub fn commit_safely(mut self) -> io::Result<()> {
+        let name = self.name.clone();
+        let failed = |error: io::Error| named(&name, &error);
+        match &self.sink {
+            Sink::Temporary { target, .. } => {
+                let folder = directory(target).to_owned();
+                self.commit()?;
+                durable::sync_folder(&folder).map_err(failed)
+            }
+            Sink::Direct(_) => {
+                self.flush()?;
+                durable::sync(self.descriptor()).map_err(failed)
+            }
+        }
+    }
+
     /// Completes the file: all of it is on the disk, then it gets its name.
     pub fn commit(mut self) -> io::Result<()> {
         if matches!(self.sink, Sink::Direct(_)) {
@@ -163,7 +197,6 @@ fn hole(file: &mut BufWriter<NamedTempFile>, bytes: u64) -> io::Result<()> {
 }
 
 fn standard_output() -> io::Result<Sink> {
-    use std::os::fd::AsFd;
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)))
 }

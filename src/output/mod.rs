@@ -1,8 +1,10 @@
 //! How things are shown, and files that are written whole or not at all.
 
 pub mod assemble;
+pub mod durable;
 pub mod file;
 pub mod hexline;
+pub mod patient;
 pub mod size;
 pub mod style;
 pub mod table;

@@ -5,6 +5,7 @@
 //! | `info` | JSON compared field by field with what is known of every golden image |
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
+//! | `listener` | strangers at the end of a migration that listens |
 //! | `dump`, `map` | paths, values, extents |
 //! | `extract` | cores, memory and parts against what is known of every golden image |
 //! | `find` | hits against memory as it is |
@@ -18,6 +19,7 @@
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
+//! | `signals` | what a signal ends, and what is left where the process is killed |
 //! | `xen` | what is said where there is no Xen |
 //! | `tree` | decode, encode, edit: bytes that come back, and edits that change no others |
 
@@ -31,6 +33,7 @@ mod extract;
 mod find;
 mod info;
 mod input;
+mod listener;
 mod map;
 mod program;
 mod readme;
@@ -38,7 +41,20 @@ mod repair;
 mod report;
 mod screens;
 mod shell;
+mod signals;
 mod simulate;
 mod tree;
 #[cfg(feature = "xen")]
 mod xen;
+
+// The simulated kernel behind an agent's process, as the driver's own tests have it.
+#[cfg(feature = "xen")]
+#[allow(dead_code)]
+#[path = "../../driver-xen/tests/agent/bridge.rs"]
+mod bridge;
+#[cfg(feature = "xen")]
+#[allow(dead_code)]
+#[path = "../../driver-xen/tests/support/process.rs"]
+mod process;
+#[cfg(feature = "xen")]
+mod programs;

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use ia64save_codec::transfer::migration::{Outcome as Became, Outcomes, Secret, Token};
 
 use super::super::args::Migrate;
-use super::limits::{Budget, Places};
+use super::limits::{Budget, Places, share_memory};
 use super::printer::Printer;
 use super::serve::serve;
 use crate::args::Format;
@@ -93,6 +93,7 @@ impl Shared {
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     let secret = args.secret_file.as_deref().map(secret).transpose()?;
     let listener = address.listen()?;
+    share_memory();
     let guard = Guard::new(
         "the listener; domains that are not whole are destroyed",
         "simulated domains go with their process",

@@ -88,7 +88,7 @@ impl Setting {
             bytes: saved.bytes,
             downtime: saved.downtime(),
             total: saved.total(),
-            stretches: saved.passes,
+            stretches: saved.stretches,
             calls: host.counts().total(),
             bound: saved.p2m_size,
         }

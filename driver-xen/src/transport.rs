@@ -251,12 +251,22 @@ pub trait Transport {
 
     /// Gives a region back: unmaps it, upon which the kernel unexposes what was put there.
     fn release(&mut self, region: Region) -> Result<(), Errno>;
+
+    /// Why the way there is broken, where the numbers that calls fail with do not say it; `None` while it is
+    /// not.
+    fn failure(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A transport that is only known when running.
 impl<T: Transport + ?Sized> Transport for Box<T> {
     fn geometry(&self) -> Geometry {
         (**self).geometry()
+    }
+
+    fn failure(&self) -> Option<String> {
+        (**self).failure()
     }
 
     fn hypercall(&mut self, call: &mut Hypercall<'_, '_>) -> Result<u64, Errno> {

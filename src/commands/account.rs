@@ -46,7 +46,8 @@ pub fn joined(mut head: Value, rest: Value) -> Value {
     head
 }
 
-/// What a save came to. Passes are a count here: not everybody looks on while they are made.
+/// What a save came to. Passes are counted as `info` counts them in the image; stretches are steps of the
+/// policy's.
 pub fn saved(saved: &Saved) -> Value {
     json!({
         "dialect": saved.dialect.name(),
@@ -58,6 +59,7 @@ pub fn saved(saved: &Saved) -> Value {
         "unallocated": saved.unallocated,
         "vcpus": saved.vcpus,
         "num_passes": saved.passes,
+        "num_stretches": saved.stretches,
         "checkpoints": saved.checkpoints,
         "bytes": saved.bytes,
         "downtime_seconds": saved.downtime().as_secs_f64(),

@@ -280,7 +280,7 @@ pub fn expect_limits() -> io::Result<()> {
 }
 
 /// Removes unfinished files when the user or the system ends the process.
-fn expect_interruption() -> io::Result<()> {
+pub fn expect_interruption() -> io::Result<()> {
     static DONE: OnceLock<Result<(), c_int>> = OnceLock::new();
     once(&DONE, || {
         for signal in ENDING {
@@ -292,6 +292,9 @@ fn expect_interruption() -> io::Result<()> {
             // without a handler.
             unsafe {
                 signal_hook_registry::register(signal, move || {
+                    if crate::cancel::take(signal) {
+                        return;
+                    }
                     let first =
                         SEEN.compare_exchange(0, signal, Ordering::AcqRel, Ordering::Acquire);
                     if first.is_ok() && DEFERRED.load(Ordering::Acquire) > 0 {

@@ -2,11 +2,17 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `connection` | TCP and Unix sockets, with time-outs |
+//! | `address` | where to connect and to listen: TCP and Unix sockets |
+//! | `connection` | a connection, with time-outs |
+//! | `secret` | tokens, nonces, the secret in a file |
 //! | `speak` | the source's end of the protocols of `ia64save_codec::transfer::migration` |
 
+mod address;
 mod connection;
+mod secret;
 mod speak;
 
-pub use connection::{Address, Connection, Heard};
-pub use speak::{Broken, speak, token};
+pub use address::{Address, Listener};
+pub use connection::{Connection, Heard};
+pub use secret::{parse_token, random, secret, token};
+pub use speak::{Broken, Target, said, speak};

@@ -1,21 +1,23 @@
 //! The end of a migration that gives a domain away: the protocol's steps over a connection.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::thread;
+use std::time::Duration;
 
-use ia64save_codec::transfer::migration::{SourceEnd, SourceFate, SourceStep, Token};
+use ia64save_codec::transfer::migration::{
+    Outcome, Secret, SourceEnd, SourceFate, SourceStep, Token,
+};
 
+use super::address::Address;
 use super::connection::{Connection, Heard};
+use crate::cancel;
 
 /// Bytes of the target's lines that are read at a time.
 const LINE: usize = 4096;
-
-/// A number that no other migration to the same target has.
-pub fn token() -> Token {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
-    Token(nanos ^ u64::from(std::process::id()) << 48)
-}
+/// How often a target is asked what became of a migration, once nobody knows.
+const QUESTIONS: u32 = 5;
+/// Time between two of them.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why not all was sent.
 pub enum Broken {
@@ -25,11 +27,12 @@ pub enum Broken {
     Save(String),
 }
 
-/// Goes through the protocol; what has to become of the domain.
+/// Goes through the protocol; what has to become of the domain. `stream` sends it, and says
+/// [`SourceEnd::imaged`] between the image and the device model's state.
 pub fn speak(
     mut end: SourceEnd,
     mut connection: Connection,
-    mut stream: impl FnMut(&mut Connection) -> Result<(), Broken>,
+    mut stream: impl FnMut(&mut Connection, &mut SourceEnd) -> Result<(), Broken>,
 ) -> SourceFate {
     let mut buffer = [0; LINE];
     loop {
@@ -39,7 +42,7 @@ pub fn speak(
                     last_words(&mut end, &mut connection);
                 }
             }
-            SourceStep::Stream => match stream(&mut connection) {
+            SourceStep::Stream => match stream(&mut connection, &mut end) {
                 Ok(()) => end.streamed(Ok(())),
                 Err(Broken::Connection) => last_words(&mut end, &mut connection),
                 Err(Broken::Save(why)) => {
@@ -51,12 +54,14 @@ pub fn speak(
             },
             SourceStep::CloseWriting => {
                 if connection.close_writing().is_err() {
-                    end.closed();
+                    end.broken();
                 }
             }
             SourceStep::Wait => match connection.hear(&mut buffer) {
                 Heard::Bytes(count) => end.received(&buffer[..count]),
                 Heard::Closed => end.closed(),
+                Heard::Broken => end.broken(),
+                Heard::Nothing if cancel::is_asked() => end.interrupted(cancel::name()),
                 Heard::Nothing => end.timed_out(),
             },
             SourceStep::Done(fate) => return fate,
@@ -70,5 +75,51 @@ fn last_words(end: &mut SourceEnd, connection: &mut Connection) {
     if let Heard::Bytes(count) = connection.hear(&mut buffer) {
         end.received(&buffer[..count]);
     }
-    end.closed();
+    if cancel::is_asked() {
+        end.interrupted(cancel::name());
+    } else {
+        end.broken();
+    }
+}
+
+/// A target that can be asked.
+pub struct Target<'a> {
+    /// Where it listens.
+    pub address: &'a Address,
+    /// How long it may take.
+    pub patience: Duration,
+    /// The secret that it has to know, if any.
+    pub secret: Option<Secret>,
+}
+
+impl Target<'_> {
+    /// Asks what became of a migration, once.
+    pub fn ask(&self, token: Token) -> std::io::Result<SourceFate> {
+        let connection = self.address.connect(self.patience)?;
+        let end = SourceEnd::ask(token).with_secret(self.secret.clone());
+        Ok(speak(end, connection, |_, _| Err(Broken::Connection)))
+    }
+
+    /// Asks until it is known, a few times.
+    pub fn settle(&self, token: Token, mut fate: SourceFate) -> SourceFate {
+        for _ in 0..QUESTIONS {
+            if !matches!(fate, SourceFate::InDoubt(_)) {
+                break;
+            }
+            thread::sleep(PAUSE);
+            if let Ok(answer) = self.ask(token) {
+                fate = answer;
+            }
+        }
+        fate
+    }
+}
+
+/// What the answer to a question said.
+pub fn said(fate: &SourceFate) -> Outcome {
+    match fate {
+        SourceFate::Gone => Outcome::Running,
+        SourceFate::Stays(_) => Outcome::Destroyed,
+        SourceFate::InDoubt(_) => Outcome::Unknown,
+    }
 }

@@ -14,11 +14,13 @@
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File, Permissions};
 use std::io::{self, BufWriter, Read as _, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use super::draft::Draft;
+use super::durable;
 use super::packing::{Compress, Packer};
 use super::screen;
 use super::style::STDOUT;
@@ -112,6 +114,11 @@ impl OutputFile {
         Ok(self)
     }
 
+    /// Whether what is written is packed on its way.
+    pub fn is_packed(&self) -> bool {
+        self.packer.is_some()
+    }
+
     /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
     /// went away is no more silent than a disk that is full.
     pub(super) fn named(&self, error: &io::Error) -> io::Error {
@@ -144,6 +151,38 @@ impl OutputFile {
             Sink::Direct(file) => io::copy(&mut io::repeat(0).take(bytes), file).map(drop),
         };
         result.map_err(|error| self.named(&error))
+    }
+
+    /// What it is that nothing can make safe; `None` where all that is written can be made to outlive the
+    /// machine.
+    pub fn unsafe_kind(&self) -> io::Result<Option<&'static str>> {
+        durable::unsafe_kind(self.descriptor()).map_err(|error| named(&self.name, &error))
+    }
+
+    /// What the bytes are written to.
+    pub fn descriptor(&self) -> BorrowedFd<'_> {
+        match &self.sink {
+            Sink::Temporary { file, .. } => file.get_ref().as_file().as_fd(),
+            Sink::Direct(file) => file.get_ref().as_fd(),
+        }
+    }
+
+    /// Completes the file, as [`Self::commit`] does, where something that cannot be undone depends on it:
+    /// whatever the bytes went to is on the disk, its name too, and every error counts.
+    pub fn commit_safely(mut self) -> io::Result<()> {
+        let name = self.name.clone();
+        let failed = |error: io::Error| named(&name, &error);
+        match &self.sink {
+            Sink::Temporary { target, .. } => {
+                let folder = directory(target).to_owned();
+                self.commit()?;
+                durable::sync_folder(&folder).map_err(failed)
+            }
+            Sink::Direct(_) => {
+                self.flush()?;
+                durable::sync(self.descriptor()).map_err(failed)
+            }
+        }
     }
 
     /// Completes the file: all of it is on the disk, then it gets its name.
@@ -227,7 +266,6 @@ fn hole(file: &mut BufWriter<Draft>, bytes: u64) -> io::Result<()> {
 }
 
 fn standard_output() -> io::Result<Sink> {
-    use std::os::fd::AsFd;
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
     Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)))
 }

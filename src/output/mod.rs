@@ -3,9 +3,11 @@
 pub mod assemble;
 pub mod beside;
 pub(crate) mod draft;
+pub mod durable;
 pub mod file;
 pub mod hexline;
 pub mod packing;
+pub mod patient;
 pub mod screen;
 pub mod size;
 pub mod style;

@@ -5,6 +5,7 @@
 //! | `info` | JSON compared field by field with what is known of every golden image |
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
+//! | `listener` | strangers at the end of a migration that listens |
 //! | `dump`, `map` | paths, values, extents |
 //! | `extract` | cores, memory and parts against what is known of every golden image |
 //! | `files` | nothing is lost or left over; what is read is judged first |
@@ -19,6 +20,7 @@
 //! | `report` | the page is written, bounded, and silent about pages of the guest |
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
+//! | `signals` | what a signal ends, and what is left where the process is killed |
 //! | `terminal` | lines that fit, ASCII, nothing binary; packed files, standard output by any name |
 //! | `xen` | what is said where there is no Xen |
 //! | `words` | refusals that say what to do |
@@ -35,6 +37,7 @@ mod files;
 mod find;
 mod info;
 mod input;
+mod listener;
 mod map;
 mod program;
 mod readme;
@@ -42,9 +45,22 @@ mod repair;
 mod report;
 mod screens;
 mod shell;
+mod signals;
 mod simulate;
 mod terminal;
 mod tree;
 mod words;
 #[cfg(feature = "xen")]
 mod xen;
+
+// The simulated kernel behind an agent's process, as the driver's own tests have it.
+#[cfg(feature = "xen")]
+#[allow(dead_code)]
+#[path = "../../driver-xen/tests/agent/bridge.rs"]
+mod bridge;
+#[cfg(feature = "xen")]
+#[allow(dead_code)]
+#[path = "../../driver-xen/tests/support/process.rs"]
+mod process;
+#[cfg(feature = "xen")]
+mod programs;

@@ -200,10 +200,10 @@ fn an_error_in_a_container_is_where_check_says_it_is() {
 }
 
 /// A process that ends with the test.
-struct Receiver(Child);
+pub struct Receiver(Child);
 
 impl Receiver {
-    fn start(socket: &Path, args: &[&str]) -> Receiver {
+    pub fn start(socket: &Path, args: &[&str]) -> Receiver {
         let begin = ["simulate", "migrate", "--format", "jsonl", "--listen"];
         let child = command(
             begin
@@ -223,7 +223,7 @@ impl Receiver {
         Receiver(child)
     }
 
-    fn end(mut self) -> Run {
+    pub fn end(mut self) -> Run {
         let mut out = Vec::new();
         let stdout = self.0.stdout.take();
         stdout
@@ -429,4 +429,38 @@ fn the_user_is_told_what_makes_no_domain() {
         assert_eq!(run.code, 2, "{args:?}");
         assert!(run.err.contains(said), "{args:?}: {}", run.err);
     }
+}
+
+#[test]
+fn a_save_and_a_reader_count_the_same_passes() {
+    let folder = Folder::new();
+    let image = folder.path("image.sav");
+    let mut differ = 0;
+    for policy in ["xen", "adaptive"] {
+        for workload in ["hot", "sweep", "uniform"] {
+            let words = [
+                "--policy",
+                policy,
+                "--workload",
+                workload,
+                "--rate",
+                "40000",
+            ];
+            let save = [
+                "simulate", "save", "--live", "--memory", "16MiB", "--output", "json",
+            ];
+            let made = run(save.iter().chain(&words).chain(&["-o", arg(&image)]));
+            assert_eq!(made.code, 0, "{made:?}");
+            let (made, read) = (
+                made.json(),
+                run(["info", "--output", "json", arg(&image)]).json(),
+            );
+            let read = &read["pages"]["num_passes"];
+            assert_eq!(&made["num_passes"], read, "{policy} {workload}");
+            let stretches = made["stretches"].as_array().expect("a list").len();
+            assert_eq!(made["num_stretches"], stretches, "{policy} {workload}");
+            differ += u32::from(made["num_passes"] != made["num_stretches"]);
+        }
+    }
+    assert!(differ > 0, "one is not the other");
 }

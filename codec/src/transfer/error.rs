@@ -77,7 +77,7 @@ pub enum Cause {
         /// The highest id of the target.
         highest: u32,
     },
-    /// The observer wanted no more.
+    /// The observer wanted no more, or whoever holds the flag ([`Cancel`](super::Cancel)).
     Cancelled,
     /// The transfer was given up by its caller.
     Abandoned,

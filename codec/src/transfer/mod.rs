@@ -17,6 +17,7 @@
 //! | [`era`] | what the tools of an era did where the stream does not say it |
 //! | [`observer`] | what a save tells while it is under way |
 //! | [`error`] | how a transfer fails, and what became of the domain |
+//! | [`cancel`] | a flag that ends a transfer |
 //! | [`bitmap`] | a set of pfns: what log-dirty returns |
 //! | [`migration`] | the words around a migration, after which exactly one domain runs |
 //!
@@ -28,6 +29,7 @@
 //! for: log-dirty off, p2m unexposed, and only then the domain.
 
 pub mod bitmap;
+pub mod cancel;
 pub mod era;
 pub mod error;
 pub mod migration;
@@ -37,6 +39,7 @@ pub mod ports;
 pub mod restore;
 pub mod save;
 
+pub use cancel::Cancel;
 pub use error::{Cause, Fate, TransferError};
 pub use observer::{Observer, Pass};
 pub use policy::{Adaptive, Policy, Xen};

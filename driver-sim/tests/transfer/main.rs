@@ -2,6 +2,7 @@
 //!
 //! | file | what |
 //! |---|---|
+//! | `cancel` | what is not wanted any more ends soon, and leaves nothing |
 //! | `images` | what is saved is without a flaw, and what is restored is what was saved |
 //! | `edges` | strange memory maps, many vcpus, tiny and huge domains |
 //! | `faults` | whatever fails, exactly one domain runs, and nothing is left over |
@@ -9,6 +10,7 @@
 //! | `real` | registers of the images that a real hypervisor wrote |
 //! | `common` | a domain as it is, to be compared |
 
+mod cancel;
 mod common;
 mod edges;
 mod faults;

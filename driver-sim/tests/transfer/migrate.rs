@@ -261,7 +261,7 @@ impl Wire<'_, '_, '_> {
         let input = if self.course.silent {
             Input::TimedOut
         } else {
-            Input::Closed
+            Input::Broken
         };
         self.connection.go_on(self.target, input);
         if !self.connection.done {
@@ -375,6 +375,8 @@ fn lost(source: &mut SourceEnd, wire: &mut Wire<'_, '_, '_>) {
     source.received(&heard);
     if wire.course.silent {
         source.timed_out();
+    } else if wire.broken {
+        source.broken();
     } else {
         source.closed();
     }

@@ -12,6 +12,9 @@
 #[path = "../../tests/agent/bridge.rs"]
 mod bridge;
 mod link;
+#[allow(dead_code)]
+#[path = "../../tests/support/process.rs"]
+mod process;
 mod programs;
 #[path = "../../tests/support/through_agent.rs"]
 mod way;

@@ -201,6 +201,10 @@ impl<E: Exchange> Agent<E> {
 }
 
 impl<E: Exchange> Transport for Agent<E> {
+    fn failure(&self) -> Option<String> {
+        self.failure.as_ref().map(ToString::to_string)
+    }
+
     fn geometry(&self) -> Geometry {
         Geometry {
             page_size: self.limits.page_size,

@@ -11,14 +11,19 @@
 //! Nothing is decided here. Two things are kept track of, because the hypervisor does not say them:
 //! whether log-dirty is on (asked for its record without, it answers with an empty one), and whether
 //! the device model keeps a record of its own.
+//!
+//! A process that was killed kept track of nothing: [`XenDomain::recover`] mends what it left.
 
 mod domain;
+mod recover;
 mod source;
 mod target;
 
 use std::time::Duration;
 
 use ia64save_codec::transfer::ports::{Errno, PortCall, PortError};
+
+pub use recover::Recovered;
 
 use crate::abi::domctl;
 use crate::hypervisor::{Hypervisor, Info};
@@ -36,6 +41,8 @@ pub struct XenDomain<H: Hypervisor, M: Machine<H>> {
     toolstack: Box<dyn Toolstack>,
     /// How long a guest may take to suspend itself.
     patience: Duration,
+    /// Whether a guest that was asked to suspend itself is still waited for.
+    wanted: Option<Box<dyn Fn() -> bool>>,
     log_dirty: bool,
     /// The device model keeps a record, and was told to.
     logs_devices: bool,
@@ -50,6 +57,7 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
             domain,
             toolstack: Box::new(Nobody),
             patience: Duration::from_mins(1),
+            wanted: None,
             log_dirty: false,
             logs_devices: false,
         }
@@ -72,6 +80,13 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
     #[must_use]
     pub fn with_patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
+        self
+    }
+
+    /// Ends the wait for its guest when `wanted` says `false`: as if the time were over.
+    #[must_use]
+    pub fn while_wanted(mut self, wanted: impl Fn() -> bool + 'static) -> Self {
+        self.wanted = Some(Box::new(wanted));
         self
     }
 

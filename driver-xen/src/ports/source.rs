@@ -122,7 +122,8 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
             if info.flags & (domctl::SHUTDOWN | domctl::DYING) != 0 {
                 return Ok(());
             }
-            if asked.elapsed() >= self.patience {
+            let wanted = self.wanted.as_ref().is_none_or(|wanted| wanted());
+            if !wanted || asked.elapsed() >= self.patience {
                 return self.toolstack.withdraw(self.domain, hvm).map_err(failed);
             }
             std::thread::sleep(LOOK);

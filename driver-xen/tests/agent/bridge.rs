@@ -99,7 +99,8 @@ impl Words {
     }
 }
 
-fn serve<K: Kernel>(stream: UnixStream, kernel: &mut K) -> io::Result<()> {
+/// Answers an agent until it ends.
+pub fn serve<K: Kernel>(stream: UnixStream, kernel: &mut K) -> io::Result<()> {
     let page_size = kernel.geometry().page_size;
     let mut words = Words(stream);
     words.put(page_size as u64)?;

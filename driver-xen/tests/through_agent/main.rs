@@ -5,6 +5,8 @@
 
 #[path = "../support/ports.rs"]
 mod ports;
+#[path = "../support/process.rs"]
+mod process;
 #[path = "../support/through_agent.rs"]
 mod way;
 
@@ -15,6 +17,8 @@ mod bridge;
 #[path = "../agent/programs.rs"]
 mod programs;
 
+#[path = "../../../driver-sim/tests/transfer/cancel.rs"]
+mod cancel;
 #[path = "../../../driver-sim/tests/transfer/common.rs"]
 mod common;
 #[path = "../../../driver-sim/tests/transfer/edges.rs"]

@@ -6,6 +6,8 @@ mod ports;
 #[path = "../support/direct.rs"]
 mod way;
 
+#[path = "../../../driver-sim/tests/transfer/cancel.rs"]
+mod cancel;
 #[path = "../../../driver-sim/tests/transfer/common.rs"]
 mod common;
 #[path = "../../../driver-sim/tests/transfer/edges.rs"]

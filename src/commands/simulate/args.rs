@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
 use ia64save_codec::Guest;
+use ia64save_codec::transfer::migration::Token;
 use ia64save_sim::Era;
 use ia64save_sim::workload::Pattern;
 
 use crate::args::{EnvelopeKind, Format, Reading};
+use crate::migration::parse_token as token;
 use crate::output::packing::Packing;
 
 #[derive(Args, Debug)]
@@ -207,9 +209,33 @@ pub struct Migrate {
     #[arg(long, value_name = "N", requires = "listen")]
     pub count: Option<u64>,
 
+    /// Connections at a time; of more than these, the one longest without a greeting is ended
+    #[arg(long, value_name = "N", requires = "listen", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    pub max_connections: u32,
+
+    /// Memory that the domains that come may have together; without it, half of what there is
+    #[arg(long, value_name = "SIZE", requires = "listen", value_parser = size)]
+    pub max_memory: Option<u64>,
+
+    /// Bytes a second that a domain has to come with on average, beside --wait
+    #[arg(long, value_name = "SIZE", requires = "listen", default_value = "64KiB", value_parser = size)]
+    pub least_rate: u64,
+
+    /// End with standard input: whoever started this process is gone then
+    #[arg(long, requires = "listen", hide = true)]
+    pub tied: bool,
+
     /// Send a domain to this address. Without --to and --listen both ends are started
     #[arg(long, value_name = "ADDRESS", value_parser = address)]
     pub to: Option<String>,
+
+    /// Send nothing: ask there what became of an earlier migration, which ended in doubt
+    #[arg(long, value_name = "TOKEN", requires = "to", value_parser = token)]
+    pub ask: Option<Token>,
+
+    /// A secret that both ends have to know; nothing is encrypted, which takes ssh or a VPN
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub secret_file: Option<PathBuf>,
 
     /// How to speak; who listens understands both
     #[arg(long, value_name = "PROTOCOL", default_value = "acknowledged")]

@@ -8,7 +8,7 @@
 //! | `migrate/` | both, in two processes |
 //! | `sink` | where what is saved goes |
 //! | `left` | what a restore left, as JSON |
-//! | `summary` | passes, traffic, downtime, a plot |
+//! | `summary` | stretches, traffic, downtime, a plot |
 
 pub mod args;
 mod domain;
@@ -21,13 +21,14 @@ mod summary;
 
 use args::{Simulate, What};
 
+use crate::cancel;
 use crate::exit::{Failure, Outcome};
 
 /// Runs the command.
 pub fn run(args: &Simulate) -> Result<Outcome, Failure> {
-    match &args.what {
+    cancel::ended(match &args.what {
         What::Save(args) => save::run(args),
         What::Restore(args) => restore::run(args),
         What::Migrate(args) => migrate::run(args),
-    }
+    })
 }

@@ -7,7 +7,7 @@ use ia64save_codec::transfer::policy::Xen;
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
 use ia64save_codec::transfer::save::{self, Save as SaveEngine};
-use ia64save_codec::transfer::{Cause, TransferError};
+use ia64save_codec::transfer::{Cancel, Cause, TransferError};
 use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::link::Link;
 use ia64save_sim::{DomId, Era, Host, Machine, Registers, SimSource, SimTarget};
@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::args::Restore;
 use super::left::left;
 use super::sink::Writing;
+use crate::cancel::{self, Guard};
 use crate::commands::account::{self, joined};
 use crate::commands::count::counted;
 use crate::commands::vcpus;
@@ -44,6 +45,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     };
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let (host, mut target) = target(args, &loaded)?;
+    let guard = Guard::new("the restore", "the simulated domain goes with the process")?;
     let (restored, error) = restore(args, &loaded, &mut target);
     loaded.verify()?;
     let head = json!({
@@ -60,6 +62,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     if let (None, Some(out)) = (&error, &args.resave) {
         value["resaved_bytes"] = resave(&host, target.domid(), out, args.packing)?.into();
     }
+    drop(guard);
     let screen = screen(&loaded, &restored, &value, error.is_none());
     account::print(args.resave.as_deref(), args.format, || screen, || value)?;
     match error {
@@ -129,7 +132,9 @@ fn restore(
     };
     let label = format!("{}: restore", loaded.name);
     let progress = Progress::new(&label, Some(stream.len() as u64));
-    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
+    let mut engine = Engine::new(target, options)
+        .starting_at(image.stream_offset)
+        .cancel(Cancel::on(cancel::flag()));
     let mut begin = 0;
     let mut length = STEP;
     loop {
@@ -166,13 +171,14 @@ fn resave(host: &Host, domid: DomId, out: &Path, packing: Packing) -> Result<u64
         SaveEngine::new(&mut source, &mut sink)
             .options(options)
             .policy(&mut Xen::default())
+            .cancel(Cancel::on(cancel::flag()))
             .run()
     };
     if let Some(error) = writing.error.take() {
         return Err(Failure::Io(error));
     }
     let saved = saved.map_err(|error| failed(out, &error))?;
-    file.commit()?;
+    file.commit_safely()?;
     Ok(saved.bytes)
 }
 

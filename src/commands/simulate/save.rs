@@ -1,10 +1,12 @@
 //! `simulate save`: a domain of a simulated host becomes an image.
 
-use std::io::Write as _;
+use std::io::{self, Write};
+use std::time::Duration;
 
 use ia64save_codec::envelope::{
     ByteOrder, DeviceModelKind, device_model_header, xend_header, xl_header,
 };
+use ia64save_codec::transfer::Cancel;
 use ia64save_codec::transfer::save::{Options, Save as Engine};
 use ia64save_sim::SimSource;
 use serde_json::json;
@@ -14,9 +16,11 @@ use super::domain::{self, Made};
 use super::sink::Writing;
 use super::summary::{Summary, Watch};
 use crate::args::EnvelopeKind;
+use crate::cancel::{self, Guard};
 use crate::commands::account::{self, joined};
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
+use crate::output::patient::Patient;
 use crate::output::style::{HEADING, Painted};
 use crate::progress::Progress;
 
@@ -30,12 +34,23 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     }
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut file = file.packed(args.packing.of(&args.out))?;
-    file.write_all(&before(args, &made)?)?;
+    let guard = Guard::new("the save", "the simulated domain goes with the process")?;
+    // Whoever reads a pipe may have stopped: a signal ends that.
+    let mut patient = match file.unsafe_kind()? {
+        // What is packed goes through the file.
+        Some(_) if !file.is_packed() => Some(Patient::new(file.descriptor(), Duration::MAX)?),
+        _ => None,
+    };
+    let out: &mut dyn Write = match &mut patient {
+        Some(patient) => patient,
+        None => &mut file,
+    };
+    out.write_all(&before(args, &made)?)?;
     let progress = Progress::new("simulate save", None);
     let page_size = made.host.machine().page_size;
     let mut watch = Watch::new(&progress, page_size, args.remus);
     let mut source = SimSource::new(&made.host, made.domid);
-    let mut writing = Writing::new(&mut file);
+    let mut writing = Writing::new(&mut *out);
     let options = Options {
         live: args.live,
         ..Options::default()
@@ -46,6 +61,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
             .options(options)
             .policy(domain::policy(&args.transfer).as_mut())
             .observer(&mut watch)
+            .cancel(Cancel::on(cancel::flag()))
             .run()
     };
     if let Some(error) = writing.error.take() {
@@ -53,16 +69,23 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     }
     let name = args.out.display().to_string();
     let saved = saved.map_err(|error| Failure::Transfer(name.clone(), Box::new(error)))?;
-    file.write_all(&after(args, &made)?)?;
-    file.commit()?;
-    let passes = std::mem::take(&mut watch.passes);
+    out.write_all(&after(args, &made)?)?;
+    if cancel::is_asked() {
+        return Err(Failure::Io(io::Error::other(format!(
+            "by {}",
+            cancel::name()
+        ))));
+    }
+    file.commit_safely()?;
+    drop(guard);
+    let stretches = std::mem::take(&mut watch.stretches);
     drop(progress);
     let summary = Summary {
         policy: args.transfer.policy.name(),
         workload: (args.transfer.workload.name(), args.transfer.rate),
         live: args.live,
         saved: &saved,
-        passes: &passes,
+        stretches: &stretches,
         page_size,
     };
     let text = || format!("{}\n\n{summary}", Painted(HEADING, &name));

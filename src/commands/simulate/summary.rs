@@ -1,4 +1,6 @@
-//! How a save went: passes, traffic, downtime; a plot of what was sent and dirtied.
+//! How a save went: stretches, traffic, downtime; a plot of what was sent and dirtied.
+//!
+//! A pass is what a reader of the image finds ([`Saved::passes`]); a stretch is a step of the policy's.
 
 use std::fmt::{self, Write as _};
 use std::time::Duration;
@@ -16,7 +18,7 @@ use crate::progress::Progress;
 
 /// Cells of the longest bar.
 const BAR: u64 = 40;
-/// Rows of the plot, the last pass apart.
+/// Rows of the plot, the last stretch apart.
 const ROWS: usize = 16;
 /// Eighths of a cell.
 const PARTS: [char; 8] = [' ', '▏', '▎', '▍', '▌', '▋', '▊', '▉'];
@@ -27,8 +29,8 @@ pub struct Watch<'a> {
     page_size: u64,
     shown: u64,
     rounds: u32,
-    /// What was sent, pass by pass.
-    pub passes: Vec<Pass>,
+    /// What was sent, stretch by stretch.
+    pub stretches: Vec<Pass>,
 }
 
 impl<'a> Watch<'a> {
@@ -39,7 +41,7 @@ impl<'a> Watch<'a> {
             page_size: page_size as u64,
             shown: 0,
             rounds,
-            passes: Vec::new(),
+            stretches: Vec::new(),
         }
     }
 }
@@ -53,7 +55,7 @@ impl Observer for Watch<'_> {
     }
 
     fn passed(&mut self, pass: &Pass) {
-        self.passes.push(*pass);
+        self.stretches.push(*pass);
     }
 
     fn checkpoint(&mut self, index: u32) -> bool {
@@ -71,22 +73,27 @@ pub struct Summary<'a> {
     pub live: bool,
     /// What it came to.
     pub saved: &'a Saved,
-    /// Pass by pass.
-    pub passes: &'a [Pass],
+    /// Stretch by stretch.
+    pub stretches: &'a [Pass],
     /// Bytes of a page.
     pub page_size: usize,
 }
 
 impl Summary<'_> {
+    /// Each stretch was a trip through all of RAM, as the original's are.
+    fn by_passes(&self) -> bool {
+        self.saved.passes == self.saved.stretches
+    }
+
     /// For scripts.
     pub fn json(&self) -> Value {
-        let passes: Vec<_> = self.passes.iter().map(pass).collect();
+        let stretches: Vec<_> = self.stretches.iter().map(pass).collect();
         let how = json!({
             "live": self.live,
             "policy": self.policy,
             "workload": self.workload.0,
             "rate": self.workload.1,
-            "passes": passes,
+            "stretches": stretches,
         });
         joined(account::saved(self.saved), how)
     }
@@ -134,9 +141,14 @@ impl fmt::Display for Summary<'_> {
         block.row(
             "sent",
             format!(
-                "{} in {}",
+                "{} in {}{}",
                 pages(saved.sent),
-                counted(saved.passes.into(), "pass")
+                counted(saved.passes.into(), "pass"),
+                if self.by_passes() {
+                    String::new()
+                } else {
+                    format!(", {}", counted(saved.stretches.into(), "stretch"))
+                }
             ),
         );
         if saved.checkpoints > 1 {
@@ -153,7 +165,7 @@ impl fmt::Display for Summary<'_> {
         block.row("total", seconds(saved.total()));
         write!(f, "{block}")?;
         if self.live {
-            write!(f, "\n{}", plot(self.passes))?;
+            write!(f, "\n{}", plot(self.stretches, self.by_passes()))?;
         }
         Ok(())
     }
@@ -168,15 +180,20 @@ pub fn seconds(time: Duration) -> String {
     }
 }
 
-/// Pages sent and dirtied in each pass.
-fn plot(passes: &[Pass]) -> String {
-    let rows = rows(passes);
+/// Pages sent and dirtied in each stretch, which may be a whole pass each.
+fn plot(stretches: &[Pass], by_passes: bool) -> String {
+    let (title, name) = if by_passes {
+        ("Passes", "pass")
+    } else {
+        ("Stretches", "stretch")
+    };
+    let rows = rows(stretches);
     let largest = rows.iter().map(|(_, row)| row.sent.max(row.dirty)).max();
     let largest = largest.unwrap_or(0).max(1);
     let mut table = Table::new(
         2,
         [
-            ("pass", Align::Right),
+            (name, Align::Right),
             ("sent", Align::Right),
             ("dirty", Align::Right),
             ("took", Align::Right),
@@ -194,12 +211,12 @@ fn plot(passes: &[Pass]) -> String {
         ]);
     }
     let mut text = String::new();
-    let _ = writeln!(text, "  {}", Painted(HEADING, "Passes"));
+    let _ = writeln!(text, "  {}", Painted(HEADING, title));
     let _ = write!(text, "{table}");
     text
 }
 
-/// Passes with their names. A policy that goes in small stretches makes many: neighbours become one
+/// Stretches with their names. A policy that goes in small stretches makes many: neighbours become one
 /// row then.
 fn rows(passes: &[Pass]) -> Vec<(String, Pass)> {
     let running = passes.iter().filter(|pass| !pass.last).count();

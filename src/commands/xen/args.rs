@@ -4,9 +4,11 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
 use ia64save_codec::Dialect;
+use ia64save_codec::transfer::migration::Token;
 use ia64save_xen::transport::DomainId;
 
 use crate::args::{Format, Reading, dialect};
+use crate::migration::parse_token as token;
 use crate::output::packing::Packing;
 
 #[derive(Args, Debug)]
@@ -25,11 +27,14 @@ pub enum What {
     Restore(Box<Restore>),
     /// Move a domain to another host
     Migrate(Box<Migrate>),
+    /// Mend what a save, restore or migration left that was killed
+    Recover(Box<Recover>),
 }
 
 /// Which hypervisor, and how to reach it.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Host")]
+#[allow(clippy::struct_field_names)] // they are called as the options are
 pub struct Host {
     /// The dialect that this host's Xen speaks, where it is a tree between two releases
     #[arg(long, value_name = "DIALECT", value_parser = dialect)]
@@ -38,6 +43,10 @@ pub struct Host {
     /// Drive another host, through this command: it starts the agent there and connects to it
     #[arg(long, value_name = "COMMAND", value_hint = ValueHint::CommandString)]
     pub agent: Option<String>,
+
+    /// Seconds to wait for the agent: tearing down a large domain takes minutes
+    #[arg(long, value_name = "SECONDS", default_value_t = 300, value_parser = clap::value_parser!(u64).range(1..))]
+    pub agent_wait: u64,
 }
 
 /// How the guest is asked to suspend itself. Without any of these, through xenstore.
@@ -160,6 +169,15 @@ pub struct Save {
     #[arg(long)]
     pub no_clobber: bool,
 
+    /// With --then destroy, take OUT for safe although it is a pipe, a terminal or a device that keeps
+    /// nothing: somebody else sees to it that the image is on a disk
+    #[arg(long)]
+    pub trust_output: bool,
+
+    /// Seconds to wait for whoever reads OUT, where it is a pipe that nobody takes anything from
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub wait: u64,
+
     #[command(flatten)]
     pub packing: Packing,
 
@@ -247,8 +265,20 @@ pub struct Migrate {
     pub to: String,
 
     /// The domain's configuration as xend has it: the other end makes the domain by it
+    #[arg(long, value_name = "FILE", required_unless_present = "ask", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Move nothing: ask the other end what became of an earlier migration, which ended in doubt
+    #[arg(long, value_name = "TOKEN", value_parser = token)]
+    pub ask: Option<Token>,
+
+    /// A secret that the other end has to know too; nothing is encrypted, which takes ssh or a VPN
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub config: PathBuf,
+    pub secret_file: Option<PathBuf>,
+
+    /// With --protocol xend, destroy the domain here although nobody acknowledges that it runs there
+    #[arg(long)]
+    pub trust_output: bool,
 
     /// The device model's state, which lies in this file once the domain is suspended
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
@@ -281,6 +311,42 @@ pub struct Migrate {
 
     #[command(flatten)]
     pub transfer: Transfer,
+
+    #[command(flatten)]
+    pub host: Host,
+}
+
+#[derive(Args, Debug)]
+pub struct Recover {
+    /// The domain's number. Without it, what was killed is listed
+    #[arg(value_name = "DOMID")]
+    pub domain: Option<DomainId>,
+
+    /// It does not run elsewhere: let it go on here
+    #[arg(long, requires = "domain")]
+    pub resume: bool,
+
+    /// It runs elsewhere, or is half-built: destroy it here
+    #[arg(long, requires = "domain", conflicts_with = "resume")]
+    pub destroy: bool,
+
+    /// The secret of a migration that is asked about
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub secret_file: Option<PathBuf>,
+
+    /// Seconds to wait for the other end of a migration that is asked about
+    #[arg(long, value_name = "SECONDS", default_value_t = 30)]
+    pub wait: u64,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
 
     #[command(flatten)]
     pub host: Host,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use ia64save_codec::transfer::policy::{Adaptive, Policy, Xen};
 use ia64save_codec::transfer::ports::{Errno, PortError};
+use ia64save_codec::transfer::{Cause, Fate, TransferError};
 use ia64save_xen::XenDomain;
 use ia64save_xen::agent::{self, Agent};
 use ia64save_xen::hypervisor::{Direct, Hypervisor, probe};
@@ -16,6 +17,7 @@ use ia64save_xen::toolstack::{ByCommand, ByDialogue, ByXenstore, Nobody, Toolsta
 use ia64save_xen::transport::{DomainId, Transport};
 
 use super::args::{Host, PolicyName, Suspending, Transfer};
+use crate::cancel;
 use crate::exit::Failure;
 
 /// However it is reached.
@@ -46,15 +48,21 @@ fn transport(host: &Host) -> Result<Box<dyn Transport>, Failure> {
             let privcmd = Privcmd::open().map_err(|error| io::Error::other(error.to_string()))?;
             Ok(Box::new(privcmd))
         }
-        Some(command) => agent(command),
+        Some(command) => agent(command, Duration::from_secs(host.agent_wait)),
     }
 }
 
 /// Starts the agent of another host, and connects to it.
-fn agent(command: &str) -> Result<Box<dyn Transport>, Failure> {
+fn agent(command: &str, patience: Duration) -> Result<Box<dyn Transport>, Failure> {
+    let options = agent::Options {
+        patience,
+        ..agent::Options::default()
+    };
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(command);
-    let agent = Agent::spawn(shell, &agent::Options::default())
+    // What is typed at a terminal reaches everybody there. The way to the host has to outlive it: it is
+    // what a domain is let go on by.
+    shell.arg("-c").arg(format!("trap '' INT HUP\n{command}"));
+    let agent = Agent::spawn(shell, &options)
         .map_err(|error| io::Error::other(format!("{command}: {error}")))?;
     Ok(Box::new(agent))
 }
@@ -87,6 +95,7 @@ pub fn source(
     XenDomain::new(xen, machine, domain)
         .with_boxed_toolstack(toolstack)
         .with_patience(Duration::from_secs(suspending.suspend_wait))
+        .while_wanted(|| !cancel::is_asked())
 }
 
 /// Who decides, as the user wants it.
@@ -114,6 +123,25 @@ pub fn require(xen: &mut Hyper, domain: DomainId) -> Result<(), Failure> {
         Err(Errno::ESRCH) => Err(Failure::Usage(format!("there is no domain {domain}"))),
         Err(errno) => Err(refused(domain, &errno)),
     }
+}
+
+/// An engine's failure. Where the way to the hypervisor is broken, why it is: the numbers that calls fail
+/// with do not say. Where a signal ended it, that one did.
+pub fn transfer(domain: DomainId, source: &mut Domain, error: TransferError) -> Failure {
+    let name = format!("domain {domain}");
+    if let Some(why) = source.hypervisor().transport().failure() {
+        let left = format!("what is left, `ia64save xen recover {domain}` mends");
+        return io::Error::other(format!("{name}: {error}: {why}; {left}")).into();
+    }
+    if error.cause == Cause::Cancelled && cancel::is_asked() {
+        let by = cancel::name();
+        let untouched = match error.fate {
+            Fate::Untouched => "; the domain runs on",
+            _ => "",
+        };
+        return io::Error::other(format!("{name}: by {by}: {error}{untouched}")).into();
+    }
+    Failure::Transfer(name, Box::new(error))
 }
 
 /// The hypervisor refused something.

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use super::args::List;
 use super::host::{self, Hyper};
+use super::unfinished::Unfinished;
 use crate::args::Format;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
@@ -17,6 +18,7 @@ use crate::output::table::{Align, Table};
 
 /// Runs the command.
 pub fn run(args: &List) -> Result<Outcome, Failure> {
+    Unfinished::of(&args.host).offer();
     let mut xen = host::open(&args.host)?;
     let domains = domains(&mut xen)?;
     let page_size = xen.page_size() as u64;

@@ -1,26 +1,29 @@
 //! `xen restore`: an image becomes a domain.
 
 use std::io::Write as _;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
+use ia64save_codec::transfer::{Cancel, Cause, Fate, TransferError};
 use ia64save_xen::XenDomain;
 use ia64save_xen::abi::domctl;
 use ia64save_xen::abi::numbers::CONTROL_DOMAIN;
 use ia64save_xen::hypervisor::Hypervisor as _;
 use ia64save_xen::machine::Ia64;
-use ia64save_xen::transport::DomainId;
+use ia64save_xen::transport::{DomainId, Transport as _};
 use serde_json::json;
 
 use super::args::Restore;
 use super::host::{self, Domain, Hyper};
+use super::unfinished::Unfinished;
 use crate::args::Format;
+use crate::cancel::{self, Guard};
 use crate::commands::count::counted;
 use crate::commands::{print_json, vcpus};
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
+use crate::migration::random;
 use crate::output::style;
 use crate::progress::Progress;
 
@@ -32,8 +35,10 @@ const SPARE: u64 = 64;
 /// Runs the command.
 pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     // The host first: an image may take long to read.
+    let unfinished = Unfinished::of(&args.host);
+    unfinished.offer();
     let xen = host::open(&args.host)?;
-    let done = restore(args, xen)?;
+    let done = restore(args, xen, &unfinished)?;
     report(args, &done)?;
     Ok(Outcome::Fine)
 }
@@ -47,7 +52,11 @@ pub(super) struct Done {
 }
 
 /// Restores an image.
-pub(super) fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
+pub(super) fn restore(
+    args: &Restore,
+    mut xen: Hyper,
+    unfinished: &Unfinished,
+) -> Result<Done, Failure> {
     let wanted = Wanted {
         random_access: true,
         ..Wanted::default()
@@ -56,10 +65,20 @@ pub(super) fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
+    let guard = Guard::new(
+        "the restore; the new domain is destroyed",
+        "a half-built domain may be left; `ia64save xen recover` finds it",
+    )?;
     let domain = match args.into {
         Some(domain) => taken(&mut xen, domain)?,
         None => made(args, &mut xen, &loaded)?,
     };
+    let mut record = unfinished.begin("restore", domain);
+    record.add(&json!({ "half_built": true }));
+    guard.leaves(&format!(
+        "domain {domain} is left half-built; {} destroys it",
+        unfinished.remedy(domain)
+    ));
     let refused = |errno| host::refused(domain, &errno);
     // Channels of a domain that is made here go with it.
     let mut channel = |given: Option<u32>| match given {
@@ -86,15 +105,30 @@ pub(super) fn restore(args: &Restore, mut xen: Hyper) -> Result<Done, Failure> {
     };
     let machine = Ia64::new(xen.release().dialect);
     let mut target = XenDomain::new(xen, machine, domain);
-    let restored = feed(&loaded, &mut target, options)?;
+    let restored = match feed(&loaded, &mut target, options) {
+        Ok(restored) => restored,
+        Err(error) => {
+            if error.fate == Fate::HalfBuilt {
+                record.keep();
+            }
+            let name = loaded.name.clone();
+            return Err(failed(name, domain, &mut target, error));
+        }
+    };
     if let Err(error) = loaded.verify() {
         // What was restored is not what the file says now.
         let _ = target.destroy();
         return Err(error);
     }
+    if cancel::is_asked() {
+        target.destroy().map_err(host::failed(domain))?;
+        let text = format!("by {}: domain {domain} has been destroyed", cancel::name());
+        return Err(std::io::Error::other(text).into());
+    }
     if args.start {
         target.unpause().map_err(host::failed(domain))?;
     }
+    drop((record, guard));
     Ok(Done {
         domain,
         restored,
@@ -134,8 +168,9 @@ fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Fa
         .max(pages)
         .saturating_add(SPARE);
     let kib = most.saturating_mul(xen.page_size() as u64 / 1024);
+    let handle = handle()?;
     let create = |xen: &mut Hyper| {
-        let domain = xen.create_domain(guest == Guest::Hvm, handle())?;
+        let domain = xen.create_domain(guest == Guest::Hvm, handle)?;
         let sized = xen
             .set_max_vcpus(domain, vcpus)
             .and_then(|()| xen.set_max_mem(domain, kib));
@@ -156,43 +191,41 @@ fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Fa
 }
 
 /// A UUID that no other domain has: random ones carry their version in two places.
-fn handle() -> [u8; 16] {
-    use std::hash::{BuildHasher as _, Hasher as _};
-    let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let nanos = now.map_or(0, |now| now.as_nanos() as u64);
-    let mut handle = [0; 16];
-    for half in handle.chunks_exact_mut(8) {
-        // Seeded by the system anew for each.
-        let mut hasher = std::hash::RandomState::new().build_hasher();
-        hasher.write_u64(nanos);
-        half.copy_from_slice(&hasher.finish().to_le_bytes());
-    }
+fn handle() -> std::io::Result<[u8; 16]> {
+    let mut handle: [u8; 16] = random()?;
     handle[6] = handle[6] & 0x0f | 0x40;
     handle[8] = handle[8] & 0x3f | 0x80;
-    handle
+    Ok(handle)
 }
 
 /// Shows the stream to a restore. Where that fails the domain has been destroyed.
-fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restored, Failure> {
+fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restored, TransferError> {
     let image = loaded.image();
     let data = image.data.clone().unwrap_or_default();
     let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
     let progress = Progress::new("xen restore", Some(stream.len() as u64));
-    let failed = |error| Failure::Transfer(loaded.name.clone(), Box::new(error));
-    let mut engine = Engine::new(target, options).starting_at(image.stream_offset);
+    let mut engine = Engine::new(target, options)
+        .starting_at(image.stream_offset)
+        .cancel(Cancel::on(cancel::flag()));
     let (mut begin, mut length) = (0, STEP);
     loop {
         let end = stream.len().min(begin + length);
-        let fed = engine
-            .feed(&stream[begin..end], end == stream.len())
-            .map_err(failed)?;
+        let fed = engine.feed(&stream[begin..end], end == stream.len())?;
         begin += fed.consumed;
         length = STEP.max(fed.wanted);
         progress.counter().add(fed.consumed as u64);
         if fed.done {
-            return engine.finish().map_err(failed);
+            return engine.finish();
         }
     }
+}
+
+/// Why a restore failed: the image, the host, the way there, a signal.
+fn failed(name: String, domain: DomainId, target: &mut Domain, error: TransferError) -> Failure {
+    if error.cause == Cause::Cancelled || target.hypervisor().transport().failure().is_some() {
+        return host::transfer(domain, target, error);
+    }
+    Failure::Transfer(name, Box::new(error))
 }
 
 /// What `xc_restore` said, and a little more.

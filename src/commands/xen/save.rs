@@ -3,9 +3,11 @@
 use std::fs::File;
 use std::io::{self, Read as _, Write as _};
 use std::path::Path;
+use std::time::Duration;
 
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
-use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
+use ia64save_codec::transfer::Cancel;
+use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
@@ -14,11 +16,14 @@ use serde_json::{Value, json};
 use super::args::{Afterwards, Save};
 use super::host::{self, Hyper};
 use super::sink::Written;
+use super::unfinished::Unfinished;
 use crate::args::Format;
+use crate::cancel::{self, Guard};
 use crate::commands::account::{self, joined};
 use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
+use crate::output::patient::Patient;
 use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style;
@@ -29,10 +34,12 @@ const LARGEST: u64 = 64 << 20;
 
 /// Runs the command.
 pub fn run(args: &Save) -> Result<Outcome, Failure> {
+    let unfinished = Unfinished::of(&args.host);
+    unfinished.offer();
     let mut xen = host::open(&args.host)?;
     host::require(&mut xen, args.domain)?;
     let toolstack = host::toolstack(&args.suspending)?;
-    let done = save(args, xen, toolstack)?;
+    let done = save(args, xen, toolstack, &unfinished)?;
     // Standard output may hold the image, or the words of a dialogue.
     match args.format {
         Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
@@ -91,6 +98,7 @@ pub(super) fn save(
     args: &Save,
     xen: Hyper,
     toolstack: Box<dyn Toolstack>,
+    unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
     let to_stdout = screen::is_stdout(&args.out);
     if to_stdout && args.suspending.suspend_dialogue {
@@ -106,25 +114,70 @@ pub(super) fn save(
     account::spare_terminal(&args.out)?;
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut file = file.packed(args.packing.of(&args.out))?;
-    let mut source = host::source(xen, args.domain, toolstack, &args.suspending);
+    if args.then == Afterwards::Destroy && !args.trust_output {
+        safe(args, &file)?;
+    }
+    let domain = args.domain;
+    let guard = Guard::new(
+        &format!("the save of domain {domain}, which goes on"),
+        &format!(
+            "domain {domain} may stay suspended, with log-dirty on; {} mends it",
+            unfinished.remedy(domain)
+        ),
+    )?;
+    let record = unfinished.begin("save", domain);
+    let mut source = host::source(xen, domain, toolstack, &args.suspending);
     let progress = Progress::new("xen save", None);
     let saved = write(args, &mut file, &front, &mut source, &progress);
     drop(progress);
-    let saved = match saved.and_then(|saved| file.commit().map(|()| saved).map_err(Failure::Io)) {
+    let saved = saved.and_then(|saved| {
+        if cancel::is_asked() {
+            let text = format!("domain {domain}: by {}: it goes on", cancel::name());
+            return Err(io::Error::other(text).into());
+        }
+        let committed = match args.then {
+            Afterwards::Destroy => file.commit_safely(),
+            Afterwards::Suspended | Afterwards::Resume => file.commit(),
+        };
+        Ok(committed.map(|()| saved)?)
+    });
+    let saved = match saved {
         Ok(saved) => saved,
         Err(failure) => {
             // The engine has seen to a save that failed; what failed later has not been.
-            let _ = source.resume();
+            if let Err(error) = source.resume() {
+                let remedy = unfinished.remedy(domain);
+                let text = format!("{failure}; then {error}: {remedy} lets domain {domain} go on");
+                record.keep();
+                return Err(io::Error::other(text).into());
+            }
             return Err(failure);
         }
     };
-    let failed = host::failed(args.domain);
+    let failed = |error| {
+        let text = format!("domain {domain} is saved, and stays suspended: {error}");
+        io::Error::other(text)
+    };
     match args.then {
         Afterwards::Suspended => {}
         Afterwards::Resume => source.resume().map_err(failed)?,
         Afterwards::Destroy => source.destroy().map_err(failed)?,
     }
+    drop((record, guard));
     Ok(Done { saved, page_size })
+}
+
+/// Whether what will be written outlives the machine: nothing is destroyed for less.
+fn safe(args: &Save, file: &OutputFile) -> Result<(), Failure> {
+    let Some(kind) = file.unsafe_kind()? else {
+        return Ok(());
+    };
+    let name = args.out.display();
+    Err(Failure::Usage(format!(
+        "{name} is {kind}: nobody can say that an image is safe there, and --then destroy would leave nothing \
+         else of domain {}; write to a file or a block device, or say --trust-output",
+        args.domain
+    )))
 }
 
 fn write(
@@ -134,8 +187,32 @@ fn write(
     source: &mut host::Domain,
     progress: &Progress,
 ) -> Result<Saved, Failure> {
-    let mut sink = Written::new(&mut *file, progress);
-    let broken = |sink: &mut Written<'_, &mut OutputFile>| sink.error.take().map(Failure::Io);
+    // Whoever reads a pipe may stop, and the guest stands still meanwhile.
+    let mut patient = match file.unsafe_kind()? {
+        // What is packed goes through the file.
+        Some(_) if !file.is_packed() => Some(Patient::new(
+            file.descriptor(),
+            Duration::from_secs(args.wait),
+        )?),
+        _ => None,
+    };
+    let out: &mut dyn io::Write = match &mut patient {
+        Some(patient) => patient,
+        None => file,
+    };
+    let name = args.out.display();
+    let mut sink = Written::new(&mut *out, progress);
+    let broken = |sink: &mut Written<'_, &mut dyn io::Write>| {
+        let error = sink.error.take()?;
+        let text = error.to_string();
+        let named = text.contains(&*name.to_string());
+        let text = if named {
+            text
+        } else {
+            format!("{name}: {text}")
+        };
+        Some(Failure::Io(io::Error::other(text)))
+    };
     if let Err(error) = sink.write(front) {
         return Err(broken(&mut sink).unwrap_or_else(|| host::refused(args.domain, &error)));
     }
@@ -147,18 +224,20 @@ fn write(
     let saved = Engine::new(source, &mut sink)
         .options(options)
         .policy(host::policy(&args.transfer).as_mut())
+        .cancel(Cancel::on(cancel::flag()))
         .run();
     let saved = match saved {
         Ok(saved) => saved,
         Err(error) => {
-            let name = format!("domain {}", args.domain);
-            return Err(
-                broken(&mut sink).unwrap_or_else(|| Failure::Transfer(name, Box::new(error)))
-            );
+            let broken = broken(&mut sink);
+            return Err(broken.unwrap_or_else(|| host::transfer(args.domain, source, error)));
         }
     };
     if let Some(path) = &args.device_model {
-        file.write_all(&device_model(path)?)?;
+        let state = device_model(path)?;
+        if let Err(error) = sink.write(&state).and_then(|()| sink.flush()) {
+            return Err(broken(&mut sink).unwrap_or_else(|| host::refused(args.domain, &error)));
+        }
     }
     Ok(saved)
 }

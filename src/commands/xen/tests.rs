@@ -16,7 +16,8 @@ use serde_json::Value;
 
 use super::args::What;
 use super::host::Hyper;
-use super::{list, restore, save};
+use super::unfinished::Unfinished;
+use super::{list, recover, restore, save};
 use crate::args::{Cli, Command};
 
 fn hypervisor(host: &Host) -> Hyper {
@@ -43,9 +44,23 @@ fn what(words: &[&str]) -> What {
 
 /// Saves domain 1; what a person and a script are told.
 fn told(host: &Host, out: &Path, words: &[&str]) -> Result<(String, Value), String> {
+    told_of(host, 1, out, words)
+}
+
+fn saved_as(host: &Host, domid: DomId, out: &Path, words: &[&str]) -> Result<String, String> {
+    told_of(host, domid, out, words).map(|(text, _)| text)
+}
+
+fn told_of(
+    host: &Host,
+    domid: DomId,
+    out: &Path,
+    words: &[&str],
+) -> Result<(String, Value), String> {
+    let domain = domid.to_string();
     let mut all = vec![
         "save",
-        "1",
+        &domain,
         "-o",
         out.to_str().unwrap(),
         "--suspend-wait",
@@ -56,7 +71,12 @@ fn told(host: &Host, out: &Path, words: &[&str]) -> Result<(String, Value), Stri
         unreachable!()
     };
     let toolstack = Box::new(FakeToolstack::new(host));
-    let done = save::save(&args, hypervisor(host), toolstack);
+    let done = save::save(
+        &args,
+        hypervisor(host),
+        toolstack,
+        &Unfinished::within(None),
+    );
     done.map(|done| (done.text(&args), done.value(&args)))
         .map_err(|failure| failure.to_string())
 }
@@ -71,7 +91,7 @@ fn restored(host: &Host, image: &Path, words: &[&str]) -> Result<(), String> {
     let What::Restore(args) = what(&all) else {
         unreachable!()
     };
-    let done = restore::restore(&args, hypervisor(host));
+    let done = restore::restore(&args, hypervisor(host), &Unfinished::within(None));
     done.map(drop).map_err(|failure| failure.to_string())
 }
 
@@ -227,4 +247,141 @@ fn a_domain_that_is_something_already_is_not_restored_into() {
     ];
     restored(&host, &image, &into).unwrap();
     assert_eq!(host.guest_pages(2), host.guest_pages(1));
+}
+
+#[test]
+fn nothing_is_destroyed_for_an_image_that_nobody_can_make_safe() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host();
+    domain(&host, Guest::Pv);
+    for nothing in ["/dev/null", "/dev/full"] {
+        let refused = saved(&host, Path::new(nothing), &["--then", "destroy"]).unwrap_err();
+        assert!(refused.contains("--trust-output"), "{refused}");
+        assert!(host.runs(1), "nothing was begun");
+    }
+    // Where the domain is kept, or somebody else sees to it, anything will do.
+    for words in [
+        &["--then", "resume"][..],
+        &["--then", "destroy", "--trust-output"],
+    ] {
+        saved(&host, Path::new("/dev/null"), words).unwrap();
+    }
+    assert!(host.domains().is_empty());
+    // What is not on the disk is not safe either.
+    domain(&host, Guest::Pv);
+    let full = Path::new("/dev/full");
+    let full = saved_as(&host, 2, full, &["--then", "destroy", "--trust-output"]);
+    let error = full.unwrap_err();
+    assert!(error.starts_with("/dev/full: "), "{error}");
+    assert!(host.runs(2));
+    saved_as(
+        &host,
+        2,
+        &folder.path().join("image"),
+        &["--then", "destroy"],
+    )
+    .unwrap();
+    assert!(host.domains().is_empty());
+}
+
+/// Mends a domain.
+fn recovered(host: &Host, words: &[&str], unfinished: &Unfinished) -> Result<Value, String> {
+    let mut all = vec!["recover"];
+    all.extend(words);
+    let What::Recover(args) = what(&all) else {
+        unreachable!()
+    };
+    let (xen, toolstack) = (hypervisor(host), Box::new(FakeToolstack::new(host)));
+    let domain = args.domain.unwrap();
+    let done = recover::recover(&args, domain, xen, toolstack, unfinished);
+    done.map(|done| done.value())
+        .map_err(|failure| failure.to_string())
+}
+
+#[test]
+fn what_a_killed_save_left_is_mended() {
+    let folder = tempfile::tempdir().unwrap();
+    let unfinished = Unfinished::within(Some(folder.path()));
+    let host = host();
+    let domid = domain(&host, Guest::Hvm);
+    for suspended in [false, true, true] {
+        host.enable_log_dirty(domid).unwrap();
+        if suspended {
+            host.request_suspend(domid).unwrap();
+            assert!(!host.runs(domid));
+        }
+        unfinished.begin("save", 1).keep();
+        let done = recovered(&host, &["1"], &unfinished).unwrap();
+        assert_eq!(done["fate"], if suspended { "resumed" } else { "runs" });
+        assert!(host.runs(domid));
+        assert_eq!(host.leftovers().log_dirty, 0);
+        assert!(unfinished.found().is_empty(), "it is mended");
+        // Once more does no harm.
+        assert_eq!(
+            recovered(&host, &["1"], &unfinished).unwrap()["fate"],
+            "runs"
+        );
+    }
+    unfinished.begin("save", 9).keep();
+    assert_eq!(
+        recovered(&host, &["9"], &unfinished).unwrap()["fate"],
+        "gone"
+    );
+    assert!(recovered(&host, &["0"], &unfinished).is_err());
+}
+
+#[test]
+fn what_a_killed_restore_left_is_destroyed_and_nothing_that_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let unfinished = Unfinished::within(Some(folder.path()));
+    let host = host();
+    let runs = domain(&host, Guest::Pv);
+    let half = host.create_domain(Guest::Pv, 1, 200).unwrap();
+    host.pause(half).unwrap();
+    for domain in [1, 2] {
+        let mut record = unfinished.begin("restore", domain);
+        record.add(&serde_json::json!({ "half_built": true }));
+        record.keep();
+    }
+    assert_eq!(
+        recovered(&host, &["2"], &unfinished).unwrap()["fate"],
+        "destroyed"
+    );
+    let refused = recovered(&host, &["1"], &unfinished).unwrap_err();
+    assert!(refused.contains("domain 1 runs"), "{refused}");
+    assert!(recovered(&host, &["1", "--destroy"], &unfinished).is_err());
+    assert_eq!(host.domains(), [runs]);
+    assert!(host.runs(runs));
+}
+
+#[test]
+fn a_domain_that_may_run_elsewhere_is_not_let_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let unfinished = Unfinished::within(Some(folder.path()));
+    let host = host();
+    let domid = domain(&host, Guest::Pv);
+    host.request_suspend(domid).unwrap();
+    let given = |migration: Option<&str>| {
+        for left in unfinished.found() {
+            left.forget().unwrap();
+        }
+        let mut record = unfinished.begin("migrate", 1);
+        let to = folder.path().join("nobody").display().to_string();
+        record.add(&serde_json::json!({ "to": to, "migration": migration, "given": true }));
+        record.keep();
+    };
+    for migration in [None, Some("00000000000000ab")] {
+        given(migration);
+        let refused = recovered(&host, &["1", "--wait", "1"], &unfinished).unwrap_err();
+        assert!(refused.contains("--resume"), "{refused}");
+        assert!(!host.runs(domid));
+        assert_eq!(unfinished.found().len(), 1);
+    }
+    let done = recovered(&host, &["1", "--resume"], &unfinished).unwrap();
+    assert_eq!(done["fate"], "resumed");
+    host.request_suspend(domid).unwrap();
+    given(None);
+    let done = recovered(&host, &["1", "--destroy"], &unfinished).unwrap();
+    assert_eq!(done["fate"], "destroyed");
+    assert!(host.domains().is_empty() && unfinished.found().is_empty());
 }

@@ -30,6 +30,29 @@ impl fmt::Display for Token {
     }
 }
 
+impl core::str::FromStr for Token {
+    type Err = NoToken;
+
+    /// Reads 16 hexadecimal digits.
+    fn from_str(text: &str) -> Result<Self, NoToken> {
+        let digits = text.len() == 16 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let number = u64::from_str_radix(text, 16).ok();
+        number.filter(|_| digits).map(Token).ok_or(NoToken)
+    }
+}
+
+/// A text is no token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoToken;
+
+impl fmt::Display for NoToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a migration is named by 16 hexadecimal digits")
+    }
+}
+
+impl core::error::Error for NoToken {}
+
 /// What a connection begins with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Request {
@@ -62,11 +85,7 @@ impl Request {
     /// good as `receive`.
     pub fn parse(line: &str) -> Option<Request> {
         let mut words = line.split_ascii_whitespace();
-        let token = |word: &str| {
-            let digits = word.len() == 16 && word.bytes().all(|byte| byte.is_ascii_hexdigit());
-            let number = u64::from_str_radix(word, 16).ok();
-            number.filter(|_| digits).map(Token)
-        };
+        let token = |word: &str| word.parse::<Token>().ok();
         let request = match words.next()? {
             "receive" | "(receive)" => Request::Receive,
             "ia64save-migrate" if words.next()? == "1" => Request::Migrate {
@@ -86,6 +105,14 @@ pub(super) const READY: &str = "(ready migrate)\n";
 pub(super) const COMPLETE: &str = "(complete)\n";
 /// The target may run it.
 pub(super) const COMMIT: &str = "commit\n";
+
+/// The source has heard that the domain runs, and has no question left. Nothing depends on it.
+pub(super) const DONE: &str = "done\n";
+
+/// The source's proof that it knows the secret.
+pub(super) fn proof(proof: &str) -> String {
+    format!("proof {proof}\n")
+}
 
 /// A complaint as xend words it, on one line.
 pub(super) fn complaint(kind: &str, text: &str) -> String {

@@ -14,6 +14,7 @@
 //!   given up      -- commit\n -->
 //!                                                           runs
 //!   destroyed     <-- (running)\n --
+//!                 -- done\n -->                            it knows: nobody will ask
 //! ```
 //!
 //! Until the source has begun to say `commit`, the domain is the source's: whatever fails, the source
@@ -47,6 +48,11 @@
 //!   destroyed     <-- closes --            or <-- (err ...)\n --  then the source's goes on
 //! ```
 //!
+//! Closing is the only answer, so that nothing else is taken for it: a connection that breaks, a line without
+//! its end, silence, and whatever fails behind the last byte of the image leave the source in doubt. A target
+//! of this project runs nothing that came over a connection that broke, nor a domain whose device model's
+//! state is cut.
+//!
 //! Nothing acknowledges a restore there. An original target that fails late closes like one that
 //! succeeded, and the guest is lost, as it was with the original. A target of this project says
 //! `(err ...)` before it closes, which the source heeds; an original source did not listen.
@@ -67,13 +73,15 @@
 
 mod line;
 mod outcome;
+mod secret;
 mod source;
 mod target;
 
-pub use line::{Protocol, Request, Token};
+pub use line::{NoToken, Protocol, Request, Token};
 pub use outcome::{Outcome, Outcomes};
+pub use secret::{Mac, Secret};
 pub use source::{SourceEnd, SourceFate, SourceStep};
-pub use target::{Input, TargetEnd, TargetStep};
+pub use target::{Awaits, Input, TargetEnd, TargetStep};
 
 /// Most bytes of one frame of the acknowledged protocol.
 pub const LARGEST_FRAME: u32 = 1 << 26;

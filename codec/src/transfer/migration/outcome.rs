@@ -1,6 +1,6 @@
 //! What became of a migration, remembered by the target.
 
-use alloc::collections::VecDeque;
+use alloc::collections::{BTreeMap, VecDeque};
 
 use super::line::Token;
 
@@ -26,27 +26,68 @@ impl Outcome {
     }
 }
 
-/// How many migrations are remembered.
-const REMEMBERED: usize = 1024;
+/// How many migrations are remembered of each kind.
+const REMEMBERED: usize = 1 << 16;
 
 /// What became of the latest migrations, oldest forgotten first. A target keeps one for all its
 /// connections.
+///
+/// Those that run and those that were destroyed are counted apart: who only begins migrations and lets
+/// them fail makes nobody forget what runs. A target remembers those alone that a source may have to ask
+/// about: from `(complete)` on, or asked about already. Before that a source knows by itself.
 #[derive(Clone, Debug, Default)]
-pub struct Outcomes(VecDeque<(Token, Outcome)>);
+pub struct Outcomes {
+    known: BTreeMap<Token, Outcome>,
+    running: VecDeque<Token>,
+    destroyed: VecDeque<Token>,
+}
 
 impl Outcomes {
     /// Remembers one. What was said of the same migration before is forgotten.
     pub fn remember(&mut self, token: Token, outcome: Outcome) {
-        self.0.retain(|(known, _)| *known != token);
-        if self.0.len() == REMEMBERED {
-            self.0.pop_front();
+        let before = self.known.insert(token, outcome);
+        if before == Some(outcome) {
+            return;
         }
-        self.0.push_back((token, outcome));
+        match before {
+            Some(Outcome::Running) => self.running.retain(|known| *known != token),
+            Some(_) => self.destroyed.retain(|known| *known != token),
+            None => {}
+        }
+        let queue = match outcome {
+            Outcome::Running => &mut self.running,
+            Outcome::Destroyed | Outcome::Unknown => &mut self.destroyed,
+        };
+        queue.push_back(token);
+        if queue.len() > REMEMBERED
+            && let Some(oldest) = queue.pop_front()
+        {
+            self.known.remove(&oldest);
+        }
     }
 
     /// What is known of one.
     pub fn of(&self, token: Token) -> Outcome {
-        let found = self.0.iter().find(|(known, _)| *known == token);
-        found.map_or(Outcome::Unknown, |(_, outcome)| *outcome)
+        self.known.get(&token).copied().unwrap_or(Outcome::Unknown)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_make_nobody_forget_what_runs() {
+        let mut outcomes = Outcomes::default();
+        outcomes.remember(Token(0), Outcome::Destroyed);
+        outcomes.remember(Token(0), Outcome::Running);
+        for token in 1..=2 * REMEMBERED as u64 {
+            outcomes.remember(Token(token), Outcome::Destroyed);
+        }
+        assert_eq!(outcomes.of(Token(0)), Outcome::Running);
+        assert_eq!(outcomes.of(Token(1)), Outcome::Unknown);
+        let last = Token(2 * REMEMBERED as u64);
+        assert_eq!(outcomes.of(last), Outcome::Destroyed);
+        assert_eq!(outcomes.known.len(), REMEMBERED + 1);
     }
 }

@@ -8,21 +8,23 @@ use alloc::vec::Vec;
 use super::ABANDONED;
 use super::line::{self, Protocol, Request, Token};
 use super::outcome::Outcome;
+use super::secret::{Role, Secret};
 use crate::dialect::Dialect;
 use crate::envelope::relocation;
 
 /// What the source does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SourceStep {
-    /// Send these bytes, and ask again; if they cannot be sent, say [`SourceEnd::closed`].
+    /// Send these bytes, and ask again; if they cannot be sent, say [`SourceEnd::broken`].
     Send(Vec<u8>),
     /// Save the domain into the connection: the bytes of an xend file, in frames where the protocol
-    /// is the acknowledged one ([`super::frame_header`]). Then say [`SourceEnd::streamed`].
+    /// is the acknowledged one ([`super::frame_header`]). Say [`SourceEnd::imaged`] when the image is
+    /// sent, before a device model's state, and [`SourceEnd::streamed`] when all is.
     Stream,
     /// Nothing more will be sent: close this half of the connection, and ask again.
     CloseWriting,
-    /// Read from the connection, and say [`SourceEnd::received`], [`SourceEnd::closed`] or
-    /// [`SourceEnd::timed_out`].
+    /// Read from the connection, and say [`SourceEnd::received`], [`SourceEnd::closed`],
+    /// [`SourceEnd::broken`] or [`SourceEnd::timed_out`].
     Wait,
     /// It is over.
     Done(SourceFate),
@@ -66,6 +68,22 @@ pub struct SourceEnd {
     state: State,
     heard: Vec<u8>,
     fate: Option<SourceFate>,
+    secret: Option<Secret>,
+    proving: Proving,
+    /// What is to be sent before anything else.
+    words: Option<String>,
+    /// The whole image is on its way.
+    imaged: bool,
+}
+
+/// Whether the target knows the secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Proving {
+    /// It has not said.
+    No,
+    /// It has been given a proof for this nonce, and owes its own.
+    Owed(String),
+    Yes,
 }
 
 impl SourceEnd {
@@ -93,7 +111,18 @@ impl SourceEnd {
             state,
             heard: Vec::new(),
             fate: None,
+            secret: None,
+            proving: Proving::No,
+            words: None,
+            imaged: false,
         }
+    }
+
+    /// Deals with a target only that knows this secret.
+    #[must_use]
+    pub fn with_secret(mut self, secret: Option<Secret>) -> Self {
+        self.secret = secret;
+        self
     }
 
     /// Which protocol it speaks.
@@ -103,6 +132,9 @@ impl SourceEnd {
 
     /// What to do next.
     pub fn step(&mut self) -> SourceStep {
+        if let Some(words) = self.words.take() {
+            return SourceStep::Send(words.into_bytes());
+        }
         if let Some(fate) = &self.fate {
             return SourceStep::Done(fate.clone());
         }
@@ -123,8 +155,14 @@ impl SourceEnd {
         }
     }
 
+    /// The whole image is on its way; what may follow is the device model's state. With xend's protocol a
+    /// target may run the domain from here on, whatever becomes of the rest.
+    pub fn imaged(&mut self) {
+        self.imaged = true;
+    }
+
     /// The whole domain is on its way, or saving it failed (the engine has resumed it). A connection
-    /// that broke while it was written to is [`SourceEnd::closed`].
+    /// that broke while it was written to is [`SourceEnd::broken`].
     pub fn streamed(&mut self, saved: Result<(), &str>) {
         if self.state != State::Stream || self.fate.is_some() {
             return;
@@ -132,7 +170,7 @@ impl SourceEnd {
         match (saved, self.protocol) {
             (Ok(()), Protocol::Acknowledged) => self.state = State::Ended,
             (Ok(()), Protocol::Xend) => self.state = State::Closing,
-            (Err(why), _) => self.stays(why.to_owned()),
+            (Err(why), _) => self.lost(why),
         }
     }
 
@@ -152,15 +190,31 @@ impl SourceEnd {
         }
     }
 
-    /// The target has closed the connection, or it broke, in reading or in writing.
+    /// The target has closed the connection, as one does that has nothing more to say.
     pub fn closed(&mut self) {
         // It may have said why.
         if matches!(self.listen(), SourceStep::Wait) && self.fate.is_none() {
-            if self.state == State::Closed {
+            if self.state != State::Closed {
+                self.lost("the target has closed the connection");
+            } else if self.heard.is_empty() {
                 self.fate = Some(SourceFate::Gone);
             } else {
-                self.lost("the target has closed the connection");
+                self.lost("the target has closed the connection within a line");
             }
+        }
+    }
+
+    /// The connection broke, in reading or in writing: nobody has closed it.
+    pub fn broken(&mut self) {
+        if matches!(self.listen(), SourceStep::Wait) && self.fate.is_none() {
+            self.lost("the connection broke");
+        }
+    }
+
+    /// Whoever is at work here wants it no more, and says who told him.
+    pub fn interrupted(&mut self, by: &str) {
+        if matches!(self.listen(), SourceStep::Wait) && self.fate.is_none() {
+            self.lost(&format!("interrupted by {by}"));
         }
     }
 
@@ -185,6 +239,10 @@ impl SourceEnd {
             State::Commit | State::Running | State::Ask | State::Answer | State::Closed => {
                 SourceFate::InDoubt(why.to_owned())
             }
+            // The target may have all it needs, and takes the end of the connection for the end.
+            State::Stream | State::Closing if self.protocol == Protocol::Xend && self.imaged => {
+                SourceFate::InDoubt(why.to_owned())
+            }
             _ => SourceFate::Stays(why.to_owned()),
         };
         self.state = State::Done;
@@ -204,6 +262,14 @@ impl SourceEnd {
 
     fn hear(&mut self, line: &str) {
         let failed = line.starts_with("(err");
+        let answers = matches!(self.state, State::Ready | State::Answer);
+        if answers && !failed && self.proving != Proving::Yes {
+            match self.prove(line) {
+                Ok(true) => return,
+                Ok(false) => {}
+                Err(why) => return self.lost(why),
+            }
+        }
         match (self.state, line) {
             (State::Ready, line::READY) if self.protocol == Protocol::Acknowledged => {
                 self.state = State::Stream;
@@ -215,8 +281,10 @@ impl SourceEnd {
             (State::Running | State::Answer, line) if line == Outcome::Running.line() => {
                 self.state = State::Done;
                 self.fate = Some(SourceFate::Gone);
+                self.words = Some(line::DONE.to_owned());
             }
             (State::Answer, line) if line == Outcome::Destroyed.line() => {
+                self.words = Some(line::DONE.to_owned());
                 self.stays("the target has destroyed its domain".to_owned());
             }
             (State::Answer, line) if line == Outcome::Unknown.line() => {
@@ -235,6 +303,35 @@ impl SourceEnd {
                 let line: String = line.trim_end().chars().take(80).collect();
                 self.lost(&format!("the target says something unknown: {line}"));
             }
+        }
+    }
+
+    /// Gives a proof and takes one. `false` where the line is about something else, and may be.
+    fn prove(&mut self, line: &str) -> Result<bool, &'static str> {
+        let word = |name: &str| {
+            let rest = line.strip_prefix(name)?.strip_prefix(' ')?;
+            rest.strip_suffix(")\n").map(ToOwned::to_owned)
+        };
+        match (&self.secret, &self.proving) {
+            (None, _) if word("(challenge").is_some() => {
+                Err("the target asks for a secret, and none was given here")
+            }
+            (Some(secret), Proving::No) => {
+                let nonce = word("(challenge").ok_or("the target does not ask for the secret")?;
+                let proof = secret.proof(Role::Source, &self.request.line(), &nonce);
+                self.words = Some(line::proof(&proof));
+                self.proving = Proving::Owed(nonce);
+                Ok(true)
+            }
+            (Some(secret), Proving::Owed(nonce)) => {
+                let given = word("(proved").unwrap_or_default();
+                if !secret.proves(Role::Target, &self.request.line(), nonce, &given) {
+                    return Err("the target does not know the secret");
+                }
+                self.proving = Proving::Yes;
+                Ok(true)
+            }
+            (None, _) | (Some(_), Proving::Yes) => Ok(false),
         }
     }
 }

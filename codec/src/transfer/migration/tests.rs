@@ -39,6 +39,7 @@ struct Target {
     file: Vec<u8>,
     restores: bool,
     runs: bool,
+    thanked: bool,
 }
 
 impl Target {
@@ -50,6 +51,7 @@ impl Target {
             file: Vec::new(),
             restores: true,
             runs: true,
+            thanked: false,
         }
     }
 
@@ -94,8 +96,16 @@ impl Target {
 }
 
 /// A whole migration; returns the fate and how the source's domain is left.
-fn migrate(mut source: SourceEnd, target: &mut Target, wire: &mut Wire) -> SourceFate {
-    let mut end = TargetEnd::new();
+fn migrate(source: SourceEnd, target: &mut Target, wire: &mut Wire) -> SourceFate {
+    migrate_to(source, TargetEnd::new(), target, wire)
+}
+
+fn migrate_to(
+    mut source: SourceEnd,
+    mut end: TargetEnd,
+    target: &mut Target,
+    wire: &mut Wire,
+) -> SourceFate {
     let (mut to_target, mut to_source) = (Vec::new(), Vec::new());
     let mut target_done = false;
     let mut source_closed = false;
@@ -118,10 +128,13 @@ fn migrate(mut source: SourceEnd, target: &mut Target, wire: &mut Wire) -> Sourc
                 if !target_done {
                     target.go_on(&mut end, &mut to_target, Input::Closed);
                 }
+                target.thanked = end.is_thanked();
                 return fate;
             }
             SourceStep::Wait => {
-                let input = if wire.cut || source_closed {
+                let input = if wire.cut {
+                    Input::Broken
+                } else if source_closed {
                     Input::Closed
                 } else {
                     Input::Open
@@ -134,7 +147,7 @@ fn migrate(mut source: SourceEnd, target: &mut Target, wire: &mut Wire) -> Sourc
                     wire.carry(1, &said, &mut to_source);
                     source.received(&core::mem::take(&mut to_source));
                     if wire.cut {
-                        source.closed();
+                        source.broken();
                     }
                 }
             }
@@ -171,11 +184,13 @@ fn acknowledged() -> SourceEnd {
 #[test]
 fn a_domain_moves() {
     for source in [acknowledged(), SourceEnd::xend()] {
+        let protocol = source.protocol();
         let mut target = Target::new();
         let fate = migrate(source, &mut target, &mut open());
         assert_eq!(fate, SourceFate::Gone);
         assert_eq!(target.domain, Domain::Runs);
         assert_eq!(target.file, FILE);
+        assert_eq!(target.thanked, protocol == Protocol::Acknowledged);
     }
 }
 
@@ -283,4 +298,173 @@ fn hostile_words_end_in_an_error() {
         "{said}"
     );
     assert_eq!(target.domain, Domain::Gone);
+}
+
+/// A source that has sent all there is by xend's protocol, and waits.
+fn sent_by_xend() -> SourceEnd {
+    let mut source = SourceEnd::xend();
+    let _ = source.step();
+    source.received(b"(ready receive)\n");
+    assert_eq!(source.step(), SourceStep::Stream);
+    source.imaged();
+    source.streamed(Ok(()));
+    assert_eq!(source.step(), SourceStep::CloseWriting);
+    assert_eq!(source.step(), SourceStep::Wait);
+    source
+}
+
+#[test]
+fn closing_alone_says_that_a_domain_runs() {
+    type Event = fn(&mut SourceEnd);
+    let events: [(&str, Event); 5] = [
+        ("", SourceEnd::closed),
+        ("", SourceEnd::broken),
+        ("", SourceEnd::timed_out),
+        ("(err (type restore) (value \"no ro", SourceEnd::closed),
+        ("(err (type restore) (value \"full\"))\n", SourceEnd::broken),
+    ];
+    let fates = events.map(|(heard, event)| {
+        let mut source = sent_by_xend();
+        source.received(heard.as_bytes());
+        event(&mut source);
+        match source.step() {
+            SourceStep::Done(fate) => fate,
+            step => panic!("{step:?}"),
+        }
+    });
+    assert_eq!(fates[0], SourceFate::Gone);
+    for fate in &fates[1..4] {
+        assert!(matches!(fate, SourceFate::InDoubt(_)), "{fate:?}");
+    }
+    assert_eq!(fates[4], SourceFate::Stays("the target says: full".into()));
+}
+
+#[test]
+fn what_fails_behind_the_image_is_in_doubt_where_nothing_is_acknowledged() {
+    for imaged in [false, true] {
+        for protocol in [SourceEnd::xend as fn() -> SourceEnd, acknowledged] {
+            type Event = fn(&mut SourceEnd);
+            let events: [Event; 3] = [
+                |source| source.streamed(Err("no device model's state")),
+                SourceEnd::broken,
+                SourceEnd::closed,
+            ];
+            for event in events {
+                let mut source = protocol();
+                let _ = source.step();
+                source.received(match source.protocol() {
+                    Protocol::Xend => b"(ready receive)\n",
+                    Protocol::Acknowledged => b"(ready migrate)\n",
+                });
+                assert_eq!(source.step(), SourceStep::Stream);
+                if imaged {
+                    source.imaged();
+                }
+                event(&mut source);
+                let SourceStep::Done(fate) = source.step() else {
+                    panic!("it is over");
+                };
+                let doubt = imaged && source.protocol() == Protocol::Xend;
+                assert_eq!(matches!(fate, SourceFate::InDoubt(_)), doubt, "{fate:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_came_over_a_connection_that_broke_is_not_run() {
+    for (input, runs) in [
+        (Input::Closed, true),
+        (Input::Broken, false),
+        (Input::TimedOut, false),
+    ] {
+        let mut end = TargetEnd::new();
+        let mut target = Target::new();
+        let mut heard = b"receive\n".to_vec();
+        heard.extend_from_slice(FILE);
+        let (_, done) = target.go_on(&mut end, &mut heard, Input::Open);
+        assert!(!done);
+        target.go_on(&mut end, &mut heard, input);
+        assert_eq!(target.domain == Domain::Runs, runs, "{input:?}");
+    }
+}
+
+/// No hash that anybody should use.
+fn mac(key: &[u8], message: &[u8]) -> [u8; 32] {
+    let mut out = [7u8; 32];
+    for (at, byte) in key.iter().chain(b"|").chain(message).enumerate() {
+        let last = out[(at + 31) % 32];
+        let cell = &mut out[at % 32];
+        *cell = (cell.rotate_left(3) ^ byte)
+            .wrapping_add(last)
+            .wrapping_mul(167);
+    }
+    out
+}
+
+#[test]
+fn a_secret_keeps_strangers_out_at_both_ends() {
+    let secret = |key: &[u8]| Secret::new(key.to_vec(), mac);
+    let guarded = |key: &[u8]| TargetEnd::new().with_secret(secret(key), [3; 16]);
+    let knows = |key: &[u8]| acknowledged().with_secret(Some(secret(key)));
+    let mut target = Target::new();
+    let fate = migrate_to(knows(b"a"), guarded(b"a"), &mut target, &mut open());
+    assert_eq!((fate, target.domain), (SourceFate::Gone, Domain::Runs));
+    // Who asks proves it as well.
+    let ask = SourceEnd::ask(TOKEN).with_secret(Some(secret(b"a")));
+    assert_eq!(
+        migrate_to(ask, guarded(b"a"), &mut target, &mut open()),
+        SourceFate::Gone
+    );
+    let strangers = [
+        (knows(b"a"), guarded(b"b"), "the secret here is another"),
+        (acknowledged(), guarded(b"b"), "none was given here"),
+        (knows(b"a"), TargetEnd::new(), "does not ask for the secret"),
+        (SourceEnd::xend(), guarded(b"a"), "no place for one"),
+    ];
+    for (source, end, said) in strangers {
+        let mut target = Target::new();
+        match migrate_to(source, end, &mut target, &mut open()) {
+            SourceFate::Stays(why) => assert!(why.contains(said), "{why}"),
+            fate => panic!("{fate:?}"),
+        }
+        assert!(target.file.is_empty());
+    }
+    // A target that only pretends learns nothing but a proof that no other nonce takes.
+    let mut source = knows(b"a");
+    let _ = source.step();
+    source.received(b"(challenge 00)\n");
+    let SourceStep::Send(proof) = source.step() else {
+        panic!("a proof");
+    };
+    source.received(b"(ready migrate)\n");
+    assert!(matches!(
+        source.step(),
+        SourceStep::Done(SourceFate::Stays(_))
+    ));
+    let mut heard = b"ia64save-migrate 1 0000000000000007 xen-3.3\n".to_vec();
+    heard.extend(proof);
+    let (said, done) = Target::new().go_on(&mut guarded(b"a"), &mut heard, Input::Open);
+    let said = alloc::string::String::from_utf8(said).unwrap();
+    assert!(done && said.contains("another"), "{said}");
+    assert_eq!(alloc::format!("{:?}", secret(b"key")), "Secret(..)");
+}
+
+#[test]
+fn a_secret_changes_nothing_about_cuts() {
+    for direction in 0..2 {
+        for room in 0..380 {
+            let key = || Secret::new(b"key".to_vec(), mac);
+            let mut wire = open();
+            wire.room[direction] = room;
+            let mut target = Target::new();
+            let source = acknowledged().with_secret(Some(key()));
+            let end = TargetEnd::new().with_secret(key(), [1; 16]);
+            let fate = migrate_to(source, end, &mut target, &mut wire);
+            let source = settle(&fate, &mut target);
+            let running = [source, target.domain];
+            let running = running.iter().filter(|domain| **domain == Domain::Runs);
+            assert_eq!(running.count(), 1, "{room} of {direction}: {fate:?}");
+        }
+    }
 }

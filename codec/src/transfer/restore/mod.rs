@@ -43,6 +43,7 @@ use alloc::vec::Vec;
 
 pub use restored::{PfnList, PrivregsSet, Restored, StartInfoSet, VcpuSet};
 
+use super::cancel::Cancel;
 use super::era::Era;
 use super::error::{Cause, Fate, TransferError};
 use super::ports::{DomainInfo, Errno, P2mEntry, PageResult, PortError, Setup, TargetDomain};
@@ -123,6 +124,7 @@ enum Stage {
 pub struct Restore<'a, T: TargetDomain> {
     target: &'a mut T,
     options: Options,
+    cancel: Cancel<'a>,
     decoder: Decoder,
     era: &'static Era,
     stage: Stage,
@@ -148,6 +150,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
         Restore {
             target,
             options,
+            cancel: Cancel::default(),
             decoder: Decoder::new()
                 .page_size(page_size)
                 .limits(options.limits)
@@ -172,6 +175,13 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
     #[must_use]
     pub fn starting_at(mut self, offset: u64) -> Self {
         self.decoder = core::mem::take(&mut self.decoder).starting_at(offset);
+        self
+    }
+
+    /// What ends it before its time.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel<'a>) -> Self {
+        self.cancel = cancel;
         self
     }
 
@@ -200,6 +210,9 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
                 Stage::Failed(error) => return Err(error.clone()),
             }
             let (part, at) = (self.decoder.part(), self.decoder.offset());
+            if let Err(cause) = self.cancel.check() {
+                return Err(self.fail(part, at, cause));
+            }
             match self.decoder.decode(&input[consumed..], end) {
                 Ok(Step::NeedMore(wanted)) => {
                     return Ok(Fed {

@@ -13,6 +13,7 @@ use crate::dialect::Version;
 use crate::pfns::Pfns;
 use crate::ram::RamMap;
 use crate::transfer::bitmap::PfnBitmap;
+use crate::transfer::cancel::Cancel;
 use crate::transfer::error::Cause;
 use crate::transfer::observer::{Observer, Pass};
 use crate::transfer::ports::{
@@ -53,6 +54,10 @@ pub(super) struct Memory {
     /// Pages of all ranges; more than there are where ranges overlap.
     total: u64,
     pub(super) ram_pages: u64,
+    ram: RamMap,
+    /// Trips through RAM that a reader finds in what was sent, and the rank of the last record.
+    pub(super) passes: u32,
+    last_rank: Option<u64>,
     /// What lies between the ranges.
     gaps: Vec<Range<u64>>,
     /// Live alone.
@@ -115,6 +120,9 @@ impl Memory {
             ranges,
             total,
             ram_pages,
+            ram: ram.clone(),
+            passes: 0,
+            last_rank: None,
             gaps,
             to_send,
             dirty: PfnBitmap::new(table),
@@ -131,8 +139,12 @@ impl Memory {
     }
 
     /// Looks what is there before anything is sent: how many pages, and in `dirty` which.
-    pub(super) fn first_look<D: Domain>(&mut self, domain: &mut D) -> Result<u64, Cause> {
-        self.snapshot(domain)?;
+    pub(super) fn first_look<D: Domain>(
+        &mut self,
+        domain: &mut D,
+        cancel: Cancel<'_>,
+    ) -> Result<u64, Cause> {
+        self.snapshot(domain, cancel)?;
         Ok(self.dirty.len())
     }
 
@@ -159,15 +171,21 @@ impl Memory {
     /// Everything was sent, but for what is dirty: a further checkpoint begins.
     pub(super) fn next_checkpoint(&mut self) {
         self.to_send.clear();
+        self.last_rank = None;
     }
 
     /// Notes, while the domain is suspended, what is there: `dirty` becomes the set of pages that
     /// are sent or have been, all others of RAM are unallocated. One look, so that no page can fall
     /// between the two.
-    pub(super) fn snapshot<D: Domain>(&mut self, domain: &mut D) -> Result<(), Cause> {
+    pub(super) fn snapshot<D: Domain>(
+        &mut self,
+        domain: &mut D,
+        cancel: Cancel<'_>,
+    ) -> Result<(), Cause> {
         self.dirty.clear();
         let mut rank = 0;
         while rank < self.total {
+            cancel.check()?;
             let block = self.block(rank, self.total - rank);
             rank += block.end - block.start;
             self.look(domain, &block)?;
@@ -224,6 +242,7 @@ impl Memory {
         let mut left = self.total;
         let mut chosen = 0;
         while left > 0 && chosen < most {
+            out.cancel.check()?;
             let block = self.block(at, left);
             let mut passed = block.end - block.start;
             if self.concerns(trip, &block) {
@@ -314,6 +333,7 @@ impl Memory {
             let pfn = self.batch[index];
             match self.results[index] {
                 Ok(()) => {
+                    self.count(pfn);
                     if let Some(frame) = self.frames.get_mut(pfn as usize) {
                         *frame = self.batch_frames[index];
                     }
@@ -331,6 +351,15 @@ impl Memory {
         } else {
             Err(Cause::Cancelled)
         }
+    }
+
+    /// A record was written: whether it begins a pass.
+    fn count(&mut self, pfn: u64) {
+        let rank = self.ram.rank(pfn);
+        if self.last_rank.is_none() || rank <= self.last_rank {
+            self.passes = self.passes.saturating_add(1);
+        }
+        self.last_rank = rank;
     }
 
     /// A page could not be read. The guest may have given it back since its entry was looked at. In

@@ -53,6 +53,7 @@ use core::time::Duration;
 
 use self::output::Output;
 use self::saving::Saving;
+use super::cancel::Cancel;
 use super::error::TransferError;
 use super::observer::Observer;
 use super::policy::Policy;
@@ -92,8 +93,12 @@ pub struct Saved {
     pub p2m_size: u64,
     /// Pages that are RAM by the memory map.
     pub ram_pages: u64,
-    /// Passes and stretches, the last one of each checkpoint included.
+    /// Trips through RAM, as a reader of the image counts them: a new one begins where the order of the
+    /// memory map starts over ([`PageIndex::passes`](crate::image::PageIndex::passes)).
     pub passes: u32,
+    /// Steps in which the policy had pages sent, the last one of each checkpoint included. Several
+    /// stretches can make one pass.
+    pub stretches: u32,
     /// Page records.
     pub sent: u64,
     /// Pages left out of the image since they could not be read.
@@ -148,6 +153,7 @@ pub struct Save<'a, 'p, D, S> {
     sink: &'a mut S,
     policy: Option<&'p mut dyn Policy>,
     observer: Option<&'p mut dyn Observer>,
+    cancel: Cancel<'p>,
     options: Options,
 }
 
@@ -159,6 +165,7 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
             sink,
             policy: None,
             observer: None,
+            cancel: Cancel::default(),
             options: Options::default(),
         }
     }
@@ -184,6 +191,13 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
         self
     }
 
+    /// What ends it before its time.
+    #[must_use]
+    pub fn cancel(mut self, cancel: Cancel<'p>) -> Self {
+        self.cancel = cancel;
+        self
+    }
+
     /// Saves. Afterwards the domain is suspended: the caller destroys it, or has it
     /// [resume](SourceDomain::resume).
     ///
@@ -200,7 +214,7 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
         let dialect = self.domain.dialect();
         let mut saving = Saving {
             domain: self.domain,
-            out: Output::new(self.sink),
+            out: Output::new(self.sink, self.cancel),
             policy,
             observer,
             options: self.options,
@@ -214,6 +228,7 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
                 p2m_size: 0,
                 ram_pages: 0,
                 passes: 0,
+                stretches: 0,
                 sent: 0,
                 unreadable: 0,
                 unallocated: 0,

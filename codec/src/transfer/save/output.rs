@@ -5,6 +5,7 @@ use crate::decode::Event;
 use crate::dialect::{Dialect, Guest};
 use crate::encode::Encoder;
 use crate::grammar::PageRun;
+use crate::transfer::cancel::Cancel;
 use crate::transfer::error::Cause;
 use crate::transfer::ports::{Domain, PageResult, Sink};
 
@@ -13,13 +14,15 @@ use crate::transfer::ports::{Domain, PageResult, Sink};
 pub(super) struct Output<'a, S> {
     pub(super) sink: &'a mut S,
     pub(super) encoder: Encoder,
+    pub(super) cancel: Cancel<'a>,
     page_size: usize,
 }
 
 impl<'a, S: Sink> Output<'a, S> {
-    pub(super) fn new(sink: &'a mut S) -> Self {
+    pub(super) fn new(sink: &'a mut S, cancel: Cancel<'a>) -> Self {
         Output {
             sink,
+            cancel,
             encoder: Encoder::new(Dialect::D11, Guest::Pv),
             page_size: PAGE_SIZE,
         }
@@ -33,6 +36,7 @@ impl<'a, S: Sink> Output<'a, S> {
 
     /// Writes an event.
     pub(super) fn put(&mut self, event: &Event<'_>) -> Result<(), Cause> {
+        self.cancel.check()?;
         let piece = self.encoder.encode(event)?;
         for bytes in [piece.own(), piece.body()] {
             for bytes in bytes.chunks(S::LARGEST) {
@@ -51,6 +55,7 @@ impl<'a, S: Sink> Output<'a, S> {
         pfns: &[u64],
         results: &mut [PageResult],
     ) -> Result<usize, Cause> {
+        self.cancel.check()?;
         let stride = 8 + self.page_size;
         let space = self.sink.space(pfns.len() * stride)?;
         for (record, pfn) in space.chunks_exact_mut(stride).zip(pfns) {

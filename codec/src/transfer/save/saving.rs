@@ -54,6 +54,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
             self.checkpoint(&mut memory)?;
             self.out.sink.flush()?;
             self.saved.bytes = self.out.encoder.offset();
+            self.saved.passes = memory.passes;
             self.saved.finished = self.out.sink.now();
             let index = self.saved.checkpoints;
             self.saved.checkpoints += 1;
@@ -99,8 +100,10 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
 
     /// Has the domain suspend itself, and looks whether that is why it stopped.
     fn suspend(&mut self) -> Result<(), Cause> {
+        self.out.cancel.check()?;
         self.told_to_suspend = true;
         self.domain.suspend()?;
+        self.out.cancel.check()?;
         self.info = self.domain.info()?;
         if self.info.shutdown != Some(ShutdownReason::Suspend) {
             return Err(Cause::NotSuspended(self.info.shutdown));
@@ -148,11 +151,12 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
     /// The passes of a live save up to the last one; leaves the domain suspended.
     fn while_it_runs(&mut self, memory: &mut Memory) -> Result<(), Cause> {
         let mut last: Option<Pass> = None;
-        let present = memory.first_look(self.domain)?;
+        let present = memory.first_look(self.domain, self.out.cancel)?;
         let mut left = present;
         let mut idle = 0;
         let nothing = PfnBitmap::default();
         loop {
+            self.out.cancel.check()?;
             let mut pass = self.next_pass(false);
             let plan = self.policy.next(&View {
                 p2m_size: self.saved.p2m_size,
@@ -170,7 +174,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
             }
             let trip = match plan {
                 Plan::Suspend => {
-                    self.saved.passes -= 1;
+                    self.saved.stretches -= 1;
                     self.suspend()?;
                     return self.clean(memory, LAST).map(drop);
                 }
@@ -240,7 +244,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
 
     /// Snapshot, last pass and tail, of a suspended domain.
     fn checkpoint(&mut self, memory: &mut Memory) -> Result<(), Cause> {
-        memory.snapshot(self.domain)?;
+        memory.snapshot(self.domain, self.out.cancel)?;
         let live = self.options.live;
         let all = !live || self.policy.resends_all(self.saved.dialect);
         let mut pass = self.next_pass(true);
@@ -262,10 +266,10 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
     }
 
     fn next_pass(&mut self, last: bool) -> Pass {
-        self.saved.passes += 1;
+        self.saved.stretches += 1;
         let now = self.out.sink.now();
         Pass {
-            number: self.saved.passes,
+            number: self.saved.stretches,
             last,
             began: now,
             ended: now,

@@ -1,13 +1,15 @@
 //! The bytes of an xend file on their way into a restore.
 
-use ia64save_codec::Limits;
-use ia64save_codec::envelope::{Config, Envelope, Kind, Probe, probe};
+use ia64save_codec::envelope::{
+    ByteOrder, Config, DeviceModelKind, Envelope, Kind, Probe, QEMU_MAGIC, Tail, parse_tail, probe,
+};
 use ia64save_codec::transfer::TransferError;
 use ia64save_codec::transfer::restore::{Restore, Restored};
+use ia64save_codec::{Guest, Limits};
 use ia64save_sim::SimTarget;
 
 /// Bytes of a device model's state that are kept.
-const DEVICE_MODEL: usize = 64 << 20;
+pub const DEVICE_MODEL: usize = 64 << 20;
 
 /// What stands in front of the stream, as it comes in.
 #[derive(Debug, Default)]
@@ -92,12 +94,54 @@ impl<'a> Intake<'a> {
         Ok(())
     }
 
-    /// Nothing more comes.
-    pub fn finish(mut self) -> Result<(Restored, Vec<u8>), Broken> {
+    /// Nothing more comes. Where closing was all that said so, a device model's state that is missing or cut
+    /// shows that it came too early.
+    pub fn finish(mut self, unacknowledged: bool) -> Result<Restored, Broken> {
         if !self.done {
             self.restore.feed(&self.kept, true)?;
         }
-        Ok((self.restore.finish()?, self.device_model))
+        let hvm = self.restore.restored().guest == Some(Guest::Hvm);
+        if let Err(why) = whole(&self.device_model, hvm && unacknowledged) {
+            // Dropping the restore destroys its domain.
+            return Err(Broken::DeviceModel(why));
+        }
+        Ok(self.restore.finish()?)
+    }
+}
+
+/// Whether what follows a stream is a device model's state that is whole, as far as its own length says.
+/// qemu's first versions have one in front of everything; later ones end in a byte of their own.
+fn whole(bytes: &[u8], is_needed: bool) -> Result<(), String> {
+    let tail = parse_tail(bytes, true, 0, ByteOrder::Little).map_err(|error| error.to_string())?;
+    let record = match tail {
+        Tail::End if is_needed => return Err("it is missing".into()),
+        Tail::End => return Ok(()),
+        Tail::Record(record) => record,
+        Tail::NeedMore(_) | Tail::Other => return Err("something else follows the stream".into()),
+    };
+    let model = record
+        .finish(bytes.len() as u64)
+        .map_err(|error| error.to_string())?;
+    let data = &bytes[model.data.start as usize..];
+    let Some(rest) = data.strip_prefix(&QEMU_MAGIC) else {
+        return Err("it does not begin as qemu's does".into());
+    };
+    if record.kind != DeviceModelKind::Qemu {
+        return Ok(());
+    }
+    let version = rest.first_chunk().map(|word| u32::from_be_bytes(*word));
+    let behind = rest.get(4..).unwrap_or(&[]);
+    let is_whole = match version {
+        None => false,
+        Some(2) => behind
+            .first_chunk()
+            .is_some_and(|size| u64::from_be_bytes(*size) == (behind.len() - size.len()) as u64),
+        Some(_) => behind.last() == Some(&0),
+    };
+    if is_whole {
+        Ok(())
+    } else {
+        Err(format!("it is cut after {} bytes", data.len()))
     }
 }
 
@@ -108,6 +152,8 @@ pub enum Broken {
     Restore(Box<TransferError>),
     /// More follows the stream than a device model's state.
     Trailing,
+    /// The device model's state is not whole.
+    DeviceModel(String),
 }
 
 impl From<TransferError> for Broken {
@@ -121,6 +167,30 @@ impl std::fmt::Display for Broken {
         match self {
             Broken::Restore(error) => error.fmt(f),
             Broken::Trailing => f.write_str("more follows the stream than a device model's state"),
+            Broken::DeviceModel(why) => write!(f, "the device model's state: {why}"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ia64save_codec::envelope::device_model_header;
+
+    #[test]
+    fn a_device_models_state_that_is_cut_is_not_whole() {
+        let header = device_model_header(DeviceModelKind::Qemu, 0, ByteOrder::Little).unwrap();
+        let first = [&header[..], b"QEVM\0\0\0\x02\0\0\0\0\0\0\0\x05state"].concat();
+        let later = [&header[..], b"QEVM\0\0\0\x03\x04state\0"].concat();
+        for record in [&first, &later] {
+            whole(record, true).unwrap();
+            for cut in 1..record.len() {
+                assert!(whole(&record[..cut], true).is_err(), "{cut}");
+            }
+        }
+        assert!(whole(&[&first[..], b"more"].concat(), true).is_err());
+        assert!(whole(b"", true).is_err());
+        whole(b"", false).unwrap();
+        assert!(whole(b"garbage", false).is_err());
     }
 }

@@ -10,14 +10,20 @@
 //! | file | what |
 //! |---|---|
 //! | `send` | the end that gives the domain away |
-//! | `receive` | the end that takes domains in |
+//! | `receive` | the end that takes domains in: listens, and knows what became of them |
+//! | `serve` | one connection to it |
+//! | `limits` | what strangers may take |
+//! | `printer` | what became of the domains, printed whether somebody reads it or not |
 //! | `intake` | the bytes of an xend file on their way into a restore |
 //!
 //! Without `--listen` and `--to` the command starts the other end itself, as a second process.
 
 mod intake;
+mod limits;
+mod printer;
 mod receive;
 mod send;
+mod serve;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};
@@ -33,10 +39,14 @@ use crate::exit::{Failure, Outcome};
 use crate::migration::Address;
 use crate::output::style;
 
+/// Memory of a domain beyond what it was given: firmware, magic pages, the device model's state.
+const OVERHEAD: u64 = 256 << 20;
+
 /// Runs the command.
 pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     match (&args.listen, &args.to) {
         (Some(address), _) => receive::run(args, &Address::of(address)),
+        (None, Some(address)) if args.ask.is_some() => send::ask(args, &Address::of(address)),
         (None, Some(address)) => send::run(args, &Address::of(address)),
         (None, None) => both(args),
     }
@@ -49,8 +59,10 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
     let address = Address::Unix(socket.clone());
     let mut receiver = Command::new(std::env::current_exe()?);
     receiver
-        .args(["simulate", "migrate", "--count", "1", "--wait"])
+        .args(["simulate", "migrate", "--tied", "--count", "1", "--wait"])
         .arg(args.wait.to_string())
+        .arg("--max-memory")
+        .arg(args.domain.memory.saturating_add(OVERHEAD).to_string())
         .arg("--dialect")
         .arg(args.domain.dialect.to_string())
         .arg("--format")
@@ -60,10 +72,15 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
         })
         .arg("--listen")
         .arg(&socket)
-        .stdin(Stdio::null())
+        // It ends with this process, however that ends.
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+    if let Some(secret) = &args.secret_file {
+        receiver.arg("--secret-file").arg(secret);
+    }
     let mut child = receiver.spawn()?;
+    let lifeline = child.stdin.take();
     let deadline = Instant::now() + Duration::from_secs(args.wait);
     while !socket.exists() {
         if child.try_wait()?.is_some() || Instant::now() > deadline {
@@ -80,6 +97,7 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
         let _ = child.kill();
     }
     let received = child.wait_with_output()?;
+    drop(lifeline);
     let sent = sent?;
     let said = String::from_utf8_lossy(&received.stdout);
     match args.format {

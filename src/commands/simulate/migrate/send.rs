@@ -5,10 +5,11 @@ use std::io::{self, Write as _};
 use std::time::Duration;
 
 use ia64save_codec::envelope::xend_header;
-use ia64save_codec::transfer::migration::{SourceEnd, SourceFate};
+use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate};
 use ia64save_codec::transfer::observer::Pass;
 use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_sim::SimSource;
 use serde_json::{Value, json};
 
@@ -17,17 +18,13 @@ use super::super::domain::{self, Made};
 use super::super::sink::Writing;
 use super::super::summary::{Summary, Watch};
 use crate::args::Format;
+use crate::cancel::{self, Guard};
 use crate::commands::account::joined;
 use crate::commands::print_json;
 use crate::exit::{Failure, Outcome};
-use crate::migration::{Address, Broken, Connection, speak, token};
+use crate::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
 use crate::output::style::{self, ERROR, HEADING, OK, Painted, WARNING};
 use crate::progress::Progress;
-
-/// How often a target is asked what became of a migration, once nobody knows.
-const QUESTIONS: u32 = 5;
-/// Time between two of them.
-const PAUSE: Duration = Duration::from_millis(500);
 
 /// What became of a domain that was to be moved.
 pub struct Report {
@@ -49,35 +46,78 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     report.end
 }
 
+/// The other end.
+fn target<'a>(args: &Migrate, address: &'a Address) -> Result<Target<'a>, Failure> {
+    Ok(Target {
+        address,
+        patience: Duration::from_secs(args.wait),
+        secret: args.secret_file.as_deref().map(secret).transpose()?,
+    })
+}
+
+/// Asks what became of an earlier migration.
+pub fn ask(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
+    let Some(token) = args.ask else {
+        return Ok(Outcome::Fine);
+    };
+    let answer = target(args, address)?.ask(token)?;
+    let became = said(&answer);
+    let name = match became {
+        Became::Running => "running",
+        Became::Destroyed => "destroyed",
+        Became::Unknown => "unknown",
+    };
+    match args.format {
+        Format::Text => {
+            let why = match answer {
+                SourceFate::InDoubt(why) => format!(": {why}"),
+                _ => String::new(),
+            };
+            writeln!(style::stdout(), "migration {token}: {name}{why}")?;
+        }
+        format => {
+            let value = json!({
+                "schema": "ia64save/migration-outcome/1",
+                "migration": token.to_string(),
+                "at": address.to_string(),
+                "outcome": name,
+            });
+            print_json(vec![value], format)?;
+        }
+    }
+    Ok(match became {
+        Became::Running | Became::Destroyed => Outcome::Fine,
+        Became::Unknown => Outcome::Invalid,
+    })
+}
+
 /// Makes a domain and moves it.
 pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     let made = Made::new(&args.domain, &args.transfer)?;
-    let patience = Duration::from_secs(args.wait);
-    let token = token();
+    let target = target(args, address)?;
+    let token = token()?;
+    let dialect = args.domain.dialect.dialect();
     let end = match args.protocol {
-        ProtocolName::Acknowledged => SourceEnd::new(token, args.domain.dialect.dialect()),
+        ProtocolName::Acknowledged => {
+            SourceEnd::new(token, dialect).with_secret(target.secret.clone())
+        }
         ProtocolName::Xend => SourceEnd::xend(),
     };
     let mut source = SimSource::new(&made.host, made.domid);
-    let connection = address.connect(patience)?;
+    let connection = address.connect(target.patience)?;
+    let guard = Guard::new(
+        "the migration; the domain goes on here unless it runs there already",
+        "the simulated domain here goes with the process",
+    )?;
     let mut sent = None;
-    let mut fate = speak(end, connection, |connection| {
-        let result = stream(args, &made, &mut source, connection);
+    let mut fate = speak(end, connection, |connection, end| {
+        let result = stream(args, &made, &mut source, connection, end);
         result.map(|whole| sent = Some(whole))
     });
     if args.protocol == ProtocolName::Acknowledged {
-        for _ in 0..QUESTIONS {
-            if !matches!(fate, SourceFate::InDoubt(_)) {
-                break;
-            }
-            std::thread::sleep(PAUSE);
-            if let Ok(connection) = address.connect(patience) {
-                fate = speak(SourceEnd::ask(token), connection, |_| {
-                    Err(Broken::Connection)
-                });
-            }
-        }
+        fate = target.settle(token, fate);
     }
+    drop(guard);
     let done = match &fate {
         SourceFate::Gone => source.destroy(),
         SourceFate::Stays(_) => source.resume(),
@@ -99,7 +139,7 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
 /// What was sent.
 struct Sent {
     saved: Saved,
-    passes: Vec<Pass>,
+    stretches: Vec<Pass>,
 }
 
 /// Saves the domain into the connection, as an xend file.
@@ -108,6 +148,7 @@ fn stream(
     made: &Made,
     source: &mut SimSource,
     connection: &mut Connection,
+    end: &mut SourceEnd,
 ) -> Result<Sent, Broken> {
     let framed = args.protocol == ProtocolName::Acknowledged;
     let mut writing = Writing::new(connection).framed(framed);
@@ -127,21 +168,25 @@ fn stream(
             .options(options)
             .policy(domain::policy(&args.transfer).as_mut())
             .observer(&mut watch)
+            .cancel(Cancel::on(cancel::flag()))
             .run()
     };
     let saved = saved.map_err(|error| {
         if writing.error.is_some() {
             Broken::Connection
+        } else if error.cause == Cause::Cancelled {
+            Broken::Save(format!("by {}: {error}", cancel::name()))
         } else {
             Broken::Save(error.to_string())
         }
     })?;
+    end.imaged();
     if let Some(record) = made.device_model() {
         writing.write(&record).map_err(broken)?;
     }
     Ok(Sent {
         saved,
-        passes: watch.passes,
+        stretches: watch.stretches,
     })
 }
 
@@ -151,7 +196,7 @@ fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -
         workload: (args.transfer.workload.name(), args.transfer.rate),
         live: !args.suspend_first,
         saved: &sent.saved,
-        passes: &sent.passes,
+        stretches: &sent.stretches,
         page_size: made.host.machine().page_size,
     });
     let (name, why) = match fate {

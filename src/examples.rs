@@ -244,9 +244,16 @@ const ALL: &[(&str, &[Example])] = &[
     (
         "xen migrate",
         &[(
-            "xen migrate 3 host.example --protocol xend --config domain.sxp",
+            "xen migrate 3 host.example --protocol xend --trust-output --config domain.sxp",
             "To a host with xend",
         )],
+    ),
+    (
+        "xen recover",
+        &[
+            ("xen recover", "What a killed save or restore left"),
+            ("xen recover 3 --resume", "Let that domain go on here"),
+        ],
     ),
     (
         "report",

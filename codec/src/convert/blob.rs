@@ -24,7 +24,7 @@ pub(super) fn convert<'a>(
 ) -> Cow<'a, [u8]> {
     let blob = &source.blob.bytes[..];
     let wanted = route
-        .new()
+        .new_spec()
         .hvm_fixed_bytes
         .contains(&WITH_IDENTITY_MAPPINGS);
     let Some((end, _)) = source.records().find(|(_, record)| record.typecode == END) else {

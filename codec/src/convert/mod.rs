@@ -1,4 +1,4 @@
-//! From one dialect to another, and from many copies of a page to one (spec 12).
+//! From one dialect or era to another, and from many copies of a page to one (spec 12, 12.3).
 //!
 //! [`plan`] looks at an image and says what would become of it: a [`Conversion`], which knows every
 //! [`Loss`] and its own size before a byte has been written. [`Conversion::write`] then streams it
@@ -126,12 +126,12 @@ impl Route {
     }
 
     /// The row of the source.
-    fn old(self) -> &'static Spec {
+    fn old_spec(self) -> &'static Spec {
         self.eras[0].spec()
     }
 
     /// The row of the result.
-    fn new(self) -> &'static Spec {
+    fn new_spec(self) -> &'static Spec {
         self.eras[1].spec()
     }
 }

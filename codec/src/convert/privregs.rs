@@ -96,7 +96,7 @@ pub(super) fn convert<'a>(
         return target;
     }
     flags(source, &mut target, vcpu, context.dfh, route, losses);
-    let [old, new] = [route.old(), route.new()];
+    let [old, new] = [route.old_spec(), route.new_spec()];
     let layout = layout_of_mapped_regs(new.privregs);
     if old.dcr_set == DcrSet::Own && new.dcr_set != DcrSet::Own {
         let stale = get(layout, &target, "dcr").unwrap_or(0);
@@ -137,7 +137,7 @@ fn flags(
     route: Route,
     losses: &mut Losses,
 ) {
-    let [old, new] = [route.old().privregs, route.new().privregs];
+    let [old, new] = [route.old_spec().privregs, route.new_spec().privregs];
     let page = Page::new(source, old);
     let place = |layout: MappedRegsLayout| {
         let found = |name| {
@@ -171,7 +171,7 @@ fn flags(
 
 /// A hypervisor that checks region registers crashes the guest over one that was never set.
 fn regions(target: &mut Cow<'_, [u8]>, vcpu: u32, route: Route, losses: &mut Losses) {
-    let layout = layout_of_mapped_regs(route.new().privregs);
+    let layout = layout_of_mapped_regs(route.new_spec().privregs);
     for index in 0..8 {
         let name = format!("rrs[{index}]");
         let value = get(layout, target, &name).filter(|value| is_no_region(*value));

@@ -58,10 +58,10 @@ impl<'a> Tail<'a> {
             let known = context::for_page(vcpu, route);
             let privregs = own.map(|page| privregs::convert(page, vcpu.id, known, route, losses));
             let pages = [
-                own.map(|page| Page::new(page, route.old().privregs)),
+                own.map(|page| Page::new(page, route.old_spec().privregs)),
                 privregs
                     .as_deref()
-                    .map(|page| Page::new(page, route.new().privregs)),
+                    .map(|page| Page::new(page, route.new_spec().privregs)),
             ];
             let context = context::convert(vcpu, pages, &page.bytes, route, losses);
             vcpus.push(Vcpu {

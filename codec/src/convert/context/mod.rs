@@ -241,6 +241,6 @@ fn privregs_pfn(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>)
             let what = format!("{value:#x} is a guest frame; the machine frame is not known");
             names.name(source, "privregs_pfn", what);
         }
-        _ => {}
+        Guest::Pv => {}
     }
 }

@@ -18,6 +18,8 @@ const IC: u64 = 1 << 13;
 const I: u64 = 1 << 14;
 const DT: u64 = 1 << 17;
 const DFH: u64 = 1 << 19;
+/// A new vcpu of a PV guest had it set, and its guest never saw it.
+const SP: u64 = 1 << 20;
 const PP: u64 = 1 << 21;
 const DI: u64 = 1 << 22;
 const RT: u64 = 1 << 27;
@@ -26,11 +28,11 @@ const CPL: u64 = 3 << CPL_SHIFT;
 const IT: u64 = 1 << 36;
 const BN: u64 = 1 << 44;
 const TRANSLATION: u64 = DT | RT | IT;
-/// Bits that the guest sets for itself: be, up, ac, mfl, mfh, pk, dfl, sp, db, lp, tb, id, da, dd,
-/// ss, ri, ed, ia.
-const OWN: u64 = 0x3e | 1 << 15 | 1 << 18 | 1 << 20 | 7 << 24 | 0x7f << 37 | 1 << 45;
+/// Bits that the guest sets for itself: be, up, ac, mfl, mfh, pk, dfl, db, lp, tb, id, da, dd, ss, ri,
+/// ed, ia.
+const OWN: u64 = 0x3e | 1 << 15 | 1 << 18 | 7 << 24 | 0x7f << 37 | 1 << 45;
 /// Bits that the hypervisor has for itself in the machine's psr.
-const FORCED: u64 = IC | I | TRANSLATION | PP | DI | BN | DFH | CPL;
+const FORCED: u64 = IC | I | TRANSLATION | SP | PP | DI | BN | DFH | CPL;
 /// The level of the kernel of a PV guest wherever the machine's psr was given.
 const KERNEL_CPL: u64 = 2 << CPL_SHIFT;
 
@@ -56,7 +58,9 @@ pub(super) fn convert(
     let (new, lost, noted) = match (source.spec().psr, target.spec().psr) {
         (PsrForm::Machine, PsrForm::Machine) => (on_another(old, source, target, old_page), 0, 0),
         (PsrForm::Machine, PsrForm::Virtual) => {
-            (of_guest(old, old_page, masked), old & !(OWN | FORCED), 0)
+            let new = of_guest(old, old_page, masked);
+            // Every hypervisor of these eras had set it.
+            (new, old & !(OWN | FORCED), SP & !old)
         }
         (PsrForm::Virtual, PsrForm::Machine) => {
             let new = of_machine(old, target, old_page);
@@ -78,9 +82,14 @@ pub(super) fn convert(
         names.name(source, NAME, what);
     }
     if noted != 0 {
-        let what = format!(
-            "bits {noted:#x} of {old:#x} are not those of privregs and shared_info, which win"
-        );
+        let what = match source.spec().psr {
+            PsrForm::Machine => {
+                format!("bits {noted:#x} are clear in {old:#x}, and no guest saw them")
+            }
+            PsrForm::Virtual => format!(
+                "bits {noted:#x} of {old:#x} are not those of privregs and shared_info, which win"
+            ),
+        };
         names.note(target, NAME, what);
     }
 }
@@ -123,16 +132,15 @@ fn of_machine(guest: u64, target: &Side<'_>, page: Option<Page<'_>>) -> u64 {
     } else {
         0
     };
-    guest & OWN | IC | I | TRANSLATION | PP | BN | dfh | cpl
+    guest & OWN | IC | I | TRANSLATION | SP | PP | BN | dfh | cpl
 }
 
 /// The machine's psr where another hypervisor has the guest's psr.dfh elsewhere.
 fn on_another(machine: u64, source: &Side<'_>, target: &Side<'_>, page: Option<Page<'_>>) -> u64 {
     let told = page.and_then(|page| page.get("vpsr_dfh")).unwrap_or(0);
     match [source, target].map(|side| side.spec().dfh_in_psr) {
-        [true, false] => machine | DFH,
         [false, true] if told == 0 => machine & !DFH,
-        [false, true] => machine | DFH,
+        [true, false] | [false, true] => machine | DFH,
         _ => machine,
     }
 }
@@ -165,13 +173,13 @@ mod tests {
         let regs = layout_of_mapped_regs(MappedRegsLayout::M3);
         let mut page = vec![0; 4096];
         let quiet = of_guest(MACHINE, Some(Page::new(&page, MappedRegsLayout::M3)), true);
-        assert_eq!(quiet, 0x38 | 1 << 20 | 1 << 42 | DI | TRANSLATION);
+        assert_eq!(quiet, 0x38 | 1 << 42 | DI | TRANSLATION);
         set(regs, &mut page, "metaphysical_mode", 1);
         set(regs, &mut page, "interrupt_collection_enabled", 1);
         set(regs, &mut page, "banknum", 1);
         set(regs, &mut page, "vpsr_dfh", 1);
         let guest = of_guest(MACHINE, Some(Page::new(&page, MappedRegsLayout::M3)), false);
-        assert_eq!(guest, 0x38 | 1 << 20 | 1 << 42 | DI | IC | I | BN | DFH);
+        assert_eq!(guest, 0x38 | 1 << 42 | DI | IC | I | BN | DFH);
         // Before M3 psr.dfh of the machine was the guest's.
         let early = Page::new(&page, MappedRegsLayout::M1);
         assert_eq!(of_guest(MACHINE, Some(early), false) & DFH, DFH);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use ia64save_codec::Guest;
-use ia64save_codec::era::{NatsForm, RegionDefaults, StackSet};
+use ia64save_codec::era::{NatsForm, PsrForm, RegionDefaults, StackSet};
 
 use super::get::{Pages, virtual_psr};
 use super::kept::Kept;
@@ -24,7 +24,7 @@ use ia64save_codec::wire::layout_of_mapped_regs;
 /// | `stacked`, `stacked.0` and up, with `.nat` | how many stacked registers are dirty; they, oldest first |
 /// | `f2` to `f127` | floating-point registers, 128 bits |
 /// | `b0`, `b6`, `b7`, `ip`, `cfm`, `pr` | as they are; b1 to b5 no hypervisor restored |
-/// | `psr` | as the guest sees it: di is always on for a PV guest, and left out |
+/// | `psr` | as the guest sees it: di is always on for a PV guest, and left out; so is sp where the machine's psr was given |
 /// | `ar.*` | application registers; the privilege level in `ar.rsc` and `ar.pfs` is 0 where it is that of the kernel |
 /// | `cr.*` | control registers |
 /// | `kr0`, `rr0`, `dbr0`, `ibr0` to 7 | as they are; a region register that means "none" is its default |
@@ -165,7 +165,12 @@ impl Vcpu {
         let spec = frame.machine.era.spec();
         let kept = &self.kept;
         let pages = Pages::new(frame, shared);
-        out.put("psr", virtual_psr(spec, kept, &pages));
+        // A new vcpu had sp set in the machine's psr, wherever that was given: it is not the guest's.
+        let own = match spec.psr {
+            PsrForm::Machine => !psr::SP,
+            PsrForm::Virtual => !0,
+        };
+        out.put("psr", virtual_psr(spec, kept, &pages) & own);
         out.put("ar.rsc", unraised(kept.get("ar.rsc"), 2, spec.kernel_level));
         out.put(
             "ar.pfs",

@@ -69,12 +69,13 @@ pub(crate) mod psr {
     pub(crate) const BN: u64 = 1 << 44;
     pub(crate) const IA: u64 = 1 << 45;
     pub(crate) const VM: u64 = 1 << 46;
+    pub(crate) const SP: u64 = 1 << 20;
     /// Those of a PV guest that the machine has as the guest has them: be up ac mfl mfh pk dfl sp db
     /// lp tb id da dd ss ri ed ia.
     pub(crate) const KEPT: u64 = 0x3e
         | PK
         | 1 << 18
-        | 1 << 20
+        | SP
         | 1 << 24
         | 1 << 25
         | 1 << 26

@@ -32,6 +32,7 @@ const IT: u64 = 1 << 36;
 const BN: u64 = 1 << 44;
 
 /// What is in a context and in the page of the vcpu.
+#[allow(clippy::struct_excessive_bools)] // registers, not a state
 pub(crate) struct Vcpu {
     /// By number: what get-context takes from the page, and dcr.
     pub(crate) cr: [u64; 128],

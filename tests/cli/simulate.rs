@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
 use ia64save_codec::{Dialect, Guest};
-use ia64save_corpus::{golden, goldens, hostile, restored_goldens};
+use ia64save_corpus::{golden, hostile, restored_goldens};
 use serde_json::Value;
 
 use super::program::{Folder, Run, arg, command, run};

@@ -1,4 +1,4 @@
-//! From one dialect or era to another, and from many copies of a page to one (spec 12, 12.3).
+//! From one dialect or era to another, and from many copies of a page to one (spec 12.3).
 //!
 //! [`plan`] looks at an image and says what would become of it: a [`Conversion`], which knows every
 //! [`Loss`] and its own size before a byte has been written. [`Conversion::write`] then streams it

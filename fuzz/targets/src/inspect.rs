@@ -152,7 +152,7 @@ pub(crate) fn assembled(assembly: &Assembly, memory: &Memory<'_>) -> Vec<u8> {
         match &piece.content {
             Content::Bytes(bytes) => put(bytes),
             Content::Pages(run) => {
-                for pfn in run.pfns.clone() {
+                for pfn in run.pfns {
                     put(memory.page_in(run, pfn).expect("a page of the run"));
                 }
             }

@@ -51,11 +51,14 @@ fn converted(
     Ok((bytes, losses))
 }
 
+/// What was written, what was lost, what was noted.
+type Converted = (Vec<u8>, Vec<Loss>, Vec<Note>);
+
 fn converted_with_notes(
     image: &Image,
     to: impl Into<Era>,
     compact: bool,
-) -> Result<(Vec<u8>, Vec<Loss>, Vec<Note>), Error> {
+) -> Result<Converted, Error> {
     let options = ConvertOptions {
         to: to.into(),
         compact,

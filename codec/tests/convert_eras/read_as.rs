@@ -36,5 +36,5 @@ fn the_eras_of_both_ends_are_told() {
     let source = golden("realD8a-pv");
     let to = "xen-3.2".parse().unwrap();
     let conversion = planned(&source, to);
-    assert_eq!(conversion.eras().map(|era| era.id()), ["D8a", "D10c"]);
+    assert_eq!(conversion.eras().map(Era::id), ["D8a", "D10c"]);
 }

@@ -80,9 +80,7 @@ pub(super) fn compare(report: &mut Report, prefix: &str, a: &Side<'_>, b: &Side<
             Register::Nats => nats(report, &path, (a, one), (b, other)),
             Register::Bsp => {
                 let count = |side: &Side<'_>, context: &Context| match side.dirty(context) {
-                    Some(dirty) => {
-                        side.found(register, &format!("{} registers", dirty.registers))
-                    }
+                    Some(dirty) => side.found(register, &format!("{} registers", dirty.registers)),
                     None => side.found(register, "no stack"),
                 };
                 report.compare(&path, Some(count(a, one)), Some(count(b, other)));

@@ -108,11 +108,21 @@ mod tests {
         let eras = [Era::D1bF, Era::D10C];
         let same = |path, a, b| is_same_level(path, Guest::Pv, eras, a, b);
         assert!(same("regs.ar.rsc", 8, 4) && same("regs.tr.itrs[3].pte", 0x100, 0x80));
-        assert!(same("regs.ar.pfs", 0x82a0_0000_0000_0816, 0x42a0_0000_0000_0816));
+        assert!(same(
+            "regs.ar.pfs",
+            0x82a0_0000_0000_0816,
+            0x42a0_0000_0000_0816
+        ));
         // A process is at level 3 in both; and of one era, levels are what they are.
         assert!(!same("regs.ar.rsc", 0xc, 4) && !same("regs.ar.rsc", 0xb, 4));
         assert!(!same("regs.ar.unat", 8, 4));
-        assert!(!is_same_level("regs.ar.rsc", Guest::Pv, [Era::D10C; 2], 8, 4));
+        assert!(!is_same_level(
+            "regs.ar.rsc",
+            Guest::Pv,
+            [Era::D10C; 2],
+            8,
+            4
+        ));
         assert!(!is_same_level("regs.ar.rsc", Guest::Hvm, eras, 8, 4));
     }
 

@@ -246,7 +246,7 @@ const DOUBTS: [[Dialect; 2]; 2] = [[Dialect::D7, Dialect::D8], [Dialect::D9, Dia
 fn goldens_are_what_they_are_or_the_doubt_is_said() {
     let mut counts = Counts::default();
     for golden in goldens() {
-        let found = detection(&golden.bytes().into());
+        let found = detection(&golden.bytes());
         counts.count(&found, golden.era(), &golden.name);
         if found.dialect.is_none() {
             let mut candidates = found.candidates.clone();

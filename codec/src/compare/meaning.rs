@@ -61,13 +61,11 @@ pub(super) fn is_same_level(path: &str, guest: Guest, eras: [Era; 2], a: u64, b:
     let shift = match path {
         "regs.ar.rsc" => 2,
         "regs.ar.pfs" => 62,
-        _ if path.contains("trs[") && path.ends_with(".pte") => 7,
+        _ if path.contains("trs[") && path.ends_with("].pte") => 7,
         _ => return false,
     };
-    let of_kernel = |word: u64, level: u64| match word >> shift & 3 == level {
-        true => Some(word & !(3 << shift)),
-        false => None,
-    };
+    let of_kernel =
+        |word: u64, level: u64| (word >> shift & 3 == level).then_some(word & !(3 << shift));
     let same = of_kernel(a, levels[0]).is_some_and(|a| of_kernel(b, levels[1]) == Some(a));
     guest == Guest::Pv && levels[0] != levels[1] && same
 }

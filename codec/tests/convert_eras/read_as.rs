@@ -1,6 +1,7 @@
 //! What the result is taken for.
 
 use bytes::Bytes;
+use ia64save_codec::Era;
 use ia64save_codec::image::{Image, Options};
 use ia64save_corpus::goldens;
 
@@ -36,5 +37,5 @@ fn the_eras_of_both_ends_are_told() {
     let source = golden("realD8a-pv");
     let to = "xen-3.2".parse().unwrap();
     let conversion = planned(&source, to);
-    assert_eq!(conversion.eras().map(|era| era.id()), ["D8a", "D10c"]);
+    assert_eq!(conversion.eras().map(Era::id), ["D8a", "D10c"]);
 }

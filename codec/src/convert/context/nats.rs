@@ -12,7 +12,7 @@ use crate::era::NatsForm;
 pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Names<'_>) {
     const NATS: &str = "regs.nats";
     let word = source.get(NATS);
-    let [old, new] = [&*source, target].map(|side| side.era.nats(side.guest));
+    let [old, new] = [source, &*target].map(|side| side.era.nats(side.guest));
     let bitmap = old.to_bitmap(word);
     let lost = if old == new {
         target.set(NATS, word);

@@ -49,7 +49,7 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
         (None, false) if !dirty.start_is_known => dirty.start,
         (None, false) => USUAL_VOFF,
     };
-    let form = [&*source, target].map(|side| side.spec().stack);
+    let form = [source, &*target].map(|side| side.spec().stack);
     let bspstore = source.get("regs.ar.bspstore");
     let new = if form[0] == form[1] && (form[0] == StackForm::GuestSlots || start == dirty.start) {
         Some(old)
@@ -59,7 +59,7 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
     target.set("regs.ar.bsp", new.unwrap_or(nothing(form[1], bspstore)));
     image(source, target, dirty, start);
     leftovers(source, target, dirty, names);
-    let relaid = [&*source, target].map(|side| side.spec().rbs) == [RbsImage::Dirty; 2];
+    let relaid = [source, &*target].map(|side| side.spec().rbs) == [RbsImage::Dirty; 2];
     if relaid && start != dirty.start && dirty.registers > 0 {
         let what = format!("laid out from word {start} on, not {}", dirty.start);
         names.note(target, "regs.rbs", what);
@@ -76,7 +76,7 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
 
 /// A stack that no processor has stays what it is where its form does.
 fn nonsense(source: &Side<'_>, target: &mut Side<'_>, old: u64, names: &mut Names<'_>) {
-    let form = [&*source, target].map(|side| side.spec().stack);
+    let form = [source, &*target].map(|side| side.spec().stack);
     if form[0] == form[1] {
         target.set("regs.ar.bsp", old);
         return;
@@ -92,8 +92,8 @@ fn nonsense(source: &Side<'_>, target: &mut Side<'_>, old: u64, names: &mut Name
 
 /// The words of the target.
 fn image(source: &Side<'_>, target: &mut Side<'_>, dirty: Dirty, start: u64) {
-    let filled = [&*source, target].map(|side| side.spec().rbs == RbsImage::Dirty);
-    let cleared = [&*source, target].map(|side| side.spec().cleared);
+    let filled = [source, &*target].map(|side| side.spec().rbs == RbsImage::Dirty);
+    let cleared = [source, &*target].map(|side| side.spec().cleared);
     if !filled[1] {
         // Where nobody fills it, what nobody filled may stay.
         if source.spec().rbs != RbsImage::Unset {
@@ -103,9 +103,10 @@ fn image(source: &Side<'_>, target: &mut Side<'_>, dirty: Dirty, start: u64) {
         put(target, &[]);
     } else if start != dirty.start {
         let old = rbs(source, words(dirty.start, dirty.registers));
-        let rnat = match source.spec().whole {
-            true => source.get("regs.rbs_rnat"),
-            false => 0,
+        let rnat = if source.spec().whole {
+            source.get("regs.rbs_rnat")
+        } else {
+            0
         };
         put(target, &relaid(&old, dirty.start, rnat, start));
     } else if cleared[1] && !cleared[0] {

@@ -84,11 +84,12 @@ fn pfn(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
 /// Every switch to a vcpu writes one of `hpsr_dfh` and `hpsr_mfh`, and never both; where the layout does
 /// not have them nobody writes there.
 fn layout(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
+    use MappedRegsLayout::{M1, M2};
+
     let Some(bytes) = vcpu.privregs.and_then(|page| page.get(FLAGS..OLD_PP + 8)) else {
         return;
     };
     let (flags, behind) = bytes.split_at(OLD_PP - FLAGS);
-    use MappedRegsLayout::{M1, M2};
     let one = matches!(flags[2..], [0, 1] | [1, 0]);
     let text = || {
         let flags = flags

@@ -117,10 +117,6 @@ impl fmt::Display for Failure {
             Failure::Foreign(name, Foreign::Unknown) => write!(f, "{name}: {}", Foreign::Unknown),
             Failure::Foreign(name, foreign) => {
                 write!(f, "{name}: not an ia64 save image: {foreign}")?;
-                if let Foreign::Elf { core: true, .. } = foreign {
-                    let some = "info, map, extract, compare and find";
-                    write!(f, "; of cores those of xm dump-core are read, by {some}")?;
-                }
                 Ok(())
             }
             Failure::Invalid(name, error) => write!(f, "{name}: {error}"),

@@ -3,6 +3,9 @@
 //! `IA64SAVE_DEEP=100 cargo test -p ia64save-codec --test era_detection -- --nocapture` tries a hundred times as
 //! many images and prints the counts.
 
+use std::fs;
+use std::path::Path;
+
 use bytes::Bytes;
 use ia64save_codec::detect::Detection;
 use ia64save_codec::image::{Image, Options};
@@ -257,4 +260,36 @@ fn goldens_are_what_they_are_or_the_doubt_is_said() {
         }
     }
     println!("goldens: {counts:?}");
+}
+
+/// Images that were once taken for another's for certain, or nearly: their pages are left out.
+#[test]
+fn what_was_once_taken_for_anothers_is_not() {
+    for (name, truth, certain, what) in [
+        (
+            "d3linux",
+            Era::D3,
+            true,
+            "a Linux guest has moved shared_info, so xsi_va tells nothing",
+        ),
+        (
+            "d10-stacked0",
+            Era::D10C,
+            true,
+            "num_phys_stacked is 0, and rbs_rnat is where layout E had zeros",
+        ),
+        (
+            "trueD8",
+            Era::D8A,
+            false,
+            "bsp is in the guest's slots, which a heap of zeros before it looks like",
+        ),
+    ] {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/convert/cases");
+        let packed = fs::read(folder.join(format!("{name}.sav.zst"))).unwrap();
+        let found = detection(&zstd::decode_all(&packed[..]).unwrap().into());
+        Counts::default().count(&found, truth, name);
+        assert_eq!(found.dialect.is_some(), certain, "{name}: {what}");
+        assert_eq!(found.best(), truth.dialect(), "{name}: {what}");
+    }
 }

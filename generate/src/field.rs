@@ -1,6 +1,7 @@
 //! The numbers of a stream that a reader acts on, and where they stand.
 
 use ia64save_codec::Dialect;
+use ia64save_codec::dialect::P2mSizeMeaning;
 use ia64save_codec::wire::layout_of_context;
 use ia64save_codec::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use ia64save_codec::wire::{Layout, Wire, layout_of_arch_setup, layout_of_shared_info};
@@ -237,5 +238,6 @@ impl Finder<'_> {
 /// stream was read by the restore of its time.
 pub(crate) fn is_read(field: &Field, dialect: Dialect) -> bool {
     // Version 1 was written before maxmem had a meaning (D3).
-    !(field.path.ends_with("arch_setup.maxmem") && dialect < Dialect::D3)
+    let means = dialect.spec().p2m_size == P2mSizeMeaning::MaximumGpfn;
+    means || !field.path.ends_with("arch_setup.maxmem")
 }

@@ -1,6 +1,7 @@
 //! The other parts of a stream: setup record, pages of vcpus and of the domain, HVM context.
 
-use ia64save_codec::dialect::{MappedRegsLayout, SharedInfoLayout};
+use ia64save_codec::Guest;
+use ia64save_codec::dialect::{MappedRegsLayout, P2mSizeMeaning, SharedInfoLayout};
 use ia64save_codec::era::{DcrSet, VhptByte};
 use ia64save_codec::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
 use ia64save_codec::wire::hvm::viosapic::VIOSAPIC_BASE;
@@ -8,7 +9,6 @@ use ia64save_codec::wire::hvm::{Per, RECORDS, Record};
 use ia64save_codec::wire::{
     layout_of_arch_setup, layout_of_mapped_regs, layout_of_shared_info, layout_of_start_info,
 };
-use ia64save_codec::{Dialect, Guest};
 
 use crate::canvas::Canvas;
 use crate::context::{CONTROL, predicates};
@@ -29,10 +29,9 @@ pub(crate) fn arch_setup(params: &Params, memory: &Memory, random: &mut Random) 
     canvas.set_if_there("domain", 0);
     canvas.set("flags", if params.guest == Guest::Hvm { 3 } else { 2 });
     canvas.set("bp", 0);
-    let maxmem = if dialect < Dialect::D3 {
-        0
-    } else {
-        memory.end * params.page_size as u64
+    let maxmem = match dialect.spec().p2m_size {
+        P2mSizeMeaning::MaxMem => 0,
+        P2mSizeMeaning::MaximumGpfn => memory.end * params.page_size as u64,
     };
     canvas.set("maxmem", maxmem);
     canvas.set("xsi_va", params.era.spec().xsi_va);

@@ -311,7 +311,7 @@ impl Report<'_> {
             .losses
             .iter()
             .map(|loss| (&loss.path[..], &loss.what[..]));
-        for (path, what) in joined(&losses.collect::<Vec<_>>()) {
+        for (path, what) in together(joined(&losses.collect::<Vec<_>>())) {
             let _ = writeln!(
                 out,
                 "  {} {}: {what}",
@@ -323,7 +323,7 @@ impl Report<'_> {
             .notes
             .iter()
             .map(|note| (&note.path[..], &note.what[..]));
-        for (path, what) in joined(&notes.collect::<Vec<_>>()) {
+        for (path, what) in together(joined(&notes.collect::<Vec<_>>())) {
             let note = Painted(DIM, "note");
             let _ = writeln!(out, "  {note} {}: {what}", Painted(LABEL, path));
         }
@@ -396,6 +396,34 @@ fn joined<'a>(said: &[(&str, &'a str)]) -> Vec<(String, &'a str)> {
     all
 }
 
+/// What is said alike of fields of one structure, in the place of the first of them:
+/// `vcpu[0].regs.cr.iipa, cr.ifs, xr`.
+fn together<'a>(said: Vec<(String, &'a str)>) -> Vec<(String, &'a str)> {
+    let mut all: Vec<(String, String, &str)> = Vec::new();
+    for (path, what) in said {
+        let of = structure(&path).to_string();
+        match all.iter_mut().find(|one| (&one.0, one.2) == (&of, what)) {
+            Some((_, paths, _)) => {
+                paths.push_str(", ");
+                paths.push_str(&path[of.len()..]);
+            }
+            None => all.push((of, path, what)),
+        }
+    }
+    all.into_iter()
+        .map(|(_, paths, what)| (paths, what))
+        .collect()
+}
+
+/// `vcpu[0].regs.` of `vcpu[0].regs.ar.lc`.
+fn structure(path: &str) -> &str {
+    let part = ["regs.", "user_regs.", "extra_regs."]
+        .into_iter()
+        .find_map(|part| path.find(&format!(".{part}")).map(|at| at + 1 + part.len()));
+    let end = part.or_else(|| path.find('.').map(|at| at + 1));
+    &path[..end.unwrap_or(0)]
+}
+
 /// The path of `a` around its index, where `b` says the same of the next element.
 fn follows<'a>(a: (&'a str, &str), b: (&str, &str)) -> Option<(&'a str, u64, &'a str)> {
     a.0.match_indices('[').find_map(|(at, _)| {
@@ -410,6 +438,31 @@ fn follows<'a>(a: (&'a str, &str), b: (&str, &str)) -> Option<(&'a str, u64, &'a
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fields_of_one_structure_are_told_together() {
+        let said = [
+            ("vcpu[0].regs.b[1..=5]", "unset"),
+            ("vcpu[0].regs.ar.lc", "loaded"),
+            ("vcpu[0].regs.cr.iipa", "unset"),
+            ("vcpu[0].privregs_pfn", "unset"),
+            ("vcpu[1].regs.xr", "unset"),
+            ("vcpu[0].regs.xr", "unset"),
+            ("image", "unset"),
+        ];
+        let told = together(said.map(|(path, what)| (path.to_string(), what)).to_vec());
+        let told: Vec<_> = told.iter().map(|(path, _)| &path[..]).collect();
+        assert_eq!(
+            told,
+            [
+                "vcpu[0].regs.b[1..=5], cr.iipa, xr",
+                "vcpu[0].regs.ar.lc",
+                "vcpu[0].privregs_pfn",
+                "vcpu[1].regs.xr",
+                "image",
+            ]
+        );
+    }
 
     #[test]
     fn neighbours_are_told_together() {

@@ -37,18 +37,37 @@ pub(super) fn of_head(path: &str, a: Dialect, b: Dialect) -> Option<&'static str
 }
 
 /// Whether two values of a region register mean the same to a guest: 0, ~0 in rr0 and the default are
-/// all one that nobody has set, where the eras have different defaults.
+/// all one that nobody has set, where the eras have different defaults or do not store alike what a
+/// builder gives, which is 0.
 pub(super) fn is_same_region(path: &str, eras: [Era; 2], a: u64, b: u64) -> bool {
     let defaults = eras.map(|era| era.spec().region_defaults);
+    let stored = eras.map(|era| era.spec().regions_set);
     let index = ["rrs[", "regs.rr["].into_iter().find_map(|head| {
         let digits = path.strip_prefix(head)?.strip_suffix(']')?;
         digits.parse::<usize>().ok()
     });
-    let Some(index) = index.filter(|index| *index < 8 && defaults[0] != defaults[1]) else {
+    let differ = defaults[0] != defaults[1] || stored[0] != stored[1];
+    let Some(index) = index.filter(|index| *index < 8 && differ) else {
         return false;
     };
     let unset = |rr: u64| rr == 0 || defaults.iter().any(|default| default.value(index) == rr);
     unset(a) && unset(b)
+}
+
+/// Whether two values of a register of a PV vcpu differ in nothing but the privilege level at which the
+/// hypervisor of the day ran the kernel: the guest takes it for 0 (spec 8.7).
+pub(super) fn is_same_level(path: &str, guest: Guest, eras: [Era; 2], a: u64, b: u64) -> bool {
+    let levels = eras.map(|era| era.spec().kernel_level);
+    let shift = match path {
+        "regs.ar.rsc" => 2,
+        "regs.ar.pfs" => 62,
+        _ if path.contains("trs[") && path.ends_with("].pte") => 7,
+        _ => return false,
+    };
+    let of_kernel =
+        |word: u64, level: u64| (word >> shift & 3 == level).then_some(word & !(3 << shift));
+    let same = of_kernel(a, levels[0]).is_some_and(|a| of_kernel(b, levels[1]) == Some(a));
+    guest == Guest::Pv && levels[0] != levels[1] && same
 }
 
 /// Whether a field of a context is what the hypervisor's heap held.
@@ -79,6 +98,34 @@ mod tests {
         assert!(same("regs.rr[7]", 0, 0x38) && !same("regs.rr[7]", 0, 0x39));
         assert!(!same("rrs[1]", 0x139, 0x39) && !same("krs[1]", 0, 0x39));
         assert!(!is_same_region("rrs[7]", [Era::D10C; 2], 0, 0x38));
+        // A domain that was built has zeros from D7d on.
+        let eras = [Era::D8A, Era::D7C];
+        let same = |path, a, b| is_same_region(path, eras, a, b);
+        assert!(same("rrs[0]", 0, u64::MAX) && same("regs.rr[6]", 0, 0x38));
+        assert!(!same("rrs[6]", 0, 0x3138));
+    }
+
+    #[test]
+    fn the_level_of_a_kernel_is_its_hypervisors() {
+        let eras = [Era::D1bF, Era::D10C];
+        let same = |path, a, b| is_same_level(path, Guest::Pv, eras, a, b);
+        assert!(same("regs.ar.rsc", 8, 4) && same("regs.tr.itrs[3].pte", 0x100, 0x80));
+        assert!(same(
+            "regs.ar.pfs",
+            0x82a0_0000_0000_0816,
+            0x42a0_0000_0000_0816
+        ));
+        // A process is at level 3 in both; and of one era, levels are what they are.
+        assert!(!same("regs.ar.rsc", 0xc, 4) && !same("regs.ar.rsc", 0xb, 4));
+        assert!(!same("regs.ar.unat", 8, 4));
+        assert!(!is_same_level(
+            "regs.ar.rsc",
+            Guest::Pv,
+            [Era::D10C; 2],
+            8,
+            4
+        ));
+        assert!(!is_same_level("regs.ar.rsc", Guest::Hvm, eras, 8, 4));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::difference::{Found, Report};
 use crate::dialect::Guest;
-use crate::era::{Era, NatsForm, RbsImage};
+use crate::era::{Dirty, Era, NatsForm, RbsImage};
 use crate::image::Vcpu;
 use crate::wire::vcpu_context::Context;
 
@@ -51,7 +51,10 @@ impl Register {
             Register::Psr => a.era.psr(a.guest) != b.era.psr(b.guest),
             Register::Nats => a.era.nats(a.guest) != b.era.nats(b.guest),
             Register::Bsp => one.stack != other.stack || a.slot() != b.slot(),
-            Register::Rbs => one.rbs != other.rbs || !one.cleared || a.slot() != b.slot(),
+            Register::Rbs => {
+                let cleared = one.cleared && other.cleared;
+                one.rbs != other.rbs || !cleared || a.slot() != b.slot()
+            }
         }
     }
 }
@@ -59,8 +62,8 @@ impl Register {
 /// Whether a field is left to [`compare`], by its name from layout B on.
 pub(super) fn takes(name: &str, a: &Side<'_>, b: &Side<'_>) -> bool {
     let whole = name.split('[').next().unwrap_or(name);
-    // Where the hypervisor's own stack begins is no matter of the guest's.
-    let own = name == "regs.rbs_voff" && a.slot() != b.slot();
+    // Where the hypervisor's own stack begins is no matter of the guest's, and NaT bits lie by it.
+    let own = matches!(name, "regs.rbs_voff" | "regs.rbs_rnat") && a.slot() != b.slot();
     let register = ALL.into_iter().find(|register| register.path() == whole);
     own || register.is_some_and(|register| register.differs(a, b))
 }
@@ -76,8 +79,8 @@ pub(super) fn compare(report: &mut Report, prefix: &str, a: &Side<'_>, b: &Side<
             Register::Psr => psr(report, &path, one, other),
             Register::Nats => nats(report, &path, (a, one), (b, other)),
             Register::Bsp => {
-                let count = |side: &Side<'_>, context: &Context| match side.registers(context) {
-                    Some(count) => side.found(register, &format!("{count} registers")),
+                let count = |side: &Side<'_>, context: &Context| match side.dirty(context) {
+                    Some(dirty) => side.found(register, &format!("{} registers", dirty.registers)),
                     None => side.found(register, "no stack"),
                 };
                 report.compare(&path, Some(count(a, one)), Some(count(b, other)));
@@ -128,7 +131,8 @@ fn names(bitmap: u32) -> String {
     }
 }
 
-/// The dirty registers by value, wherever the hypervisor's own NaT collections lie among them.
+/// The dirty registers by value and NaT bit, wherever the hypervisor's own NaT collections lie among
+/// them.
 fn stacked(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<'_>, &Context)) {
     let (one, other) = match (a.0.stacked(a.1), b.0.stacked(b.1)) {
         (Some(one), Some(other)) => (one, other),
@@ -138,11 +142,32 @@ fn stacked(report: &mut Report, path: &str, a: (&Side<'_>, &Context), b: (&Side<
             return;
         }
     };
-    let first = one.iter().zip(&other).position(|(x, y)| x != y);
+    let differ = |(x, y): (&Stacked, &Stacked)| {
+        let nats = x.is_nat.zip(y.is_nat);
+        x.value != y.value || nats.is_some_and(|(x, y)| x != y)
+    };
+    let first = one.iter().zip(&other).position(differ);
     if let Some(first) = first {
-        let found = |all: &[u64]| Some(Found::anywhere(format!("{:#x}", all[first])));
+        let found = |all: &[Stacked]| Some(Found::anywhere(all[first].shown()));
         let path = format!("{path}: dirty register {first}");
         report.differ(&path, found(&one), found(&other));
+    }
+}
+
+/// A dirty register.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stacked {
+    value: u64,
+    /// `None` where the hypervisor did not give the NaT bits of the end of the stack.
+    is_nat: Option<bool>,
+}
+
+impl Stacked {
+    fn shown(self) -> String {
+        match self.is_nat {
+            Some(true) => format!("{:#x}, NaT", self.value),
+            _ => format!("{:#x}", self.value),
+        }
     }
 }
 
@@ -162,24 +187,35 @@ impl<'a> Side<'a> {
         self.era.host_slot(voff.map(u64::from))
     }
 
-    fn registers(&self, context: &Context) -> Option<u64> {
+    fn dirty(&self, context: &Context) -> Option<Dirty> {
         let end = match context {
             Context::A(a) => a.user_regs.loadrs,
             _ => context.ar_bsp()?,
         };
         let voff = context.rbs_voff().map(u64::from);
-        let dirty = self.era.dirty(context.ar_bspstore(), end, voff)?;
-        Some(dirty.registers)
+        self.era.dirty(context.ar_bspstore(), end, voff)
     }
 
-    fn stacked(&self, context: &Context) -> Option<Vec<u64>> {
+    fn stacked(&self, context: &Context) -> Option<Vec<Stacked>> {
         if self.era.spec().rbs != RbsImage::Dirty {
             return None;
         }
-        let words = context.rbs()?.iter().zip(self.slot()..);
-        let registers = words.filter(|(_, slot)| slot % 64 != 63);
-        let count = usize::try_from(self.registers(context)?).ok()?;
-        Some(registers.take(count).map(|(word, _)| *word).collect())
+        let rbs = context.rbs()?;
+        let words = usize::try_from(self.dirty(context)?.words).ok()?;
+        let words = rbs.get(..words).unwrap_or(rbs);
+        // Of the registers behind the last collection.
+        let top = context.rbs_rnat().filter(|_| self.era.spec().whole);
+        let registers = words.iter().enumerate().zip(self.slot()..);
+        let stacked = registers.filter_map(|((index, value), slot)| {
+            let slot = slot % 64;
+            let behind = index + (63 - slot) as usize;
+            let collection = words.get(behind).copied().or(top);
+            (slot != 63).then_some(Stacked {
+                value: *value,
+                is_nat: collection.map(|bits| bits >> slot & 1 != 0),
+            })
+        });
+        Some(stacked.collect())
     }
 
     fn found(&self, register: Register, shown: &str) -> Found {
@@ -286,6 +322,46 @@ mod tests {
         let d8b = Side::new(Era::D8B, Guest::Pv, &d7c);
         let d10c = Side::new(Era::D10C, Guest::Pv, &late);
         assert!(!takes("regs.nats", &d8b, &d10c));
+    }
+
+    #[test]
+    fn words_behind_the_stack_are_the_heaps_whichever_comes_first() {
+        let d7c = [("regs.ar.bsp", 0x183b0), ("regs.rbs[92]", 0xa5a5)];
+        let old = vcpu(Era::D7C, &d7c, 8);
+        let late = vcpu(Era::D8A, &[("regs.ar.bsp", 0x183b0)], 8);
+        for (a, b) in [
+            ((Era::D7C, &old), (Era::D8A, &late)),
+            ((Era::D8A, &late), (Era::D7C, &old)),
+        ] {
+            let [one, other] = [a, b].map(|(era, vcpu)| Side::new(era, Guest::Pv, vcpu));
+            assert!(takes("regs.rbs[92]", &one, &other));
+            assert_eq!(compared(a, b).differences, []);
+        }
+    }
+
+    #[test]
+    fn nat_bits_of_the_stack_are_those_of_the_same_registers() {
+        // From slot 8 the collection is word 55, from slot 40 word 23; dirty register 30 is NaT.
+        let bsp = ("regs.ar.bsp", 0x183b0);
+        let early = vcpu(Era::D10C, &[bsp, ("regs.rbs[55]", 1 << 38)], 8);
+        let late = |collection, bits| {
+            let voff = [bsp, ("regs.rbs[23]", 0), (collection, bits)];
+            vcpu(Era::D10C, &voff, 40)
+        };
+        let differences = |late: &Vcpu| {
+            let sides = [&early, late].map(|vcpu| Side::new(Era::D10C, Guest::Pv, vcpu));
+            assert!(takes("regs.rbs_rnat", &sides[0], &sides[1]));
+            compared((Era::D10C, &early), (Era::D10C, late)).differences
+        };
+        // The 24th register behind the one at slot 62 is at slot 7 of the next collection.
+        assert_eq!(differences(&late("regs.rbs[87]", 1 << 7)), []);
+        let said = differences(&late("regs.rbs[87]", 1 << 8));
+        assert_eq!(said.len(), 1);
+        assert_eq!(said[0].a.as_deref(), Some("0x501f, NaT"));
+        assert_eq!(said[0].b.as_deref(), Some("0x501f"));
+        // The bits of the last registers are in no word of the stack.
+        let late = vcpu(Era::D10C, &[bsp, ("regs.rbs_rnat", 1)], 40);
+        assert_eq!(differences(&late).len(), 1);
     }
 
     #[test]

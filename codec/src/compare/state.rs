@@ -373,7 +373,10 @@ impl<'s> Sides<'s> {
             rename: [&names[0], &names[1]],
             is_garbage: &|path| unset[0](path) || unset[1](path),
             meaning: &|path| meaning::of_context(path, guest, eras),
-            same: &|path, a, b| meaning::is_same_region(path, eras, a, b),
+            same: &|path, a, b| {
+                meaning::is_same_region(path, eras, a, b)
+                    || meaning::is_same_level(path, guest, eras, a, b)
+            },
             eras: a.layout != b.layout,
         };
         let path = format!("{prefix}vcpu[{id}]");

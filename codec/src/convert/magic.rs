@@ -27,7 +27,7 @@ pub(super) fn convert<'a>(
         if pfn != 0 && !order.contains(&magic) {
             losses.name(
                 format!("magic_pfns.{}", magic.name()),
-                format!("{pfn:#x}: {} has no place for it", route.to),
+                format!("{pfn:#x}: {} has no place for it", route.eras[1]),
             );
         }
     }
@@ -42,7 +42,10 @@ pub(super) fn convert<'a>(
             };
             losses.name(
                 format!("magic_pfns.{}", magic.name()),
-                format!("{} has none; the usual {pfn:#x} is taken{but}", route.from),
+                format!(
+                    "{} has none; the usual {pfn:#x} is taken{but}",
+                    route.eras[0]
+                ),
             );
             pfn
         });

@@ -158,7 +158,8 @@ impl fmt::Display for Foreign {
                     3 => f.write_str(" (x86)"),
                     // The sections that tell which kind it is stand at its end.
                     50 if core => f.write_str(
-                        " (ia64): one of xm dump-core is read by info, map, find, extract and compare",
+                        " (ia64); of cores those of xm dump-core are read, by info, map, extract, \
+                         compare and find",
                     ),
                     50 => f.write_str(" (ia64)"),
                     62 => f.write_str(" (x86-64)"),
@@ -535,8 +536,8 @@ mod tests {
         for (bytes, sentence) in [
             (
                 &elf[..],
-                "this is a 64-bit ELF core dump of machine 50 (ia64): one of xm dump-core is read by \
-                 info, map, find, extract and compare",
+                "this is a 64-bit ELF core dump of machine 50 (ia64); of cores those of xm dump-core \
+                 are read, by info, map, extract, compare and find",
             ),
             (
                 b"\x1f\x8b\x08\x08abcdefghijkl",

@@ -1,6 +1,7 @@
 //! What the result is taken for.
 
 use bytes::Bytes;
+use ia64save_codec::Era;
 use ia64save_codec::image::{Image, Options};
 use ia64save_corpus::goldens;
 

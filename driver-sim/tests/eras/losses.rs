@@ -6,72 +6,67 @@ pub fn covers(path: &str, vcpu: u32, register: &str) -> bool {
         Some((front, rest)) if front.starts_with("checkpoint[") => rest,
         _ => path,
     };
-    let Some(rest) = path.strip_prefix(&format!("vcpu[{vcpu}]")) else {
-        return path.starts_with("hvm")
-            && (path.contains(&format!("[{vcpu}]")) || path.contains("vpd"))
-            && names(register).iter().any(|name| path.contains(name));
+    let Some(field) = path.strip_prefix(&format!("vcpu[{vcpu}].")) else {
+        return false;
     };
-    names(register).iter().any(|name| rest.contains(name))
+    // A part of the field, or all of it; never another whose name begins alike.
+    names(register).iter().any(|name| {
+        let rest = field.strip_prefix(name.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    })
 }
 
-/// What the paths of the fields contain that a register stands in.
+/// The fields that a register stands in, as losses spell them.
 fn names(register: &str) -> Vec<String> {
-    let digits = |prefix: &str| register.strip_prefix(prefix).map(str::to_owned);
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-    if register == "stacked" || register.starts_with("stacked.") {
-        return own(&["rbs", "ar.bsp", "loadrs"]);
+    if let Some(rest) = register.strip_prefix("stacked") {
+        let mut names = vec!["regs.rbs", "regs.ar.bsp", "user_regs.loadrs"];
+        if rest.ends_with(".nat") {
+            names.push("regs.rbs_rnat");
+        }
+        return own(&names);
     }
-    if register
-        .split_once('.')
-        .is_some_and(|(_, part)| part == "nat")
-    {
-        return own(&["nats", "unat"]);
+    match register {
+        "psr" => return own(&["regs.psr", "user_regs.cr_ipsr"]),
+        "ip" => return own(&["regs.ip", "user_regs.cr_iip"]),
+        "cfm" => return own(&["regs.cfm", "user_regs.cr_ifs"]),
+        "callback" => return own(&["event_callback_ip", "extra_regs.event_callback_ip"]),
+        "bank.vnat" | "bank.vbnat" => return own(&["regs.bnats", "regs.nats"]),
+        _ => {}
     }
     if register.starts_with("bank.") {
-        return own(&["bank", "vgr", "vbgr", "bnats", "nat"]);
+        return own(&["regs.bank"]);
     }
-    if register.starts_with("itr") || register.starts_with("dtr") {
-        return own(&[&format!("{}s", &register[..3])]);
-    }
-    for (prefix, one, other) in [
-        ("dbr", "dbr", "dbr"),
-        ("ibr", "ibr", "ibr"),
-        ("rr", "rr[", "rrs["),
-        ("kr", "kr[", "krs["),
-    ] {
-        if let Some(index) = digits(prefix)
-            && index.parse::<u8>().is_ok()
-        {
-            return own(&[
-                &format!("{one}[{index}"),
-                &format!("{other}[{index}"),
-                &format!("regs.{prefix}"),
-                &format!(".{prefix}s"),
-            ]);
-        }
-    }
-    if let Some(index) = digits("f")
-        && index.parse::<u8>().is_ok()
+    if let Some((of, "nat")) = register.split_once('.')
+        && of.starts_with('r')
     {
-        return own(&[&format!("regs.f{index}"), &format!(".f[{index}]"), "regs.f"]);
+        return own(&["regs.nats", "user_regs.eml_unat"]);
     }
-    if register == "psr" {
-        return own(&["psr"]);
+    if let Some((group, name)) = register.split_once('.')
+        && ["ar", "cr"].contains(&group)
+    {
+        let of_frame = match group {
+            "ar" => format!("user_regs.ar_{name}"),
+            _ => format!("extra_regs.{name}"),
+        };
+        return own(&[&format!("regs.{group}.{name}"), &of_frame]);
     }
-    if register == "callback" {
-        return own(&["event_callback_ip"]);
+    let kind = register.split('.').next().unwrap_or(register);
+    let kind = kind.trim_end_matches(|digit: char| digit.is_ascii_digit());
+    let index = register[kind.len()..].split('.').next().unwrap_or("");
+    match kind {
+        "itr" | "dtr" => own(&[
+            &format!("regs.tr.{kind}s[{index}]"),
+            &format!("extra_regs.{kind}s[{index}]"),
+        ]),
+        "kr" => own(&[&format!("regs.ar.kr[{index}]"), "regs.ar.kr"]),
+        "dbr" | "ibr" | "rr" => own(&[&format!("regs.{kind}[{index}]"), &format!("regs.{kind}")]),
+        _ => own(&[
+            &format!("regs.{kind}[{index}]"),
+            &format!("regs.{register}"),
+            &format!("user_regs.{register}"),
+        ]),
     }
-    if let Some(name) = digits("cr.") {
-        return own(&[&format!("cr.{name}"), &format!(".{name}")]);
-    }
-    if let Some(name) = digits("ar.") {
-        return own(&[
-            &format!("ar.{name}"),
-            &format!("ar_{name}"),
-            &format!("{name}_"),
-        ]);
-    }
-    own(&[register])
 }
 
 #[test]
@@ -83,4 +78,14 @@ fn losses_cover_what_they_name() {
     assert!(covers("vcpu[0].regs.nats", 0, "r5.nat"));
     assert!(!covers("vcpu[0].regs.nats", 0, "r5"));
     assert!(covers("vcpu[0].regs.dbr[2]", 0, "dbr2"));
+    assert!(covers("vcpu[0].regs.dbr", 0, "dbr2"));
+    assert!(covers("vcpu[0].regs.f[12].u.bits", 0, "f12"));
+    assert!(covers("vcpu[0].regs.tr.itrs[3]", 0, "itr3.pte"));
+    // Names that begin or end alike are others' names.
+    assert!(!covers("vcpu[0].regs.cr.lrr1", 0, "r1"));
+    assert!(!covers("vcpu[0].regs.r[0]", 0, "rr0"));
+    assert!(!covers("vcpu[0].regs.ar.bspstore", 0, "stacked.3"));
+    assert!(!covers("vcpu[0].regs.rbs_rnat", 0, "stacked.3"));
+    assert!(!covers("vcpu[0].regs.f[1].u.bits", 0, "f12"));
+    assert!(!covers("vcpu[0].regs.b[1]", 0, "b0"));
 }

@@ -5,10 +5,12 @@
 //! engine that is left at another level than its kernel faults at the kernel's own stack.
 
 use alloc::format;
+use alloc::string::String;
 
 use super::registers::EMPTY_TR;
 use super::{Names, Side};
 use crate::dialect::{ContextLayout, Guest};
+use crate::era::Era;
 
 /// Where a level is in a word, and how the field is called.
 struct Place {
@@ -37,8 +39,7 @@ pub(super) fn convert(source: &Side<'_>, target: &mut Side<'_>, names: &mut Name
         let new = moved(old, place.shift, levels);
         target.set(place.name, new);
         if clashes(old, place.shift, levels) {
-            let what = format!("{old:#x}: level 2 is that of the kernel in {}", target.era);
-            names.name(source, place.name, what);
+            names.name(source, place.name, said(old, target.era, levels[1]));
         }
     }
     if levels[0] > levels[1] {
@@ -68,13 +69,17 @@ fn translations(target: &mut Side<'_>, levels: [u64; 2], names: &mut Names<'_>) 
                 super::set(target.layout, target.bytes.to_mut(), &path, new);
             }
             if !EMPTY_TR.contains(&old) && clashes(old, PTE, levels) {
-                let what = format!("{old:#x}: level 2 is that of the kernel in {}", target.era);
+                let what = said(old, target.era, levels[1]);
                 names
                     .losses
                     .name(format!("vcpu[{}].{path}", names.vcpu), what);
             }
         }
     }
+}
+
+fn said(word: u64, era: Era, kernel: u64) -> String {
+    format!("{word:#x}: level {kernel} is that of the kernel in {era}")
 }
 
 /// The word with the kernel's level of the target in the place of that of the source.
@@ -108,5 +113,9 @@ mod tests {
         assert_eq!(moved(0x100, PTE, [2, 1]), 0x80);
         assert_eq!(moved(0, PTE, [2, 1]), 0);
         assert!(clashes(8, RSC.shift, [1, 2]) && !clashes(4, RSC.shift, [1, 2]));
+        // A level that the kernels of the source never had, and those of the target have.
+        assert!(clashes(7, RSC.shift, [2, 1]));
+        let what = "0x7: level 1 is that of the kernel in D10c";
+        assert_eq!(said(7, Era::D10C, 1), what);
     }
 }

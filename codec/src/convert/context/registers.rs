@@ -60,7 +60,7 @@ pub(super) fn carry(
             let path_of_vcpu = format!("vcpu[{vcpu}].{path}");
             let said = page.and_then(|page| page.says(path));
             if source.era.leaves_to_heap(source.guest, path) {
-                let what = format!("{value}: {} did not fill it", source.era);
+                let what = format!("{} did not fill it", source.era);
                 names.losses.name(path_of_vcpu, what);
             } else if let Some(said) = said {
                 // The page is loaded last, and decides.

@@ -4,7 +4,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Judge, VcpuBytes};
-use crate::dialect::{Guest, MappedRegsLayout};
+use crate::dialect::{ContextLayout, Guest, MappedRegsLayout};
 use crate::era::{HvmPrivregsPfn, RegionDefaults};
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 
@@ -40,7 +40,7 @@ pub(super) fn signs(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
         layout(judge, vcpu);
         regions(judge, vcpu);
     }
-    if vcpu.layout >= crate::dialect::ContextLayout::F && vcpu.word(856) == 0 {
+    if vcpu.layout == ContextLayout::F && vcpu.word(856) == 0 {
         let text = || format!("vcpu[{}].regs.ar.itc is 0", vcpu.id);
         judge.odd("itc", 1, |era| era.itc, text);
     }

@@ -56,10 +56,10 @@ fn places(layout: ContextLayout) -> Places {
             dcr: CR,
             tr: [
                 4984,
-                if layout < ContextLayout::E {
-                    5240
-                } else {
-                    5368
+                match layout {
+                    // Twelve of each kind.
+                    ContextLayout::E | ContextLayout::F => 5368,
+                    _ => 5240,
                 },
             ],
         },

@@ -40,7 +40,7 @@ fn every_refusal_has_a_way_out() {
         (
             &["check", arg(&elf)],
             63,
-            "of cores those of xm dump-core are read",
+            "(ia64); of cores those of xm dump-core are read, by info,",
         ),
         (
             &["simulate", "migrate", "--to", "foo"],

@@ -72,9 +72,9 @@ fn large_images_are_walked_over_in_little_memory() {
         vec!["encode", arg(&folder.path("tree")), "-o", "/dev/null"],
     ] {
         let done = run(&args);
-        // What is looked for is not there.
-        let fine = i32::from(args[0] == "find");
-        assert_eq!(done.code, fine, "{args:?}: {done:?}");
+        // Nothing is found.
+        let code = i32::from(args[0] == "find");
+        assert_eq!(done.code, code, "{args:?}: {done:?}");
         let peak = peak_of_children();
         assert!(peak <= MOST, "{args:?}: {} MiB", peak >> 20);
         eprintln!("{} {}: {} MiB", args[0], args[1], peak >> 20);

@@ -143,7 +143,7 @@ codes! {
     VcpuCfm = "vcpu-cfm", Warning, "8.6", "the current frame marker describes no frame";
     VcpuPfs = "vcpu-pfs", Warning, "8.6", "ar.pfs describes no frame";
     VcpuRsc = "vcpu-rsc", Warning, "8.7", "reserved bits of ar.rsc are set";
-    VcpuRscPl = "vcpu-rsc-pl", Warning, "8.7", "the register stack of a PV guest works at privilege level 0";
+    VcpuRscPl = "vcpu-rsc-pl", Warning, "8.7", "the register stack of a PV guest works at a level below that of its kernel";
     VcpuBspUnaligned = "vcpu-bsp-unaligned", Warning, "8.7", "the backing store does not lie on a word boundary";
     VcpuBspBelow = "vcpu-bsp-below", Error, "8.7", "ar.bsp is below ar.bspstore";
     VcpuStacked = "vcpu-stacked", Error, "8.7", "more stacked registers are dirty than a processor has";

@@ -340,6 +340,7 @@ fn the_limits_are_the_code_s() {
         limits.max_virt_cpus.to_string(),
         mib(limits.hvm_context_bytes),
         mib(u64::from(limits.config_bytes)),
+        mib(u64::from(limits.device_model_bytes)),
         format!("2^{} - 1", (limits.page_records + 1).ilog2()),
         format!("2^{}", limits.unallocated_ranges.ilog2()),
         limits.checkpoints.to_string(),

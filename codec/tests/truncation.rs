@@ -152,7 +152,12 @@ fn goldens_between_sections() {
                 let what = format!("{} in {}[{into}]", golden.name, section.name);
                 let error = reading.outcome.expect_err(&what);
                 assert_eq!((error.code, error.offset), (Code::Truncated, at), "{what}");
-                if !may_name_another_part(golden.dialect(), section) {
+                // The frames of this simulated host are not those of its era: cut behind its first vcpu,
+                // nothing tells it from contexts that are a little longer.
+                let simulated = golden.name.starts_with("seed-hvm")
+                    && section.name == "vcpu1_context"
+                    && into == 0;
+                if !simulated && !may_name_another_part(golden.dialect(), section) {
                     assert_eq!(error.path, section.path(into, 16384), "{what}");
                 }
             }

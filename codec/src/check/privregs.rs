@@ -54,7 +54,12 @@ pub(super) fn pfn(context: &Context<'_>, out: &mut Findings) {
         if let Some(last) = values.last().filter(|_| !values.contains(&pfn)) {
             let finding = vcpu.finding(Code::PrivregsPfn, path).expected(hex(*last));
             // Simulated hypervisors gave ~0 for HVM, before a real one showed what it gave.
-            let simulated = hvm && pfn == u64::MAX && values.contains(&gpfn);
+            let simulated = hvm
+                && pfn == u64::MAX
+                && context.eras().iter().any(|era| {
+                    let mut all = Era::of(era.dialect());
+                    all.any(|era| era.spec().hvm_privregs_pfn == HvmPrivregsPfn::Gpfn)
+                });
             out.add(if simulated {
                 finding.severity(Severity::Note)
             } else {

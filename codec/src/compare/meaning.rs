@@ -15,6 +15,10 @@ pub(super) fn of_context(path: &str, guest: Guest, eras: [Era; 2]) -> Option<&'s
         ("privregs_pfn", Guest::Hvm) if a.hvm_privregs_pfn != b.hvm_privregs_pfn => {
             Some("it was where the VPD stood in the guest's map, then 1")
         }
+        // What is cleared is 0, which is no value.
+        _ if eras[0].assigns(guest, path) != eras[1].assigns(guest, path) => {
+            Some("one of the hypervisors did not give it")
+        }
         _ => None,
     }
 }

@@ -58,9 +58,10 @@ impl Head {
     /// The dialects that could have this head: released ones before those of development trees,
     /// newest first.
     pub fn candidates(&self) -> Vec<Dialect> {
-        let mut all: Vec<Dialect> = Dialect::of_head(self.version, self.setup)
-            .filter(|dialect| dialect.supports(self.guest))
-            .collect();
+        // Asked for again and again while a tail comes in byte by byte.
+        let mut all = Vec::with_capacity(Dialect::ALL.len());
+        let own = Dialect::of_head(self.version, self.setup);
+        all.extend(own.filter(|dialect| dialect.supports(self.guest)));
         all.reverse();
         all.sort_by_key(|dialect| dialect.spec().releases.starts_with("none"));
         all

@@ -95,9 +95,6 @@ impl Detection {
     }
 }
 
-/// What may speak against a candidate more than for it: a stream that is damaged in one part is still read.
-const SLACK: i64 = 3;
-
 /// How one candidate fared.
 #[derive(Clone, Debug)]
 pub(super) struct Score {
@@ -133,7 +130,7 @@ impl Score {
 
     /// More speaks against it than for it: the bytes are not what the grammar takes them for.
     fn is_absurd(&self) -> bool {
-        !self.exact && self.balance() < -SLACK
+        !self.exact && self.balance() < 0
     }
 }
 

@@ -72,6 +72,17 @@ fn places(layout: ContextLayout) -> Places {
 /// What the head says about a dialect among those of its version.
 pub(super) fn head(signs: &mut Signs, head: &Head, dialect: Dialect) {
     let spec = dialect.spec();
+    // Which default it is, is a matter of eras; that it is one speaks for a stream of Xen's.
+    if matches!(head.xsi_va >> 56, 0xf1 | 0xf5) {
+        signs.note(true, 2, format!("arch_setup.xsi_va is {:#x}", head.xsi_va));
+    }
+    if (15..=25).contains(&head.vhpt_byte) {
+        let text = format!(
+            "byte 36 of arch_setup is {}, like a vhpt_size_log2",
+            head.vhpt_byte
+        );
+        signs.note(true, 1, text);
+    }
     if head.guest == Guest::Pv {
         match (spec.p2m_size, head.maxmem) {
             (P2mSizeMeaning::MaxMem, 0) => signs.note(true, 3, "arch_setup.maxmem is 0".into()),

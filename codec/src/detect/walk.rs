@@ -28,22 +28,18 @@ struct Candidate {
 
 impl Candidate {
     /// Those of a dialect, oldest first.
-    fn of(dialect: Dialect, guest: Guest) -> Vec<Candidate> {
-        let mut all = Vec::new();
-        for era in Era::of(dialect) {
-            let magic_pfns = match guest {
+    fn of(dialect: Dialect, guest: Guest) -> impl Iterator<Item = Candidate> {
+        let mut last = None;
+        Era::of(dialect).filter_map(move |era| {
+            let magic_pfns: &[MagicPfn] = match guest {
                 Guest::Pv => &[],
                 Guest::Hvm => era.magic_pfns(),
             };
-            let candidate = Candidate {
+            (last.replace(magic_pfns) != Some(magic_pfns)).then_some(Candidate {
                 dialect,
                 magic_pfns,
-            };
-            if !all.contains(&candidate) {
-                all.push(candidate);
-            }
-        }
-        all
+            })
+        })
     }
 
     fn eras(self, guest: Guest) -> Eras {
@@ -65,7 +61,9 @@ pub(crate) fn detect(
     let candidates = dialects
         .iter()
         .flat_map(|dialect| Candidate::of(*dialect, head.guest));
-    let candidates: Vec<Candidate> = candidates.collect();
+    let mut all = Vec::with_capacity(dialects.len() + 1);
+    all.extend(candidates);
+    let candidates: Vec<Candidate> = all;
     let mut window = 0;
     for candidate in &candidates {
         window = window.max(extent(head, limits, *candidate, tail, end)?);

@@ -52,7 +52,7 @@ pub fn convert(data: &[u8]) {
     }
     let read_as = Options {
         page_size: input.page_size,
-        dialect: Some(options.to.dialect()),
+        era: Some(options.to),
         guest: image.guest(),
         ..Options::default()
     };

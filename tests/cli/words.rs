@@ -63,6 +63,21 @@ fn every_refusal_has_a_way_out() {
             "not an ia64 save image",
         ),
         (
+            &["dump", arg(&good), "vcpu[*].regs.pssr"],
+            2,
+            "there is no vcpu[*].regs.pssr; did you mean vcpu[*].regs.psr?",
+        ),
+        (
+            &["dump", arg(&good), "vcpu[*].nosuch"],
+            2,
+            "there is no vcpu[*].nosuch; vcpu[*] has ",
+        ),
+        (
+            &["dump", arg(&good), "nosuch[*].psr"],
+            2,
+            "; the image has ",
+        ),
+        (
             &["edit", arg(&good), "vcpu[0].regs.pssr=1", "-o", arg(&out)],
             2,
             "did you mean vcpu[0].regs.psr?",

@@ -16,7 +16,7 @@ fn every_refusal_has_a_way_out() {
     run(["extract", "--elf-core", arg(&good), "-o", arg(&elf)]);
     let (out, inside) = (folder.path("out"), folder.path(""));
     let field = "vcpu[0].regs.psr=0x1";
-    let cases: [(&[&str], i32, &str); 13] = [
+    let cases: [(&[&str], i32, &str); 17] = [
         (
             &["encode", arg(&good), "-o", arg(&out)],
             1,
@@ -61,6 +61,11 @@ fn every_refusal_has_a_way_out() {
             &["edit", arg(&text), field, "-o", arg(&out)],
             63,
             "not an ia64 save image",
+        ),
+        (
+            &["repair", "--pages-only", arg(&good), "-o", "/dev/stdout"],
+            2,
+            "--pages-only makes a folder",
         ),
         (
             &["dump", arg(&good), "vcpu[*].regs.pssr"],

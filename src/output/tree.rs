@@ -401,11 +401,11 @@ mod tests {
         let mut bomb = String::from("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
         for level in 1..9 {
             let inner = format!("*a{}, ", level - 1).repeat(10);
-            bomb += &format!("a{level}: &a{level} [{inner}]\n");
+            let _ = writeln!(bomb, "a{level}: &a{level} [{inner}]");
         }
         assert!(read(bomb.as_bytes(), Notation::Yaml).is_err());
         // However much else there is.
-        bomb += &format!("b: '{}'\n", "x".repeat(8 << 20));
+        let _ = writeln!(bomb, "b: '{}'", "x".repeat(8 << 20));
         assert!(read(bomb.as_bytes(), Notation::Yaml).is_err());
     }
 

@@ -32,7 +32,7 @@ enum Out {
     /// A file that grows.
     Growing(File),
     /// A file that takes the place of another when it is whole.
-    Whole(OutputFile),
+    Whole(Box<OutputFile>),
 }
 
 impl Lines {
@@ -75,7 +75,7 @@ impl Lines {
                 return Err(Failure::Usage(text));
             }
             if file.metadata().map_err(named)?.len() > 0 {
-                out = Some(Out::Whole(OutputFile::create_public(path, true)?));
+                out = Some(Out::Whole(Box::new(OutputFile::create_public(path, true)?)));
             }
         }
         Ok(Lines {

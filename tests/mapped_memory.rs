@@ -55,6 +55,7 @@ fn large_images_are_walked_over_in_little_memory() {
         vec!["info", "--digest", image],
         vec!["check", image],
         vec!["find", image, "--text", "nothing of the kind"],
+        vec!["simulate", "restore", image],
         vec![
             "edit",
             image,

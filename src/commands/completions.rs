@@ -64,13 +64,20 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
             let names = [spec.name].into_iter().chain(spec.aliases.iter().copied());
             names.map(move |name| PossibleValue::new(name).help(help.clone()))
         })
-        .collect()
+    };
+    let eras = || {
+        let all = ia64save_codec::Era::ALL.into_iter();
+        all.map(|era| PossibleValue::new(era.id()).help(era.dialect().name()))
     };
     match (path, argument) {
-        ("simulate save" | "simulate migrate", "dialect") => Era::all()
-            .map(|era| PossibleValue::new(era.to_string()))
-            .collect(),
-        (_, "dialect" | "host_dialect") | ("convert", "to") => dialects(),
+        ("simulate save" | "simulate migrate", "dialect") | ("simulate restore", "host") => {
+            Era::all()
+                .map(|era| PossibleValue::new(era.to_string()))
+                .collect()
+        }
+        (_, "dialect" | "host_dialect") => dialects().collect(),
+        ("convert", "to") => dialects().chain(eras()).collect(),
+        (_, "era") => eras().collect(),
         (_, "guest") => [Guest::Pv, Guest::Hvm]
             .map(|guest| PossibleValue::new(guest.name()))
             .into(),

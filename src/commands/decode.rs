@@ -17,6 +17,8 @@ use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::beside::{Beside, Placed};
 use crate::output::file::OutputFile;
+use crate::output::packing::{self, Compress};
+use crate::output::screen::is_stdout;
 use crate::output::size::human;
 use crate::output::style::{DIM, HEADING, OK, Painted};
 use crate::output::tree::{Notation, write};
@@ -59,6 +61,9 @@ pub struct Args {
     pub reading: Reading,
 }
 
+/// What `-o` may be.
+const WANTED: &str = "-o takes a folder, or NAME.json or NAME.yaml: a tree has its pages beside it";
+
 /// Where everything goes.
 struct Places {
     folder: PathBuf,
@@ -92,6 +97,14 @@ impl Places {
                     &format!("{stem}."),
                     notation,
                 ))
+            }
+            _ if fs::metadata(&args.out).is_ok_and(|there| !there.is_dir()) => {
+                let text = format!("{}: {WANTED}", args.out.display());
+                Err(Failure::Usage(text))
+            }
+            _ if packing::by_name(&args.out) != Compress::None && !args.out.is_dir() => {
+                let text = format!("{}: a tree is not packed; {WANTED}", args.out.display());
+                Err(Failure::Usage(text))
             }
             _ => {
                 fs::create_dir_all(&args.out).map_err(|error| {
@@ -144,9 +157,8 @@ pub fn notation_of(path: &Path) -> Option<Notation> {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    if args.out.as_os_str() == "-" {
-        let text = "-o takes a folder, or NAME.json or NAME.yaml: a tree has its pages beside it";
-        return Err(Failure::Usage(text.into()));
+    if is_stdout(&args.out) {
+        return Err(Failure::Usage(WANTED.into()));
     }
     let wanted = Wanted {
         random_access: true,

@@ -18,10 +18,12 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::draft::Draft;
 use super::durable;
 use super::packing::{Compress, Packer};
+use super::patient::Patient;
 use super::screen;
 use super::style::STDOUT;
 
@@ -55,7 +57,7 @@ enum Sink {
         kind: Kind,
     },
     /// Standard output, a device or a pipe: there is nothing to be moved.
-    Direct(BufWriter<File>),
+    Direct(BufWriter<Patient>),
 }
 
 impl OutputFile {
@@ -114,9 +116,23 @@ impl OutputFile {
         Ok(self)
     }
 
-    /// Whether what is written is packed on its way.
-    pub fn is_packed(&self) -> bool {
-        self.packer.is_some()
+    /// Waits no longer than this for whoever reads a pipe or the like and takes nothing, and no longer than
+    /// the work is wanted.
+    pub fn patiently(mut self, patience: Duration) -> io::Result<Self> {
+        let stops = self.unsafe_kind()?.is_some();
+        if let (Sink::Direct(file), true) = (&mut self.sink, stops) {
+            file.get_mut().wait_at_most(patience);
+        }
+        Ok(self)
+    }
+
+    /// Writes what the packer still has: without its end what is packed is cut short.
+    fn finish_packing(&mut self) -> io::Result<()> {
+        if let Some(packer) = self.packer.take() {
+            let last = packer.finish().map_err(|error| self.named(&error))?;
+            self.write_all(&last)?;
+        }
+        Ok(())
     }
 
     /// An error of the file, with its name. Half an image is of no use to anybody, so a reader that
@@ -179,6 +195,7 @@ impl OutputFile {
                 durable::sync_folder(&folder).map_err(failed)
             }
             Sink::Direct(_) => {
+                self.finish_packing()?;
                 self.flush()?;
                 durable::sync(self.descriptor()).map_err(failed)
             }
@@ -187,10 +204,7 @@ impl OutputFile {
 
     /// Completes the file: all of it is on the disk, then it gets its name.
     pub fn commit(mut self) -> io::Result<()> {
-        if let Some(packer) = self.packer.take() {
-            let last = packer.finish().map_err(|error| self.named(&error))?;
-            self.write_all(&last)?;
-        }
+        self.finish_packing()?;
         if matches!(self.sink, Sink::Direct(_)) {
             return self.flush();
         }
@@ -265,9 +279,13 @@ fn hole(file: &mut BufWriter<Draft>, bytes: u64) -> io::Result<()> {
     Ok(())
 }
 
+fn direct(file: File) -> Sink {
+    Sink::Direct(BufWriter::with_capacity(BUFFER, Patient::new(file)))
+}
+
 fn standard_output() -> io::Result<Sink> {
     let file = File::from(io::stdout().as_fd().try_clone_to_owned()?);
-    Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)))
+    Ok(direct(file))
 }
 
 /// What becomes of the file.
@@ -288,7 +306,7 @@ fn create(target: &Path, force: bool, kind: Kind) -> io::Result<Sink> {
         Ok(metadata) if metadata.is_dir() => return Err(io::ErrorKind::IsADirectory.into()),
         Ok(metadata) if !metadata.is_file() => {
             let file = File::options().write(true).open(&target)?;
-            return Ok(Sink::Direct(BufWriter::with_capacity(BUFFER, file)));
+            return Ok(direct(file));
         }
         Ok(_) if !force => return Err(exists()),
         Ok(metadata) => {
@@ -395,6 +413,11 @@ fn directory(target: &Path) -> &Path {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     }
+}
+
+/// What is said where `--no-clobber` keeps the file at `path`.
+pub fn kept(path: &Path) -> io::Error {
+    named(&path.display().to_string(), &exists())
 }
 
 fn exists() -> io::Error {

@@ -51,7 +51,8 @@ impl Packing {
     }
 }
 
-fn by_name(target: &Path) -> Compress {
+/// How a file is packed by its name.
+pub fn by_name(target: &Path) -> Compress {
     if screen::is_stdout(target) {
         return Compress::None;
     }

@@ -12,32 +12,39 @@ const GLANCE: Duration = Duration::from_millis(100);
 /// What a pipe takes at once if it takes anything.
 const PIECE: usize = 4096;
 
-/// A pipe, a terminal, a socket: waits so long at most for a reader that takes nothing, and no longer than
-/// the work is wanted.
+/// A pipe, a terminal, a socket, a device. Once told how long, it waits so long at most for a reader that
+/// takes nothing, and no longer than the work is wanted.
 #[derive(Debug)]
 pub struct Patient {
     file: File,
-    patience: Duration,
+    patience: Option<Duration>,
 }
 
 impl Patient {
-    /// To the same as a descriptor.
-    pub fn new(descriptor: BorrowedFd<'_>, patience: Duration) -> io::Result<Self> {
-        Ok(Patient {
-            file: File::from(descriptor.try_clone_to_owned()?),
-            patience,
-        })
+    /// To what is open, for as long as the system waits.
+    pub fn new(file: File) -> Self {
+        Patient {
+            file,
+            patience: None,
+        }
+    }
+
+    /// Waits no longer than this from here on.
+    pub fn wait_at_most(&mut self, patience: Duration) {
+        self.patience = Some(patience);
     }
 
     /// Waits until something can be written.
-    fn wait(&self) -> io::Result<()> {
+    fn wait(&mut self, patience: Duration) -> io::Result<()> {
         let began = Instant::now();
         while !is_writable(self.file.as_fd(), GLANCE)? {
             if cancel::is_asked() {
                 return Err(io::Error::other("interrupted, while nobody was reading"));
             }
-            if began.elapsed() >= self.patience {
-                let text = format!("nobody has read for {} s", self.patience.as_secs());
+            if began.elapsed() >= patience {
+                // What is still in a buffer is not waited for as long again.
+                self.patience = Some(Duration::ZERO);
+                let text = format!("nobody has read for {} s", patience.as_secs());
                 return Err(io::Error::new(io::ErrorKind::TimedOut, text));
             }
         }
@@ -45,9 +52,18 @@ impl Patient {
     }
 }
 
+impl AsFd for Patient {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 impl Write for Patient {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.wait()?;
+        let Some(patience) = self.patience else {
+            return self.file.write(bytes);
+        };
+        self.wait(patience)?;
         self.file.write(&bytes[..bytes.len().min(PIECE)])
     }
 
@@ -87,7 +103,9 @@ mod tests {
     #[test]
     fn a_reader_that_stopped_is_not_waited_for_for_ever() {
         let (mut reader, writer) = io::pipe().unwrap();
-        let mut patient = Patient::new(writer.as_fd(), Duration::from_millis(150)).unwrap();
+        let own = writer.as_fd().try_clone_to_owned().unwrap();
+        let mut patient = Patient::new(File::from(own));
+        patient.wait_at_most(Duration::from_millis(150));
         let began = Instant::now();
         let failed = patient.write_all(&vec![7; 1 << 20]).unwrap_err();
         assert_eq!(failed.kind(), io::ErrorKind::TimedOut);

@@ -5,8 +5,11 @@ use std::collections::HashSet;
 use std::fmt::{self, Display, Write};
 
 use ia64save_codec::tree::Node;
+use serde::Serialize;
 use serde::de::{self, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Number, Value};
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::{Number, Value};
+use serde_saphyr::budget::Budget;
 
 /// Columns that a line should not exceed.
 const WIDTH: usize = 108;
@@ -27,7 +30,7 @@ pub fn write(node: &Node, notation: Notation) -> Result<String, String> {
             out.push('\n');
             Ok(out)
         }
-        Notation::Yaml => serde_saphyr::to_string(&value(node)).map_err(|error| error.to_string()),
+        Notation::Yaml => serde_saphyr::to_string(&Shown(node)).map_err(|error| error.to_string()),
     }
 }
 
@@ -56,8 +59,22 @@ pub fn read(bytes: &[u8], notation: Notation) -> Result<Node, String> {
         }
         Notation::Yaml => {
             let read = |yaml: serde_saphyr::Deserializer<'_, '_>| place.deserialize(yaml);
-            serde_saphyr::with_deserializer_from_str(text, read).map_err(|error| error.to_string())
+            serde_saphyr::with_deserializer_from_str_with_options(text, as_long_as(text), read)
+                .map_err(|error| error.to_string())
         }
+    }
+}
+
+/// How YAML of this length is read: what `decode` writes of a large image is beyond the bounds that the
+/// reader has by itself. A text has no more nodes than it has bytes; what aliases add stays bounded.
+fn as_long_as(text: &str) -> serde_saphyr::Options {
+    let least = Budget::default();
+    serde_saphyr::options! {
+        budget: serde_saphyr::budget! {
+            max_events: least.max_events.max(text.len().saturating_mul(2)),
+            max_nodes: least.max_nodes.max(text.len()),
+            max_total_scalar_bytes: least.max_total_scalar_bytes.max(text.len()),
+        },
     }
 }
 
@@ -154,16 +171,24 @@ impl<'de> Visitor<'de> for Place<'_> {
     }
 }
 
-fn value(node: &Node) -> Value {
-    match node {
-        Node::Number(number) => Value::Number(Number::from(*number)),
-        Node::Negative(number) => Value::Number(Number::from(*number)),
-        Node::Hex(word) => Value::String(format!("{word:#x}")),
-        Node::Text(text) => Value::String(text.clone()),
-        Node::List(list) => Value::Array(list.iter().map(value).collect()),
-        Node::Map(map) => {
-            let entries = map.iter().map(|(name, node)| (name.clone(), value(node)));
-            Value::Object(entries.collect::<Map<_, _>>())
+/// A node as it is written down, without a copy of it.
+struct Shown<'n>(&'n Node);
+
+impl Serialize for Shown<'_> {
+    fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Node::Number(number) => out.serialize_u64(*number),
+            Node::Negative(number) => out.serialize_i64(*number),
+            Node::Hex(word) => out.collect_str(&format_args!("{word:#x}")),
+            Node::Text(text) => out.serialize_str(text),
+            Node::List(list) => out.collect_seq(list.iter().map(Shown)),
+            Node::Map(map) => {
+                let mut entries = out.serialize_map(Some(map.len()))?;
+                for (name, node) in map {
+                    entries.serialize_entry(name, &Shown(node))?;
+                }
+                entries.end()
+            }
         }
     }
 }
@@ -190,8 +215,14 @@ fn flat(node: &Node, out: &mut String) {
             out.push('}');
         }
         Node::Text(text) => out.push_str(&quoted(text)),
-        scalar => {
-            let _ = write!(out, "{}", value(scalar));
+        Node::Hex(word) => {
+            let _ = write!(out, "\"{word:#x}\"");
+        }
+        Node::Number(number) => {
+            let _ = write!(out, "{number}");
+        }
+        Node::Negative(number) => {
+            let _ = write!(out, "{number}");
         }
     }
 }
@@ -350,6 +381,32 @@ mod tests {
         assert!(error.starts_with("a: it is there twice"), "{error}");
         let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml).unwrap_err();
         assert!(error.contains('c') && error.contains("line 4"), "{error}");
+    }
+
+    #[test]
+    fn what_is_written_of_a_large_image_is_read() {
+        // Beyond the bounds that a reader of YAML has by itself: nodes, events, bytes.
+        let words = Node::List(vec![Node::Hex(u64::MAX); 300_000]);
+        let long = Node::Text("a configuration ".repeat(5 << 20));
+        let large = Node::Map(vec![("words".into(), words), ("text".into(), long)]);
+        for notation in [Notation::Json, Notation::Yaml] {
+            let text = write(&large, notation).expect("a text");
+            let back = read(text.as_bytes(), notation).expect("the same tree");
+            assert!(back == plain(large.clone()), "{notation:?}");
+        }
+    }
+
+    #[test]
+    fn aliases_do_not_multiply() {
+        let mut bomb = String::from("a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1, 1, 1]\n");
+        for level in 1..9 {
+            let inner = format!("*a{}, ", level - 1).repeat(10);
+            let _ = writeln!(bomb, "a{level}: &a{level} [{inner}]");
+        }
+        assert!(read(bomb.as_bytes(), Notation::Yaml).is_err());
+        // However much else there is.
+        let _ = writeln!(bomb, "b: '{}'", "x".repeat(8 << 20));
+        assert!(read(bomb.as_bytes(), Notation::Yaml).is_err());
     }
 
     #[test]

@@ -504,3 +504,134 @@ fn who_may_read_what() {
     );
     drop(File::open(&copy).expect("its owner reads it"));
 }
+
+#[test]
+fn no_clobber_keeps_what_is_there_whichever_command_writes() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let there = folder.file("there", b"precious");
+    let pages = folder.path("pages");
+    fs::create_dir(&pages).expect("a folder");
+    fs::write(pages.join("ia64save-xen-save.1"), "precious").expect("a page");
+    let (one, there) = (arg(&one), arg(&there));
+    for args in [
+        &["simulate", "restore", one, "--resave", there][..],
+        &["simulate", "save", "--memory", "4MiB", "-o", there],
+        &["report", one, "-o", there],
+        &["repair", one, "-o", there],
+        &["extract", "--raw", one, "-o", there],
+        &["extract", "--strings", one, "-o", there],
+        &["man", "--all", arg(&pages)],
+    ] {
+        let kept = run(args.iter().chain(&["--no-clobber"]));
+        assert_eq!(kept.code, 4, "{args:?}: {kept:?}");
+        assert!(kept.err.contains("--no-clobber"), "{args:?}: {kept:?}");
+        assert_eq!(fs::read(folder.path("there")).expect("it"), b"precious");
+    }
+    // Of a folder of pages none is written then.
+    assert_eq!(fs::read_dir(&pages).expect("the folder").count(), 1);
+    assert_eq!(folder.names(), ["one.sav", "pages", "there"]);
+    let without = run(["simulate", "restore", one, "--no-clobber"]);
+    assert_eq!(without.code, 2, "{without:?}");
+}
+
+#[test]
+fn a_domain_is_not_saved_again_over_its_image() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let done = run(["simulate", "restore", arg(&one), "--resave", arg(&one)]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.err.contains("choose another OUT"), "{done:?}");
+    assert!(fs::read(&one).expect("the image") == image());
+}
+
+#[test]
+fn a_tree_goes_where_it_can_be() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let there = folder.file("there", b"precious");
+    for (out, why) in [
+        (arg(&there), "a tree has its pages beside it"),
+        ("-", "a tree has its pages beside it"),
+        ("/dev/stdout", "a tree has its pages beside it"),
+        ("/dev/null", "a tree has its pages beside it"),
+        (arg(&folder.path("tree.json.zst")), "a tree is not packed"),
+    ] {
+        let done = run(["decode", arg(&one), "-o", out]);
+        assert_eq!(done.code, 2, "{out}: {done:?}");
+        assert!(done.err.contains(why), "{out}: {done:?}");
+    }
+    assert_eq!(folder.names(), ["one.sav", "there"]);
+}
+
+#[test]
+fn lines_and_pages_are_packed_or_say_that_they_are_not() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let (plain, packed) = (folder.path("r.html"), folder.path("r.html.gz"));
+    for out in [&plain, &packed] {
+        let done = run(["report", arg(&one), "-o", arg(out)]);
+        assert_eq!(done.code, 0, "{done:?}");
+    }
+    let mut unpacked = Vec::new();
+    let file = File::open(&packed).expect("the page");
+    let mut decoder = flate2::read::GzDecoder::new(file);
+    std::io::Read::read_to_end(&mut decoder, &mut unpacked).expect("gzip");
+    assert!(unpacked == fs::read(&plain).expect("the page"));
+    let lines = folder.path("lines.jsonl.zst");
+    let done = run(["batch", arg(&one), "-o", arg(&lines)]);
+    assert_eq!(done.code, 2, "{done:?}");
+    assert!(done.err.contains("not packed"), "{done:?}");
+    assert!(!lines.exists());
+}
+
+#[test]
+fn lines_for_standard_output_are_as_silent_by_any_name() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let dash = run(["batch", arg(&one), "-o", "-"]);
+    let named = run(["batch", arg(&one), "-o", "/dev/stdout"]);
+    assert_eq!((named.code, &named.out), (0, &dash.out), "{named:?}");
+    assert_eq!(named.err, dash.err);
+    let resumed = run(["batch", arg(&one), "--resume", "-o", "/dev/stdout"]);
+    assert_eq!(resumed.code, 2, "{resumed:?}");
+}
+
+#[test]
+fn what_is_packed_for_standard_output_has_its_end() {
+    let folder = Folder::new();
+    let one = folder.file("one.sav", &image());
+    let saved = ["simulate", "save", "--memory", "4MiB", "-o", "-"];
+    for args in [
+        &saved[..],
+        &["simulate", "restore", arg(&one), "--resave", "-"],
+        &["convert", "--compact", arg(&one), "-o", "-"],
+        &["extract", "--raw", arg(&one), "-o", "-"],
+        &["report", arg(&one), "-o", "-"],
+    ] {
+        let bytes = |how: &str| {
+            let done = command(args.iter().chain(&["--compress", how])).output();
+            let done = done.expect("it starts");
+            assert!(done.status.success(), "{args:?}: {done:?}");
+            done.stdout
+        };
+        let mut unpacked = Vec::new();
+        let packed = bytes("gz");
+        let mut decoder = flate2::read::GzDecoder::new(&packed[..]);
+        let read = std::io::Read::read_to_end(&mut decoder, &mut unpacked);
+        assert!(read.is_ok(), "{args:?}: {read:?}");
+        assert!(unpacked == bytes("none"), "{args:?}");
+    }
+}
+
+#[test]
+fn a_domain_larger_than_its_host_is_refused_before_it_is_made() {
+    for command in [&["save", "-o", "/dev/null"][..], &["migrate"]] {
+        for size in ["2TiB", "900TiB", "16777215TiB"] {
+            let args = ["simulate"].iter().chain(command);
+            let done = run(args.chain(&["--memory", size]));
+            assert_eq!(done.code, 2, "{size}: {done:?}");
+            assert!(done.err.contains("the host has"), "{size}: {done:?}");
+        }
+    }
+}

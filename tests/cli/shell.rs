@@ -35,13 +35,16 @@ fn every_shell_is_told_every_command() {
 }
 
 /// What is typed, and what has to be among the answers, and what must not.
-const ASKED: [(&str, &[&str], &str); 9] = [
+const ASKED: [(&str, &[&str], &str); 12] = [
     ("inf", &["info"], "map"),
     ("info --dialect xen-3.", &["xen-3.3", "xen-3.4"], "xen-4.0"),
     ("convert --to ", &["xen-3.3", "dev-20071021"], "pv"),
     ("info --guest ", &["pv", "hvm"], "xen-3.3"),
     ("simulate save --workload ", &["idle", "bursts"], "pv"),
     ("simulate save --dialect xen-4", &["xen-4.2"], "xen-3.4"),
+    ("simulate restore --host xen-4", &["xen-4.2"], "xen-3.4"),
+    ("info --era D7", &["D7a", "D7c"], "D8a"),
+    ("convert --to D1", &["D1", "D10a"], "xen-3.3"),
     (
         "explain vcpumap",
         &["vcpumap-max", "vcpumap-empty"],

@@ -16,7 +16,7 @@ fn every_refusal_has_a_way_out() {
     run(["extract", "--elf-core", arg(&good), "-o", arg(&elf)]);
     let (out, inside) = (folder.path("out"), folder.path(""));
     let field = "vcpu[0].regs.psr=0x1";
-    let cases: [(&[&str], i32, &str); 13] = [
+    let cases: [(&[&str], i32, &str); 17] = [
         (
             &["encode", arg(&good), "-o", arg(&out)],
             1,
@@ -40,7 +40,7 @@ fn every_refusal_has_a_way_out() {
         (
             &["check", arg(&elf)],
             63,
-            "of cores those of xm dump-core are read",
+            "(ia64); of cores those of xm dump-core are read, by info,",
         ),
         (
             &["simulate", "migrate", "--to", "foo"],
@@ -61,6 +61,26 @@ fn every_refusal_has_a_way_out() {
             &["edit", arg(&text), field, "-o", arg(&out)],
             63,
             "not an ia64 save image",
+        ),
+        (
+            &["repair", "--pages-only", arg(&good), "-o", "/dev/stdout"],
+            2,
+            "--pages-only makes a folder",
+        ),
+        (
+            &["dump", arg(&good), "vcpu[*].regs.pssr"],
+            2,
+            "there is no vcpu[*].regs.pssr; did you mean vcpu[*].regs.psr?",
+        ),
+        (
+            &["dump", arg(&good), "vcpu[*].nosuch"],
+            2,
+            "there is no vcpu[*].nosuch; vcpu[*] has ",
+        ),
+        (
+            &["dump", arg(&good), "nosuch[*].psr"],
+            2,
+            "; the image has ",
         ),
         (
             &["edit", arg(&good), "vcpu[0].regs.pssr=1", "-o", arg(&out)],

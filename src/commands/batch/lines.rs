@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::exit::Failure;
 use crate::output::file::OutputFile;
+use crate::output::screen::is_stdout;
 use crate::output::style;
 
 /// How every line begins.
@@ -39,7 +40,7 @@ impl Lines {
     /// are replaced by others, and none with `keep`.
     pub fn open(path: &Path, resume: bool, keep: bool) -> Result<Lines, Failure> {
         let name = path.display().to_string();
-        if path.as_os_str() == "-" {
+        if is_stdout(path) {
             return Ok(Lines {
                 out: Out::Stdout(Box::new(style::plain_stdout().telling())),
                 name: "standard output".into(),

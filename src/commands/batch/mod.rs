@@ -27,6 +27,8 @@ use serde_json::Value;
 use crate::args::Reading;
 use crate::exit::{Failure, Outcome};
 use crate::input::identity::{self, Identity};
+use crate::output::packing::{self, Compress};
+use crate::output::screen::is_stdout;
 use crate::output::style::{self, DIM, Painted};
 use crate::progress::Progress;
 use lines::Lines;
@@ -77,10 +79,15 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let to_stdout = args.out.as_os_str() == "-";
+    let to_stdout = is_stdout(&args.out);
     let usage = |text: &str| Err(Failure::Usage(text.into()));
     if args.resume && to_stdout {
         return usage("--resume goes on with a file: give -o");
+    }
+    if packing::by_name(&args.out) != Compress::None {
+        return usage(
+            "-o: lines are not packed, so that --resume can go on with them: give it another name",
+        );
     }
     if args.paths.iter().any(|path| path.as_os_str() == "-") {
         return usage("-: batch looks at files and folders, not at standard input");
@@ -191,7 +198,7 @@ fn keep_inputs(args: &Args, files: &mut Vec<list::File>) -> Result<(), Failure> 
     let among = |files: &[list::File], there: Identity| {
         files.iter().any(|file| file.identity == Some(there))
     };
-    let out = identity::at(&args.out).filter(|_| args.out.as_os_str() != "-");
+    let out = identity::at(&args.out).filter(|_| !is_stdout(&args.out));
     #[cfg(feature = "parquet")]
     if let Some(path) = &args.parquet {
         let table = identity::at(path);

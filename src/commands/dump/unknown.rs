@@ -39,10 +39,40 @@ fn paths(loaded: &Loaded) -> BTreeSet<String> {
     all
 }
 
+/// A path with the first index that there is in the place of each `[*]`; up to the last of them, the path as
+/// it was and as it is then.
+fn first_of_all(path: &str, all: &BTreeSet<String>) -> (String, String, String) {
+    const ALL: &str = "[*]";
+    let (mut concrete, mut rest) = (String::new(), path);
+    let (mut before, mut after) = (String::new(), String::new());
+    while let Some((name, behind)) = rest.split_once(ALL) {
+        let begin = format!("{concrete}{name}[");
+        let index = all.iter().find_map(|other| {
+            let (index, _) = other.strip_prefix(&begin)?.split_once(']')?;
+            Some(index)
+        });
+        let Some(index) = index else {
+            break;
+        };
+        concrete = format!("{begin}{index}]");
+        rest = behind;
+        path[..path.len() - rest.len()].clone_into(&mut before);
+        after.clone_from(&concrete);
+    }
+    (concrete + rest, before, after)
+}
+
 /// What is said of a path that leads nowhere.
 pub fn said(loaded: &Loaded, path: &str) -> String {
     let all = paths(loaded);
     let mut text = format!("there is no {path}");
+    // What is below every vcpu is what is below the first of them.
+    let (path, all_of_them, first) = first_of_all(path, &all);
+    let path = path.as_str();
+    let shown = |name: &str| match name.strip_prefix(&first) {
+        Some(rest) if !first.is_empty() => format!("{all_of_them}{rest}"),
+        _ => name.to_owned(),
+    };
     // As much of it as there is.
     let mut ends = path.match_indices(['.', '[']).map(|(at, _)| at);
     let known = ends.rfind(|end| all.contains(&path[..*end]));
@@ -61,7 +91,7 @@ pub fn said(loaded: &Loaded, path: &str) -> String {
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .filter(|(likeness, other)| *likeness > LIKE && *other != known);
     if let Some((_, other)) = near {
-        let _ = write!(text, "; did you mean {other}?");
+        let _ = write!(text, "; did you mean {}?", shown(other));
         return text;
     }
     let below: Vec<&str> = all
@@ -86,7 +116,7 @@ pub fn said(loaded: &Loaded, path: &str) -> String {
     let place = if known.is_empty() {
         "the image has".to_owned()
     } else {
-        format!("{known} has")
+        format!("{} has", shown(known))
     };
     text + "; " + &place + " " + &names
 }

@@ -14,7 +14,7 @@ use clap::ValueHint;
 
 use crate::args;
 use crate::exit::{Failure, Outcome};
-use crate::output::file::OutputFile;
+use crate::output::file::{self, OutputFile};
 use crate::output::style;
 use page::Page;
 
@@ -26,6 +26,10 @@ pub struct Args {
     /// Write every page into this folder instead: ia64save.1, ia64save-info.1, ia64save-simulate-save.1 ...
     #[arg(long, value_name = "DIR", conflicts_with = "command", value_hint = ValueHint::DirPath)]
     pub all: Option<PathBuf>,
+
+    /// Refuse where one of the pages exists, and write none then
+    #[arg(long, requires = "all")]
+    pub no_clobber: bool,
 }
 
 /// Runs the command.
@@ -39,7 +43,19 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         fs::create_dir_all(folder).map_err(|error| {
             io::Error::new(error.kind(), format!("{}: {error}", folder.display()))
         })?;
-        write_all(folder, &root, &mut Vec::new())?;
+        let mut pages = Vec::new();
+        collect(folder, &root, &mut Vec::new(), &mut pages);
+        let there = pages
+            .iter()
+            .find(|(path, _)| path.symlink_metadata().is_ok());
+        if let (Some((path, _)), true) = (there, args.no_clobber) {
+            return Err(file::kept(path).into());
+        }
+        for (path, roff) in pages {
+            let mut out = OutputFile::create_public(&path, !args.no_clobber)?;
+            out.write_all(roff.as_bytes())?;
+            out.commit()?;
+        }
         return Ok(Outcome::Fine);
     }
     let mut parents = Vec::new();
@@ -68,22 +84,20 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 /// How much a name has to be like another to be meant.
 const LIKE: f64 = 0.8;
 
-/// Writes a command's page, and those of its subcommands, which it cites.
-fn write_all<'a>(
+/// A command's page, and those of its subcommands, which it cites: where they go, and what they say.
+fn collect<'a>(
     folder: &Path,
     command: &'a clap::Command,
     parents: &mut Vec<&'a clap::Command>,
-) -> Result<(), Failure> {
+    pages: &mut Vec<(PathBuf, String)>,
+) {
     let page = Page::new(command, parents);
-    let mut out = OutputFile::create_public(&folder.join(format!("{}.1", page.name())), true)?;
-    out.write_all(page.roff().as_bytes())?;
-    out.commit()?;
+    pages.push((folder.join(format!("{}.1", page.name())), page.roff()));
     parents.push(command);
     for inner in with_pages(command) {
-        write_all(folder, inner, parents)?;
+        collect(folder, inner, parents, pages);
     }
     parents.pop();
-    Ok(())
 }
 
 /// The subcommands that have pages.

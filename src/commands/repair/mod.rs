@@ -29,6 +29,7 @@ use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
 use crate::output::packing::Packing;
+use crate::output::screen::is_stdout;
 
 /// Repairs one after the other; an image that needs more of them is no image any more.
 const ROUNDS: usize = 12;
@@ -112,7 +113,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let held = Held::where_same(&args.image, Some(&args.out))?;
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     if args.pages_only {
-        if args.out.as_os_str() == "-" {
+        if is_stdout(&args.out) || args.out.metadata().is_ok_and(|there| !there.is_dir()) {
             let text = "--pages-only makes a folder: -o takes its name";
             return Err(Failure::Usage(text.into()));
         }

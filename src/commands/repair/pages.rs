@@ -12,11 +12,11 @@ use serde_json::json;
 use super::Args;
 use super::said::{document, print};
 use crate::args::Format;
+use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::load::Loaded;
 use crate::output::beside::Beside;
 use crate::output::file::OutputFile;
-use crate::output::size::grouped;
 use crate::output::style::{DIM, HEADING, OK, Painted, WARNING};
 use crate::report::finding;
 
@@ -95,14 +95,15 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
             Painted(OK, "pages only"),
             Painted(
                 DIM,
-                format!("{} pages, no image", grouped(there.len() as u64))
+                format!("{}, no image", counted(there.len() as u64, "page"))
             )
         );
         if strange > 0 {
             let _ = writeln!(
                 text,
-                "  {} {strange} records whose pfn is no RAM",
-                Painted(WARNING, "lost")
+                "  {} {} whose pfn is no RAM",
+                Painted(WARNING, "lost"),
+                counted(strange as u64, "record")
             );
         }
         for what in missing {

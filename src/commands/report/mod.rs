@@ -18,9 +18,11 @@ use clap::ValueHint;
 use serde_json::Value;
 
 use crate::args::Reading;
+use crate::commands::account;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
 use crate::output::file::OutputFile;
+use crate::output::packing::{Compress, Packing};
 use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style::{self, DIM, ERROR, HEADING, OK, Painted};
@@ -44,6 +46,9 @@ pub struct Args {
     pub no_clobber: bool,
 
     #[command(flatten)]
+    pub packing: Packing,
+
+    #[command(flatten)]
     pub reading: Reading,
 }
 
@@ -55,11 +60,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    if args.packing.of(&args.out) != Compress::None {
+        account::spare_terminal(&args.out)?;
+    }
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
     let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));
     loaded.spare(&args.out)?;
     let page = page(&mut data);
-    let mut out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let out = OutputFile::create(&args.out, !args.no_clobber)?;
+    let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(page.as_bytes())?;
     loaded.verify()?;
     out.commit()?;

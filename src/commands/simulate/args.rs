@@ -172,6 +172,10 @@ pub struct Restore {
     #[arg(long, value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub resave: Option<PathBuf>,
 
+    /// Refuse where the file of --resave exists
+    #[arg(long, requires = "resave")]
+    pub no_clobber: bool,
+
     #[command(flatten)]
     pub packing: Packing,
 

@@ -56,6 +56,13 @@ impl Made {
                 "--memory: a paravirtual domain has {least} at least"
             )));
         }
+        let most = host.machine().pages;
+        if pages > most {
+            return Err(Failure::Usage(format!(
+                "--memory: the host has {} for domains",
+                human(most.saturating_mul(page_size))
+            )));
+        }
         let mut spec = GuestSpec::new(domain.guest, pages);
         spec.vcpus = domain.vcpus;
         spec.offline.clone_from(&domain.offline);

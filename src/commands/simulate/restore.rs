@@ -22,8 +22,8 @@ use crate::commands::count::counted;
 use crate::commands::vcpus;
 use crate::exit::{Failure, Outcome};
 use crate::load::{Loaded, Wanted};
-use crate::output::file::OutputFile;
-use crate::output::packing::Packing;
+use crate::output::file::{self, OutputFile};
+use crate::output::screen::is_stdout;
 use crate::output::size::{grouped, human};
 use crate::output::style::{ERROR, HEADING, OK, Painted};
 use crate::output::table::{Block, Cell};
@@ -43,7 +43,17 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
         random_access: true,
         ..Wanted::default()
     };
+    // Before the domain is made: it may take a while.
+    if let Some(out) = &args.resave {
+        account::spare_terminal(out)?;
+        if args.no_clobber && !is_stdout(out) && out.symlink_metadata().is_ok() {
+            return Err(file::kept(out).into());
+        }
+    }
     let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    if let Some(out) = &args.resave {
+        loaded.spare(out)?;
+    }
     let (host, mut target) = target(args, &loaded)?;
     let guard = Guard::new("the restore", "the simulated domain goes with the process")?;
     let (restored, error) = restore(args, &loaded, &mut target);
@@ -60,7 +70,7 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     value["hypercalls"] = calls.into();
     value["errors"] = error.iter().map(error_value).collect::<Vec<_>>().into();
     if let (None, Some(out)) = (&error, &args.resave) {
-        value["resaved_bytes"] = resave(&host, target.domid(), out, args.packing)?.into();
+        value["resaved_bytes"] = resave(&host, target.domid(), out, args)?.into();
     }
     drop(guard);
     let screen = screen(&loaded, &restored, &value, error.is_none());
@@ -137,11 +147,14 @@ fn restore(
         .cancel(Cancel::on(cancel::flag()));
     let mut begin = 0;
     let mut length = STEP;
+    // The domain has its memory twice otherwise: its own, and what is resident of the file.
+    let mut passing = loaded.passing();
     loop {
         let end = stream.len().min(begin + length);
         match engine.feed(&stream[begin..end], end == stream.len()) {
             Ok(fed) => {
                 begin += fed.consumed;
+                passing.over(fed.consumed);
                 length = STEP.max(fed.wanted);
                 progress.counter().add(fed.consumed as u64);
                 if fed.done {
@@ -156,9 +169,9 @@ fn restore(
 }
 
 /// Lets the domain run for as long as it takes to suspend it again, and saves it as the original would.
-fn resave(host: &Host, domid: DomId, out: &Path, packing: Packing) -> Result<u64, Failure> {
-    account::spare_terminal(out)?;
-    let mut file = OutputFile::create(out, true)?.packed(packing.of(out))?;
+fn resave(host: &Host, domid: DomId, out: &Path, args: &Restore) -> Result<u64, Failure> {
+    let file = OutputFile::create(out, !args.no_clobber)?.patiently(Duration::MAX)?;
+    let mut file = file.packed(args.packing.of(out))?;
     let mut source = SimSource::new(host, domid);
     source.unpause().map_err(|error| failed(out, &error))?;
     let mut writing = Writing::new(&mut file);

@@ -20,7 +20,6 @@ use crate::cancel::{self, Guard};
 use crate::commands::account::{self, joined};
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
-use crate::output::patient::Patient;
 use crate::output::style::{HEADING, Painted};
 use crate::progress::Progress;
 
@@ -33,24 +32,16 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         return Err(Failure::Usage(text));
     }
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
+    // Whoever reads a pipe may have stopped: a signal ends that.
+    let file = file.patiently(Duration::MAX)?;
     let mut file = file.packed(args.packing.of(&args.out))?;
     let guard = Guard::new("the save", "the simulated domain goes with the process")?;
-    // Whoever reads a pipe may have stopped: a signal ends that.
-    let mut patient = match file.unsafe_kind()? {
-        // What is packed goes through the file.
-        Some(_) if !file.is_packed() => Some(Patient::new(file.descriptor(), Duration::MAX)?),
-        _ => None,
-    };
-    let out: &mut dyn Write = match &mut patient {
-        Some(patient) => patient,
-        None => &mut file,
-    };
-    out.write_all(&before(args, &made)?)?;
+    file.write_all(&before(args, &made)?)?;
     let progress = Progress::new("simulate save", None);
     let page_size = made.host.machine().page_size;
     let mut watch = Watch::new(&progress, page_size, args.remus);
     let mut source = SimSource::new(&made.host, made.domid);
-    let mut writing = Writing::new(&mut *out);
+    let mut writing = Writing::new(&mut file);
     let options = Options {
         live: args.live,
         ..Options::default()
@@ -69,7 +60,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     }
     let name = args.out.display().to_string();
     let saved = saved.map_err(|error| Failure::Transfer(name.clone(), Box::new(error)))?;
-    out.write_all(&after(args, &made)?)?;
+    file.write_all(&after(args, &made)?)?;
     if cancel::is_asked() {
         return Err(Failure::Io(io::Error::other(format!(
             "by {}",

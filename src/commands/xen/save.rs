@@ -23,7 +23,6 @@ use crate::commands::account::{self, joined};
 use crate::commands::count::counted;
 use crate::exit::{Failure, Outcome};
 use crate::output::file::OutputFile;
-use crate::output::patient::Patient;
 use crate::output::screen;
 use crate::output::size::human;
 use crate::output::style;
@@ -113,6 +112,8 @@ pub(super) fn save(
     };
     account::spare_terminal(&args.out)?;
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
+    // Whoever reads a pipe may stop, and the guest stands still meanwhile.
+    let file = file.patiently(Duration::from_secs(args.wait))?;
     let mut file = file.packed(args.packing.of(&args.out))?;
     if args.then == Afterwards::Destroy && !args.trust_output {
         safe(args, &file)?;
@@ -187,31 +188,11 @@ fn write(
     source: &mut host::Domain,
     progress: &Progress,
 ) -> Result<Saved, Failure> {
-    // Whoever reads a pipe may stop, and the guest stands still meanwhile.
-    let mut patient = match file.unsafe_kind()? {
-        // What is packed goes through the file.
-        Some(_) if !file.is_packed() => Some(Patient::new(
-            file.descriptor(),
-            Duration::from_secs(args.wait),
-        )?),
-        _ => None,
-    };
-    let out: &mut dyn io::Write = match &mut patient {
-        Some(patient) => patient,
-        None => file,
-    };
-    let name = args.out.display();
-    let mut sink = Written::new(&mut *out, progress);
-    let broken = |sink: &mut Written<'_, &mut dyn io::Write>| {
+    let mut sink = Written::new(file, progress);
+    // The error of the file, which it names, says more than the engine's.
+    let broken = |sink: &mut Written<'_, &mut OutputFile>| {
         let error = sink.error.take()?;
-        let text = error.to_string();
-        let named = text.contains(&*name.to_string());
-        let text = if named {
-            text
-        } else {
-            format!("{name}: {text}")
-        };
-        Some(Failure::Io(io::Error::other(text)))
+        Some(Failure::Io(io::Error::other(error.to_string())))
     };
     if let Err(error) = sink.write(front) {
         return Err(broken(&mut sink).unwrap_or_else(|| host::refused(args.domain, &error)));

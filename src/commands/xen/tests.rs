@@ -1,6 +1,11 @@
 //! The commands over a simulated host's hypercalls.
 
+use std::fs::File;
+use std::io::{Read, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::process::Command;
+use std::thread;
 
 use clap::Parser;
 use ia64save_codec::Guest;
@@ -18,7 +23,7 @@ use super::args::What;
 use super::host::Hyper;
 use super::unfinished::Unfinished;
 use super::{list, recover, restore, save};
-use crate::args::{Cli, Command};
+use crate::args::{self, Cli};
 
 fn hypervisor(host: &Host) -> Hyper {
     let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(host));
@@ -37,7 +42,7 @@ fn domain(host: &Host, guest: Guest) -> DomId {
 fn what(words: &[&str]) -> What {
     let words = ["ia64save", "xen"].iter().chain(words);
     match Cli::try_parse_from(words).unwrap().command {
-        Command::Xen(args) => args.what,
+        args::Command::Xen(args) => args.what,
         _ => unreachable!(),
     }
 }
@@ -282,6 +287,77 @@ fn nothing_is_destroyed_for_an_image_that_nobody_can_make_safe() {
     )
     .unwrap();
     assert!(host.domains().is_empty());
+}
+
+/// A pipe with a name, and who holds it open.
+fn pipe(folder: &Path) -> (std::path::PathBuf, File) {
+    let path = folder.join("pipe");
+    let made = Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let mut open = File::options();
+    // Neither opening nor writing waits for anybody.
+    open.read(true).write(true).custom_flags(libc::O_NONBLOCK);
+    let held = open.open(&path).unwrap();
+    (path, held)
+}
+
+#[test]
+fn what_is_packed_is_whole_before_its_domain_is_destroyed() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host();
+    let plain = folder.path().join("plain");
+    for (id, how) in ["zst", "gz", "xz"].into_iter().enumerate() {
+        let id = id as DomId + 1;
+        domain(&host, Guest::Pv);
+        let file = folder.path().join(format!("image.{how}"));
+        saved_as(&host, id, &plain, &["--then", "resume"]).unwrap();
+        saved_as(&host, id, &file, &["--then", "resume"]).unwrap();
+        // What cannot get its name when it is whole: standard output, a device, a pipe.
+        let (path, held) = pipe(folder.path());
+        let mut reader = File::open(&path).unwrap();
+        let reader = thread::spawn(move || {
+            let mut bytes = Vec::new();
+            reader.read_to_end(&mut bytes).unwrap();
+            bytes
+        });
+        let words = ["--compress", how, "--then", "destroy", "--trust-output"];
+        saved_as(&host, id, &path, &words).unwrap();
+        drop(held);
+        let piped = reader.join().unwrap();
+        assert!(!host.runs(id));
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, piped).unwrap();
+        for packed in [&path, &file] {
+            let mut unpacked = Vec::new();
+            let packed = File::open(packed).unwrap();
+            let mut decoder: Box<dyn Read> = match how {
+                "zst" => Box::new(zstd::Decoder::new(packed).unwrap()),
+                "gz" => Box::new(flate2::read::GzDecoder::new(packed)),
+                _ => Box::new(liblzma::read::XzDecoder::new(packed)),
+            };
+            decoder.read_to_end(&mut unpacked).unwrap();
+            let length = std::fs::metadata(&plain).unwrap().len();
+            assert_eq!(unpacked.len() as u64, length, "{how}");
+        }
+        std::fs::remove_file(&path).unwrap();
+    }
+}
+
+#[test]
+fn a_reader_that_stopped_is_waited_for_no_longer_than_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let host = host();
+    domain(&host, Guest::Pv);
+    let (path, mut held) = pipe(folder.path());
+    // There is no room in it.
+    while held.write(&[0; 4096]).is_ok() {}
+    for how in ["none", "zst"] {
+        let words = ["--compress", how, "--wait", "1"];
+        let error = saved(&host, &path, &words).unwrap_err();
+        assert!(error.contains("nobody has read for 1 s"), "{how}: {error}");
+        assert!(error.contains("pipe: "), "{how}: {error}");
+        assert!(host.runs(1), "{how}: it goes on");
+    }
 }
 
 /// Mends a domain.

@@ -34,6 +34,9 @@ const system = matchMedia("(prefers-color-scheme: dark)");
 let theme = "auto";
 try { theme = localStorage.getItem("ia64save-theme") || "auto"; } catch { /* file:// may have none */ }
 const redraw = [];
+// Paper is narrower than a screen: what is drawn would shrink to it, its letters too.
+let printing = false;
+for (const [when, is] of [["beforeprint", true], ["afterprint", false]]) addEventListener(when, () => { printing = is; redraw.forEach(draw => draw()); });
 function applyTheme() {
   const dark = theme === "dark" || (theme === "auto" && system.matches);
   document.documentElement.dataset.theme = dark ? "dark" : "light";
@@ -368,7 +371,7 @@ function passes() {
   const label = count(Math.floor(most / nice) * nice), L = 34 + label.length * 8, B = 46, H = 250;
   const draw = () => {
     // As wide as there is room: letters keep their size on every screen.
-    const W = Math.max(240, frame.clientWidth);
+    const W = printing ? 640 : Math.max(240, frame.clientWidth);
     const svg = set(document.createElementNS(NS, "svg"), { viewBox: `0 0 ${W} ${H}`, width: W, height: H, class: "plot", role: "img", "aria-label": "Pages sent in each pass" });
     const add = (name, attributes, text) => { const node = set(document.createElementNS(NS, name), attributes); if (text !== undefined) node.textContent = text; svg.append(node); return node; };
     const defs = add("defs", {}), pattern = (id, body) => { const node = set(document.createElementNS(NS, "pattern"), { id, width: 6, height: 6, patternUnits: "userSpaceOnUse" }); for (const [name, attributes] of body) node.append(set(document.createElementNS(NS, name), attributes)); defs.append(node); };

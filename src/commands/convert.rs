@@ -398,7 +398,7 @@ fn joined<'a>(said: &[(&str, &'a str)]) -> Vec<(String, &'a str)> {
 
 /// What is said alike of fields of one structure, in the place of the first of them:
 /// `vcpu[0].regs.cr.iipa, cr.ifs, xr`.
-fn together<'a>(said: Vec<(String, &'a str)>) -> Vec<(String, &'a str)> {
+fn together(said: Vec<(String, &str)>) -> Vec<(String, &str)> {
     let mut all: Vec<(String, String, &str)> = Vec::new();
     for (path, what) in said {
         let of = structure(&path).to_string();

@@ -21,7 +21,7 @@ fn names(register: &str) -> Vec<String> {
     let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     if let Some(rest) = register.strip_prefix("stacked") {
         let mut names = vec!["regs.rbs", "regs.ar.bsp", "user_regs.loadrs"];
-        if rest.ends_with(".nat") {
+        if rest.strip_suffix(".nat").is_some() {
             names.push("regs.rbs_rnat");
         }
         return own(&names);

@@ -35,7 +35,7 @@
 //! # fn save(mut transport: impl ia64save_xen::Transport) -> Result<(), Box<dyn std::error::Error>> {
 //! let release = hypervisor::probe(&mut transport)?;
 //! let xen = hypervisor::Direct::new(transport, release);
-//! let domain = XenDomain::new(xen, Ia64::new(release.dialect), 5);
+//! let domain = XenDomain::new(xen, Ia64::new(release.era()), 5);
 //! // ... and codec::transfer does the rest.
 //! # drop(domain); Ok(()) }
 //! ```

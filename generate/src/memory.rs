@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use ia64save_codec::ram::RamMap;
-use ia64save_codec::transfer::era::Era;
+use ia64save_codec::transfer::tools::Tools;
 use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use ia64save_codec::{Dialect, Guest};
@@ -103,7 +103,7 @@ impl Memory {
             let whole = last
                 && match params.dialect {
                     Dialect::D10 => random.once_in(2),
-                    dialect => Era::of(dialect).resends_all,
+                    dialect => Tools::of(dialect).resends_all,
                 };
             // The first page is always dirty, so that it can be told where a pass begins.
             let is_dirty = |(index, _): &(usize, u64)| whole || *index == 0 || random.once_in(3);

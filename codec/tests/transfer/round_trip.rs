@@ -1,9 +1,10 @@
 //! Images of every dialect, restored and saved again.
 
+use ia64save_codec::Era;
 use ia64save_codec::image::Options as ReadOptions;
-use ia64save_codec::transfer::era::Era;
 use ia64save_codec::transfer::ports::HvmParam;
 use ia64save_codec::transfer::restore::Options;
+use ia64save_codec::transfer::tools::Tools;
 use ia64save_codec::transfer::{Restore, Restored, Save, Xen, save};
 use ia64save_codec::{Guest, SaveFile};
 use ia64save_corpus::{GeneratedImage, Params, generate, kinds};
@@ -98,13 +99,13 @@ fn a_restored_domain_has_what_the_image_has() {
                             guest == Guest::Hvm && page.iter().all(|byte| *byte == 0)
                         });
                         // Version 1 has memory where the image says nothing.
-                        assert!(empty || Era::of(dialect).populates_all, "{image:?} {pfn}");
+                        assert!(empty || Tools::of(dialect).populates_all, "{image:?} {pfn}");
                     }
                 }
             }
             assert_eq!(
                 done.vcpus_set.len(),
-                checkpoint.vcpus.len() * (1 + usize::from(Era::of(dialect).sets_context_as_sent))
+                checkpoint.vcpus.len() * (1 + usize::from(Era::usual(dialect).spec().set_twice))
             );
             if guest == Guest::Hvm {
                 assert_eq!(done.hvm_params.last(), Some(&(HvmParam::StoreEvtchn, 21)));

@@ -58,6 +58,10 @@ impl Handle {
         self.machine.era.dialect()
     }
 
+    pub(super) fn era(&self) -> ia64save_codec::Era {
+        self.machine.era.meaning()
+    }
+
     pub(super) fn page_size(&self) -> usize {
         self.machine.page_size
     }
@@ -152,6 +156,10 @@ macro_rules! domain {
         impl Domain for $port {
             fn dialect(&self) -> Dialect {
                 self.handle.dialect()
+            }
+
+            fn era(&self) -> ia64save_codec::Era {
+                self.handle.era()
             }
 
             fn page_size(&self) -> usize {

@@ -1,5 +1,6 @@
 //! What a release of Xen has: a row of data each, not a code path.
 
+use ia64save_codec::Era;
 use ia64save_codec::dialect::{Dialect, Version};
 use ia64save_codec::wire::Layout;
 
@@ -126,6 +127,13 @@ impl Release {
             let mut before = RELEASES.iter().filter(|row| row.dialect < dialect);
             before.next_back()
         })
+    }
+
+    /// The era of its hypervisor: how contexts are set.
+    pub fn era(&self) -> Era {
+        let own = std::format!("xen-{}", self.name).parse::<Era>();
+        let own = own.ok().filter(|era| era.dialect() == self.dialect);
+        own.unwrap_or(Era::usual(self.dialect))
     }
 
     /// This release with a dialect of the trees around it, if it can be one of theirs: the version

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ia64save_codec::Era;
 use ia64save_codec::dialect::{ArchSetupLayout, Dialect};
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
 use ia64save_codec::wire::arch_setup::{ArchSetupPlain, ArchSetupVhpt, QUERY};
@@ -26,6 +27,7 @@ const NO_FRAME: u64 = u64::MAX;
 #[derive(Debug)]
 pub struct Ia64 {
     dialect: Dialect,
+    era: Era,
     /// The exposed map.
     table: Option<Table>,
     /// The domain is being built, and pages of its map have to be made.
@@ -43,10 +45,12 @@ enum Table {
 }
 
 impl Ia64 {
-    /// The machine of one domain, in a dialect that the hypervisor's release speaks.
-    pub fn new(dialect: Dialect) -> Self {
+    /// The machine of one domain, in an era of the hypervisor's release; a dialect means its usual one.
+    pub fn new(era: impl Into<Era>) -> Self {
+        let era = era.into();
         Ia64 {
-            dialect,
+            dialect: era.dialect(),
+            era,
             table: None,
             building: false,
             machine_frames: BTreeSet::new(),
@@ -194,6 +198,10 @@ impl Ia64 {
 impl<T: Transport> Machine<Direct<T>> for Ia64 {
     fn dialect(&self) -> Dialect {
         self.dialect
+    }
+
+    fn era(&self) -> Era {
+        self.era
     }
 
     fn maximum_gpfn(&mut self, xen: &mut Direct<T>, info: &Info) -> Result<u64, Errno> {

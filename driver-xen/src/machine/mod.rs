@@ -5,8 +5,8 @@
 
 mod ia64;
 
-use ia64save_codec::Dialect;
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
+use ia64save_codec::{Dialect, Era};
 
 use crate::hypervisor::{Hypervisor, Info};
 use crate::transport::DomainId;
@@ -17,6 +17,11 @@ pub use ia64::Ia64;
 pub trait Machine<H: Hypervisor> {
     /// The dialect whose structures the domain is made of.
     fn dialect(&self) -> Dialect;
+
+    /// The era of the hypervisor within that dialect.
+    fn era(&self) -> Era {
+        Era::usual(self.dialect())
+    }
 
     /// One more than the highest gpfn the domain may have.
     fn maximum_gpfn(&mut self, xen: &mut H, info: &Info) -> Result<u64, Errno>;

@@ -3,7 +3,7 @@
 use ia64save_codec::transfer::ports::{
     Domain, DomainInfo, P2mEntry, PageResult, PortCall, PortError, ShutdownReason, VcpuInfo,
 };
-use ia64save_codec::{Dialect, Guest};
+use ia64save_codec::{Dialect, Era, Guest};
 
 use super::{XenDomain, failed};
 use crate::abi::domctl;
@@ -43,6 +43,10 @@ fn reason(number: u8) -> ShutdownReason {
 impl<H: Hypervisor, M: Machine<H>> Domain for XenDomain<H, M> {
     fn dialect(&self) -> Dialect {
         self.machine.dialect()
+    }
+
+    fn era(&self) -> Era {
+        self.machine.era()
     }
 
     fn page_size(&self) -> usize {

@@ -32,6 +32,10 @@ impl Machine<Hyper> for AnyPages {
         Machine::<Hyper>::dialect(&self.ia64)
     }
 
+    fn era(&self) -> ia64save_codec::Era {
+        Machine::<Hyper>::era(&self.ia64)
+    }
+
     fn maximum_gpfn(&mut self, xen: &mut Hyper, info: &Info) -> Result<u64, Errno> {
         self.ia64.maximum_gpfn(xen, info)
     }
@@ -147,7 +151,7 @@ fn hypervisor(host: &Host) -> Hyper {
 
 fn domain(host: &Host, domid: DomId) -> XenDomain<Hyper, AnyPages> {
     let machine = AnyPages {
-        ia64: Ia64::new(host.machine().era.dialect()),
+        ia64: Ia64::new(host.machine().era.meaning()),
         host: host.clone(),
     };
     XenDomain::new(hypervisor(host), machine, domid as DomainId)
@@ -219,6 +223,9 @@ macro_rules! domain {
         impl Domain for $port {
             fn dialect(&self) -> Dialect {
                 self.xen.dialect()
+            }
+            fn era(&self) -> ia64save_codec::Era {
+                self.xen.era()
             }
             fn page_size(&self) -> usize {
                 self.xen.page_size()

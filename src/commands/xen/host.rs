@@ -91,7 +91,7 @@ pub fn source(
     toolstack: Box<dyn Toolstack>,
     suspending: &Suspending,
 ) -> Domain {
-    let machine = Ia64::new(xen.release().dialect);
+    let machine = Ia64::new(xen.release().era());
     XenDomain::new(xen, machine, domain)
         .with_boxed_toolstack(toolstack)
         .with_patience(Duration::from_secs(suspending.suspend_wait))

@@ -146,7 +146,7 @@ pub(super) fn recover(
         }
         Err(errno) => return Err(host::refused(domain, &errno)),
     };
-    let machine = Ia64::new(xen.release().dialect);
+    let machine = Ia64::new(xen.release().era());
     let mut source = XenDomain::new(xen, machine, domain).with_boxed_toolstack(toolstack);
     let stands = info.flags & (domctl::PAUSED | domctl::SHUTDOWN) != 0;
     let destroyed = if args.destroy {

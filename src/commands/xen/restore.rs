@@ -103,7 +103,7 @@ pub(super) fn restore(
         console_evtchn,
         ..Options::default()
     };
-    let machine = Ia64::new(xen.release().dialect);
+    let machine = Ia64::new(xen.release().era());
     let mut target = XenDomain::new(xen, machine, domain);
     let restored = match feed(&loaded, &mut target, options) {
         Ok(restored) => restored,

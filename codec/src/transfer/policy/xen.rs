@@ -2,8 +2,8 @@
 
 use super::{Plan, Policy, View};
 use crate::dialect::Dialect;
-use crate::transfer::era::Era;
 use crate::transfer::observer::Pass;
+use crate::transfer::tools::Tools;
 
 /// Fewer pages than this, sent or skipped, are not worth a further pass.
 const FEW: u64 = 50;
@@ -51,7 +51,7 @@ impl Policy for Xen {
     }
 
     fn resends_all(&self, dialect: Dialect) -> bool {
-        Era::of(dialect).resends_all
+        Tools::of(dialect).resends_all
     }
 }
 

@@ -6,6 +6,7 @@ use super::context::VcpuInfo;
 use super::error::{Errno, PortError};
 use super::p2m::P2mEntry;
 use crate::dialect::{Dialect, Guest};
+use crate::era::Era;
 
 /// Why a domain does not run any more, as the guest told the hypervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,6 +84,11 @@ pub trait Domain {
     /// The dialect whose structures this hypervisor speaks: layouts of contexts and setup record, and
     /// what an era did differently.
     fn dialect(&self) -> Dialect;
+
+    /// The era of the hypervisor within that dialect, where it is known: how contexts are set.
+    fn era(&self) -> Era {
+        Era::usual(self.dialect())
+    }
 
     /// Bytes of a page; 16384 on ia64.
     fn page_size(&self) -> usize;

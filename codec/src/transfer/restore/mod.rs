@@ -20,7 +20,7 @@
 //!   any failure, or being dropped before the end: p2m unexposed, the domain destroyed
 //! ```
 //!
-//! What differs by era is in [`Era`]. Like the original, a restore takes the first checkpoint of a
+//! What differs by time is in [`Tools`] and in the table of [eras](crate::era). Like the original, a restore takes the first checkpoint of a
 //! Remus stream and leaves the rest unread (spec 11.1).
 //!
 //! Unlike the original it hands no frame to the hypervisor that is not RAM by the map (spec 15.2), and
@@ -44,12 +44,13 @@ use alloc::vec::Vec;
 pub use restored::{PfnList, PrivregsSet, Restored, StartInfoSet, VcpuSet};
 
 use super::cancel::Cancel;
-use super::era::Era;
 use super::error::{Cause, Fate, TransferError};
 use super::ports::{DomainInfo, Errno, P2mEntry, PageResult, PortError, Setup, TargetDomain};
+use super::tools::Tools;
 use crate::code::Code;
 use crate::decode::{Decoder, Event, Step};
 use crate::dialect::{Dialect, Guest, MagicPfn, Version};
+use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{Memmap, Part};
 use crate::limits::Limits;
@@ -126,7 +127,8 @@ pub struct Restore<'a, T: TargetDomain> {
     options: Options,
     cancel: Cancel<'a>,
     decoder: Decoder,
-    era: &'static Era,
+    era: Era,
+    tools: &'static Tools,
     stage: Stage,
     info: DomainInfo,
     exposed: bool,
@@ -146,7 +148,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
     /// A restore into a domain that is fresh and paused.
     pub fn new(target: &'a mut T, options: Options) -> Self {
         let page_size = target.page_size();
-        let era = Era::of(target.dialect());
+        let (era, tools) = (target.era(), Tools::of(target.dialect()));
         Restore {
             target,
             options,
@@ -157,6 +159,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
                 .dialect(options.dialect)
                 .guest(options.guest),
             era,
+            tools,
             stage: Stage::Open,
             info: DomainInfo::UNKNOWN,
             exposed: false,
@@ -317,7 +320,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
             hypercall_imm: setup.hypercall_imm(),
             vhpt_size_log2: setup.vhpt_size_log2().unwrap_or(0),
         };
-        if self.era.computes_setup {
+        if self.tools.computes_setup {
             // The builder had put start_info into the third page from the end, and the boot parameter
             // block behind it.
             let start_info = self.target.dialect().spec().start_info;

@@ -29,7 +29,7 @@ pub struct Restored {
     /// Pages that were zeroed.
     pub cleared: Vec<u64>,
     /// Contexts that were set. A vcpu may occur twice (see
-    /// [`Era::sets_context_as_sent`](crate::transfer::era::Era::sets_context_as_sent)).
+    /// [`Spec::set_twice`](crate::era::Spec::set_twice)).
     pub vcpus_set: Vec<VcpuSet>,
     /// Privregs pages that were written (PV).
     pub privregs: Vec<PrivregsSet>,

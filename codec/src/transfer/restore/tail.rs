@@ -43,10 +43,10 @@ impl<T: TargetDomain> Restore<'_, T> {
         bytes: &[u8],
     ) -> Result<(), Cause> {
         let mut context = bytes.to_vec();
-        if self.era.sets_context_as_sent {
+        if self.era.spec().set_twice {
             self.set_context(vcpu, &context)?;
         }
-        patch::set_context_flags(layout, &mut context, self.era.context_flags);
+        patch::set_context_flags(layout, &mut context, self.era.spec().context_flags);
         self.set_context(vcpu, &context)?;
         if self.done.guest == Some(Guest::Pv) {
             // The stream's privregs_pfn is of the old domain.
@@ -138,7 +138,7 @@ impl<T: TargetDomain> Restore<'_, T> {
 
     /// The frame of a ring, as the era's tools report it.
     fn ring(&mut self, pfn: u64) -> Result<u64, Cause> {
-        if !self.era.reports_machine_frames {
+        if !self.tools.reports_machine_frames {
             return Ok(pfn);
         }
         let mut entry = [P2mEntry::EMPTY];

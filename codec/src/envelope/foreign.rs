@@ -156,6 +156,11 @@ impl fmt::Display for Foreign {
                 write!(f, "this is a {bits}-bit ELF {what} of machine {machine}")?;
                 match machine {
                     3 => f.write_str(" (x86)"),
+                    // The sections that tell which kind it is stand at its end.
+                    50 if core => f.write_str(
+                        " (ia64); of cores those of xm dump-core are read, by info, map, extract, \
+                         compare and find",
+                    ),
                     50 => f.write_str(" (ia64)"),
                     62 => f.write_str(" (x86-64)"),
                     _ => Ok(()),
@@ -531,7 +536,8 @@ mod tests {
         for (bytes, sentence) in [
             (
                 &elf[..],
-                "this is a 64-bit ELF core dump of machine 50 (ia64)",
+                "this is a 64-bit ELF core dump of machine 50 (ia64); of cores those of xm dump-core \
+                 are read, by info, map, extract, compare and find",
             ),
             (
                 b"\x1f\x8b\x08\x08abcdefghijkl",

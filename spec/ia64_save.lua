@@ -879,7 +879,8 @@ local function choose(c, tvb, at, avail)
     if s.hvm then
       if avail < size then return true end
       local pfn = word(tvb, at + size - 8)
-      if pfn == UInt64(1) or ones(tvb, at + size - 8) then
+      -- That of D8's first day was where the VPD stood; simulated hypervisors gave ~0.
+      if pfn == UInt64(1) or pfn == UInt64(0x4000001) or ones(tvb, at + size - 8) then
         by_size(c, name, tvb, at)
         return
       end

@@ -50,6 +50,15 @@ FATAL = {
 }
 
 
+def leaves_a_rest(finding):
+    """A record longer than its type: the grammar leaves the rest, ia64save looks for the next record in it."""
+    if finding["code"] != "hvm-record-length":
+        return False
+    expected = re.match(r"\d+", finding.get("expected") or "")
+    found = re.match(r"\d+", finding.get("found") or "")
+    return bool(expected and found) and int(found.group()) > int(expected.group())
+
+
 def read_so_far(thing, path="", base=0):
     """The fields that were read to their end before something failed, and the one that was not."""
     for name in thing.SEQ_FIELDS:
@@ -119,6 +128,8 @@ class Differential(Comparison):
         except Exception as caught:  # a grammar that cannot read it says so in many ways
             error = caught
         fatal = [f for f in findings if f["code"] in FATAL and f["severity"] == "error"]
+        if error is None and any(leaves_a_rest(finding) for finding in findings):
+            return
         structural = [f for f in findings if f["code"] in STRUCTURAL or is_empty_map(f)]
         refusal = min(fatal + structural, key=lambda finding: finding["offset"], default=None)
         if error is None and refusal is None:

@@ -22,8 +22,15 @@ const ABOUT_TCP: [&str; 10] = [
 /// The dialects that a golden of an era may be called.
 fn dialects(era: &str) -> &'static [&'static str] {
     match era {
+        "D1" => &["D1 (xen-3.0.3)"],
         "v1old" => &["D1b (xen-3.0.4)"],
+        "D2" => &["D2 (dev-20070507)"],
         "v1new" => &["D3 (dev-20070524)"],
+        "D4" => &["D4 (dev-20070531)"],
+        "D5" => &["D5 (dev-20070615)"],
+        "D6" => &["D6 (dev-20070702)"],
+        "D7" => &["D7 or D8"],
+        "D9" => &["D9 (dev-20071030)", "D9 or D10"],
         // PV: D7 has the same structure.
         "seed" => &["D8 (dev-20071021)", "D7 or D8"],
         "r320" => &["D10 (xen-3.2)"],

@@ -11,14 +11,11 @@ use alloc::vec::Vec;
 use super::Head;
 use super::rank::Evidence;
 use crate::dialect::{ContextLayout, Dialect, Guest, MagicPfn, P2mSizeMeaning};
-use crate::era::Era;
+use crate::era::{Era, HVM_VCPU_BYTES};
 use crate::grammar::u64_at;
 use crate::wire::hvm::header::HVM_MAGIC;
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
 use crate::wire::vcpu_context::{PSR_RESERVED, RSC_RESERVED};
-
-/// Bytes of an HVM context for each vcpu.
-pub(super) const HVM_VCPU_BYTES: u64 = 65656;
 
 /// A list of evidence under construction.
 #[derive(Default)]

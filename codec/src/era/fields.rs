@@ -32,17 +32,11 @@ impl Era {
             return path == "event_callback_ip" || path == "privregs_pfn";
         };
         let (name, index) = name_and_index(path);
+        if let Some(both) = self.gives_and_takes(hvm, name, index) {
+            return both;
+        }
         match name {
-            "r" => index.is_none_or(|r| r != 0),
-            "b" => matches!(index, None | Some(0 | 6 | 7)),
-            "bank" | "bnats" => hvm,
             "ip" | "psr" | "cfm" | "pr" | "nats" | "rbs_voff" | "num_phys_stacked" => true,
-            "f" => match index {
-                Some(0 | 1) => false,
-                Some(6..=11) => true,
-                _ => spec.whole,
-            },
-            "dbr" | "ibr" => spec.breakpoints,
             "rr" => match (spec.regions, index) {
                 (RegionFill::None, _) | (RegionFill::Seven, Some(7)) => false,
                 (RegionFill::Seven | RegionFill::All, _) => true,
@@ -50,21 +44,37 @@ impl Era {
             "rbs" => spec.rbs == RbsImage::Dirty,
             "rbs_rnat" => spec.whole,
             _ => {
-                if let Some(register) = name.strip_prefix("ar.") {
-                    FRAME.contains(&register)
-                        || match register {
-                            "lc" | "ec" => spec.whole,
-                            "itc" => spec.itc && !hvm,
-                            "kr" => hvm,
-                            _ => false,
-                        }
-                } else if let Some(register) = name.strip_prefix("cr.") {
+                if let Some(register) = name.strip_prefix("cr.") {
                     self.assigns_control(hvm, register)
                 } else {
-                    name.starts_with("tr.")
+                    false
                 }
             }
         }
+    }
+
+    /// Of a field that was given wherever it was taken: whether it was; `None` for others.
+    fn gives_and_takes(self, hvm: bool, name: &str, index: Option<usize>) -> Option<bool> {
+        let spec = self.spec();
+        Some(match name {
+            "r" => index.is_none_or(|r| r != 0),
+            "b" => matches!(index, None | Some(0 | 6 | 7)),
+            "bank" | "bnats" => hvm,
+            "ip" | "psr" | "cfm" | "pr" => true,
+            "f" => match index {
+                Some(0 | 1) => false,
+                Some(6..=11) => true,
+                _ => spec.whole,
+            },
+            "dbr" | "ibr" => spec.breakpoints,
+            _ if name.starts_with("tr.") => true,
+            _ => match name.strip_prefix("ar.")? {
+                "lc" | "ec" => spec.whole,
+                "itc" => spec.itc && !hvm,
+                "kr" => hvm,
+                register => FRAME.contains(&register),
+            },
+        })
     }
 
     fn assigns_control(self, hvm: bool, register: &str) -> bool {
@@ -102,39 +112,24 @@ impl Era {
             return path == "event_callback_ip";
         };
         let (name, index) = name_and_index(path);
+        if let Some(both) = self.gives_and_takes(hvm, name, index) {
+            return both;
+        }
         match name {
-            "r" => index.is_none_or(|r| r != 0),
-            "b" => matches!(index, None | Some(0 | 6 | 7)),
-            "bank" | "bnats" => hvm,
-            "ip" | "psr" | "cfm" | "pr" => true,
             "nats" => hvm || spec.nats_set != NatsSet::Ignored,
-            "f" => match index {
-                Some(0 | 1) => false,
-                Some(6..=11) => true,
-                _ => spec.whole,
-            },
-            "dbr" | "ibr" => spec.breakpoints,
             "rr" => hvm || spec.regions_set != RegionSet::Ignored,
             "rbs" => matches!(spec.stack_set, StackSet::Copied | StackSet::Relaid),
             "rbs_voff" | "rbs_rnat" => spec.stack_set == StackSet::Relaid,
             "num_phys_stacked" => spec.checks_stacked,
             _ => {
-                if let Some(register) = name.strip_prefix("ar.") {
-                    FRAME.contains(&register)
-                        || match register {
-                            "lc" | "ec" => spec.whole,
-                            "itc" => spec.itc && !hvm,
-                            "kr" => hvm,
-                            _ => false,
-                        }
-                } else if let Some(register) = name.strip_prefix("cr.") {
+                if let Some(register) = name.strip_prefix("cr.") {
                     match register {
                         "iva" => true,
                         "dcr" if !hvm => spec.dcr_set != DcrSet::Ignored,
                         _ => hvm && self.assigns_control(true, register),
                     }
                 } else {
-                    name.starts_with("tr.")
+                    false
                 }
             }
         }

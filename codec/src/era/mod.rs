@@ -49,6 +49,9 @@ pub use table::Spec;
 
 use table::SPECS;
 
+/// What the records of one vcpu take in an HVM context, descriptors included (spec 10.3).
+pub const HVM_VCPU_BYTES: u64 = 65656;
+
 macro_rules! eras {
     ($( $name:ident, $doc:literal; )*) => {
         /// A stretch of Xen's history in which contexts kept their meaning (spec 12.4).

@@ -4,7 +4,7 @@ use alloc::format;
 
 use super::Judge;
 use crate::detect::Head;
-use crate::detect::signs::HVM_VCPU_BYTES;
+use crate::era::HVM_VCPU_BYTES;
 use crate::era::{Era, VhptByte};
 
 pub(super) fn signs(judge: &mut Judge<'_>, head: &Head) {

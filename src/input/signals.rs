@@ -109,7 +109,7 @@ static DEFERRED: AtomicUsize = AtomicUsize::new(0);
 static SEEN: AtomicI32 = AtomicI32::new(0);
 
 /// Has the first signal wait until this goes: a command that cannot be cleaned up after from a handler
-/// asks [`Deferred::signal`] now and then, and ends as after any failure. The second signal ends the
+/// asks [`Deferred::check`] now and then, and ends as after any failure. The second signal ends the
 /// process at once.
 ///
 /// To be made before what has to be cleaned up, so that it goes after it.

@@ -9,6 +9,8 @@
 mod args;
 mod cancel;
 mod commands;
+#[allow(dead_code)]
+mod document;
 mod examples;
 mod exit;
 mod input;

@@ -1,10 +1,10 @@
 use std::io::Write;
 
-use proptest::prelude::*;
 use tempfile::NamedTempFile;
 
 use super::*;
 use crate::input::{Input, Kind, Options};
+use proptest::prelude::*;
 
 /// Steps so small that a few hundred records cross all of their edges.
 const TINY: Tuning = Tuning {

@@ -5,10 +5,11 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
-use ia64save::document::hex;
+use ia64save::document::memory::{Find, HitDocument};
+use ia64save::document::name::FindName;
+use ia64save::document::word::Hex;
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
-use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -110,10 +111,8 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
     } else {
-        print_json(
-            vec![value(&loaded, &memory, needle, &hits, more)],
-            args.format,
-        )?;
+        let found = document(&loaded, &memory, needle, &hits, more);
+        print_json(&found, args.format)?;
     }
     let found = !hits.is_empty() || more;
     Ok(if found {
@@ -123,22 +122,23 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     })
 }
 
-fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more: bool) -> Value {
-    json!({
-        "schema": "ia64save/find/1",
-        "file": loaded.name,
-        "length": needle.len(),
-        "num_pages": memory.pages(),
-        "num_hits": hits.len(),
-        "more": more,
-        "hits": hits.iter().map(|hit| json!({
-            "address": hit.address.map(hex),
-            "pfn": hit.pfn,
-            "in_page": hit.in_page,
-            "file_offset": hit.offset,
-            "crosses_pages": hit.crosses,
-        })).collect::<Vec<_>>(),
-    })
+fn document(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more: bool) -> Find {
+    let listed = hits.iter().map(|hit| HitDocument {
+        address: hit.address.map(Hex),
+        pfn: hit.pfn.into(),
+        in_page: hit.in_page,
+        file_offset: hit.offset,
+        crosses_pages: hit.crosses,
+    });
+    Find {
+        schema: FindName,
+        file: loaded.name.clone(),
+        length: needle.len(),
+        num_pages: memory.pages(),
+        num_hits: hits.len(),
+        more,
+        hits: listed.collect(),
+    }
 }
 
 fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Hit], more: bool) -> String {

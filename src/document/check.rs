@@ -1,12 +1,11 @@
 //! `check`: everything that is wrong with an image.
 
-use std::collections::BTreeMap;
-
 use ia64save_codec::check::Report;
 use ia64save_codec::repair::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::keyed::Keyed;
 use super::finding::FindingDocument;
 use super::word::Hex;
 
@@ -18,7 +17,7 @@ pub struct Check {
     /// In the order of the file.
     pub findings: Vec<FindingDocument>,
     /// By code, how many more there are of what is there too often to be listed.
-    pub suppressed: BTreeMap<&'static str, u64>,
+    pub suppressed: Keyed<u64>,
     /// The one number that explains every error.
     pub cause: Option<Cause>,
     /// Page records of the first checkpoint.
@@ -52,7 +51,7 @@ impl From<&Note> for Cause {
 }
 
 /// By code, how many findings are not listed.
-pub fn suppressed(report: &Report) -> BTreeMap<&'static str, u64> {
+pub fn suppressed(report: &Report) -> Keyed<u64> {
     let codes = report.suppressed.iter();
     codes.map(|(code, count)| (code.name(), *count)).collect()
 }

@@ -1,10 +1,9 @@
 //! `corpus`: good and bad streams for other people's parsers.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::keyed::Keyed;
 use super::name::{CorpusExportName, CorpusName};
 use super::word::Hex;
 
@@ -58,5 +57,5 @@ pub struct CorpusExport {
     /// All their bytes.
     pub bytes: u64,
     /// Streams of each class.
-    pub classes: BTreeMap<String, usize>,
+    pub classes: Keyed<usize>,
 }

@@ -1,12 +1,11 @@
 //! `dump`: every field.
 
-use std::collections::BTreeMap;
-
 use ia64save_codec::fields::Field;
 use ia64save_codec::wire::{Style, Value};
 use schemars::JsonSchema;
 use serde::Serialize;
 
+use super::keyed::Keyed;
 use super::name::DumpName;
 use super::word::{Digits, Hex};
 
@@ -80,9 +79,9 @@ pub enum FieldValue {
 #[serde(untagged)]
 pub enum Bits {
     /// Of one register, by name.
-    One(BTreeMap<&'static str, BitValue>),
+    One(Keyed<BitValue>),
     /// Of several.
-    Several(Vec<BTreeMap<&'static str, BitValue>>),
+    Several(Vec<Keyed<BitValue>>),
 }
 
 /// What is in a field of bits.
@@ -98,24 +97,46 @@ pub enum BitValue {
 impl FieldValue {
     /// What a field holds, by the width of its words and how they are read.
     pub fn of(field: &Field<'_>) -> Self {
-        let narrow = |word: u64| u32::try_from(word).ok();
         let hex = field.style == Style::Hex;
         match &field.value {
-            Value::Unsigned(word) if hex || field.size >= WIDE => FieldValue::Word(Hex(*word)),
-            Value::Unsigned(word) => {
-                narrow(*word).map_or(FieldValue::Word(Hex(*word)), FieldValue::Number)
-            }
+            Value::Unsigned(word) => FieldValue::word(*word, field.size, hex),
             Value::Signed(number) => FieldValue::Signed(*number),
             Value::Text(text) => FieldValue::Text(text.to_string()),
-            Value::List(words) => {
-                let wide = hex || field.size >= WIDE.saturating_mul(words.len() as u64);
-                let numbers = words.iter().map(|word| narrow(*word).filter(|_| !wide));
-                numbers.collect::<Option<Vec<_>>>().map_or_else(
-                    || FieldValue::Words(words.iter().copied().map(Hex).collect()),
-                    FieldValue::Numbers,
-                )
-            }
+            Value::List(words) => FieldValue::words(words, field.size, hex),
             Value::Bytes(bytes) => FieldValue::Bytes(Digits::of(bytes)),
         }
+    }
+
+    /// A word of so many bytes, read in hexadecimal or not.
+    pub fn word(word: u64, size: u64, hex: bool) -> Self {
+        match u32::try_from(word) {
+            Ok(number) if !hex && size < WIDE => FieldValue::Number(number),
+            _ => FieldValue::Word(Hex(word)),
+        }
+    }
+
+    /// Words that have so many bytes together.
+    pub fn words(words: &[u64], size: u64, hex: bool) -> Self {
+        let wide = hex || !words.is_empty() && size >= WIDE.saturating_mul(words.len() as u64);
+        let numbers = words.iter().map(|word| u32::try_from(*word).ok());
+        match numbers.collect() {
+            Some(numbers) if !wide => FieldValue::Numbers(numbers),
+            _ => FieldValue::Words(words.iter().copied().map(Hex).collect()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_words_are_texts_however_small_they_are() {
+        assert_eq!(FieldValue::word(1, 8, false), FieldValue::Word(Hex(1)));
+        assert_eq!(FieldValue::word(1, 4, false), FieldValue::Number(1));
+        assert_eq!(FieldValue::word(1, 4, true), FieldValue::Word(Hex(1)));
+        assert_eq!(FieldValue::words(&[1, 2], 16, false), FieldValue::Words(vec![Hex(1), Hex(2)]));
+        assert_eq!(FieldValue::words(&[1, 2], 8, false), FieldValue::Numbers(vec![1, 2]));
+        assert_eq!(FieldValue::words(&[], 0, false), FieldValue::Numbers(vec![]));
     }
 }

@@ -17,7 +17,7 @@
 //! | `simulate`, `xen` | the simulated host's domains, and a real one's |
 //! | `files` | one shape for what is said of several files |
 //! | `failure`, `finding` | what is wrong, and where |
-//! | `word`, `name` | words of 64 bits; names of documents |
+//! | `word`, `name`, `keyed` | words of 64 bits; names of documents; objects in an order |
 //! | `stream` | documents that are longer than memory should hold |
 //! | `schemas` | the schemas of all |
 //!
@@ -36,6 +36,7 @@ pub mod files;
 pub mod finding;
 pub mod info;
 pub mod inventory;
+pub mod keyed;
 pub mod map;
 pub mod memory;
 pub mod name;

@@ -56,6 +56,7 @@ schema_names! {
     PagesOnlyName = "ia64save/pages-only/2";
     RepairName = "ia64save/repair/2";
     SimulateMigrateName = "ia64save/simulate-migrate/2";
+    SimulateMigrateBothName = "ia64save/simulate-migrate-both/1";
     SimulateRestoreName = "ia64save/simulate-restore/2";
     SimulateSaveName = "ia64save/simulate-save/2";
     StringsName = "ia64save/strings/2";

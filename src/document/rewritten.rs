@@ -151,7 +151,7 @@ pub struct Question {
     /// Which word.
     pub path: String,
     /// Values that are as good as each other.
-    pub values: Vec<u32>,
+    pub values: Vec<u64>,
     /// What chooses.
     pub option: &'static str,
 }
@@ -174,7 +174,7 @@ pub struct PagesOnly {
     /// Records whose pfn is no memory.
     pub records_without_a_place: usize,
     /// Parts that the image does not have.
-    pub missing: Vec<&'static str>,
+    pub missing: Vec<String>,
     /// What ended it.
     pub error: Option<Failure>,
     /// Where which pages are.

@@ -14,7 +14,7 @@ use super::map::{ExtentDocument, Map};
 use super::memory::{Config, Extract, Find, Strings, TextDocument};
 use super::name::{CheckName, InfoName};
 use super::rewritten::{Convert, Decode, Edit, Encode, PagesOnly, Repair};
-use super::simulate::{SimulateMigrate, SimulateRestore, SimulateSave};
+use super::simulate::{SimulateMigrate, SimulateMigrateBoth, SimulateRestore, SimulateSave};
 use super::xen::{MigrationOutcome, XenList, XenMigrate, XenRecover, XenRestore, XenSave, XenUnfinished};
 
 /// Each with the name of its file, without `.json`. What ends in `-line` is a line of `--format jsonl`
@@ -46,6 +46,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("pages-only", of::<PagesOnly>()),
         ("repair", of::<Repair>()),
         ("simulate-migrate", of::<SimulateMigrate>()),
+        ("simulate-migrate-both", of::<SimulateMigrateBoth<SimulateMigrate>>()),
         ("simulate-restore", of::<SimulateRestore>()),
         ("simulate-save", of::<SimulateSave>()),
         ("strings", of::<Strings>()),

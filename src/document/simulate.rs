@@ -1,12 +1,11 @@
 //! `simulate`: domains of the simulated host.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::Serialize;
 
 use super::failure::Failure;
-use super::name::{SimulateMigrateName, SimulateRestoreName, SimulateSaveName};
+use super::keyed::Keyed;
+use super::name::{SimulateMigrateBothName, SimulateMigrateName, SimulateRestoreName, SimulateSaveName};
 use super::transfer::{SavedDocument, Stretch};
 use super::word::{Digits, Hex};
 
@@ -131,9 +130,9 @@ pub struct DomainNow {
     /// pfn of start_info.
     pub start_info_pfn: Hex,
     /// Of each vcpu's privregs page.
-    pub privregs_sha256: BTreeMap<String, Option<Digits>>,
+    pub privregs_sha256: Keyed<Option<Digits>>,
     /// Of each page, by pfn.
-    pub pages_sha256: BTreeMap<String, Digits>,
+    pub pages_sha256: Keyed<Digits>,
     /// Pages that it owns.
     pub tot_pages: Option<u64>,
 }
@@ -239,4 +238,15 @@ pub struct SimulateMigrate {
     /// What is left at the target.
     #[serde(flatten)]
     pub left: Option<Left>,
+}
+
+/// `simulate migrate` where both ends are here. As lines they come one by one.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SimulateMigrateBoth<T> {
+    /// Name and version of this document.
+    pub schema: SimulateMigrateBothName,
+    /// The end that the domain left.
+    pub source: SimulateMigrate,
+    /// The end that it came to; `null` where it said nothing.
+    pub target: Option<T>,
 }

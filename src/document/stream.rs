@@ -4,15 +4,24 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-/// A document being written.
+/// A document being written: an object whose last key is a list, or the list's entries, a line each.
 ///
 /// ```text
-/// begin --entry--> entries --entry--> ... --finish--> written
+/// begin, lines --entry--> entries --entry--> ... --finish--> written
 /// ```
 #[derive(Debug)]
 pub struct Listing<W> {
     out: W,
-    empty: bool,
+    form: Form,
+}
+
+/// What stands between entries.
+#[derive(Debug)]
+enum Form {
+    /// The list of a document, which may be empty so far.
+    Document { empty: bool },
+    /// Lines.
+    Lines,
 }
 
 impl<W: Write> Listing<W> {
@@ -25,7 +34,18 @@ impl<W: Write> Listing<W> {
         let keys = text.strip_suffix("\n}").unwrap_or("{");
         let comma = if keys == "{" { "" } else { "," };
         write!(out, "{keys}{comma}\n  \"{name}\": [")?;
-        Ok(Listing { out, empty: true })
+        Ok(Listing {
+            out,
+            form: Form::Document { empty: true },
+        })
+    }
+
+    /// Has nothing in front of the entries, and each on a line of its own.
+    pub fn lines(out: W) -> Self {
+        Listing {
+            out,
+            form: Form::Lines,
+        }
     }
 
     /// Writes an entry on a line of its own.
@@ -33,19 +53,23 @@ impl<W: Write> Listing<W> {
     /// # Errors
     /// Those of the writer.
     pub fn entry(&mut self, entry: &impl Serialize) -> io::Result<()> {
-        self.separate()?;
-        serde_json::to_writer(&mut self.out, entry)?;
-        Ok(())
+        self.piecewise(|out| Ok(serde_json::to_writer(out, entry)?))
     }
 
-    /// What stands in front of an entry that the caller writes, since it is itself too long.
+    /// Has an entry written that is itself too long to be held.
     ///
     /// # Errors
-    /// Those of the writer.
-    pub fn separate(&mut self) -> io::Result<&mut W> {
-        let comma = if std::mem::take(&mut self.empty) { "" } else { "," };
-        write!(self.out, "{comma}\n    ")?;
-        Ok(&mut self.out)
+    /// Those of the writer, and those of `write`.
+    pub fn piecewise(&mut self, write: impl FnOnce(&mut W) -> io::Result<()>) -> io::Result<()> {
+        if let Form::Document { empty } = &mut self.form {
+            let comma = if std::mem::take(empty) { "" } else { "," };
+            write!(self.out, "{comma}\n    ")?;
+        }
+        write(&mut self.out)?;
+        match self.form {
+            Form::Document { .. } => Ok(()),
+            Form::Lines => self.out.write_all(b"\n"),
+        }
     }
 
     /// Ends the list and the document.
@@ -53,7 +77,12 @@ impl<W: Write> Listing<W> {
     /// # Errors
     /// Those of the writer.
     pub fn finish(mut self) -> io::Result<W> {
-        self.out.write_all(if self.empty { b"]\n}\n" } else { b"\n  ]\n}\n" })?;
+        match self.form {
+            Form::Document { empty: true } => self.out.write_all(b"]\n}\n")?,
+            Form::Document { empty: false } => self.out.write_all(b"\n  ]\n}\n")?,
+            Form::Lines => {}
+        }
+        self.out.flush()?;
         Ok(self.out)
     }
 }
@@ -85,5 +114,13 @@ mod tests {
         }
         let listing = Listing::begin(Vec::new(), &Nothing {}, "list").unwrap();
         assert_eq!(listing.finish().unwrap(), b"{\n  \"list\": []\n}\n");
+    }
+
+    #[test]
+    fn lines_have_nothing_around_them() {
+        let mut listing = Listing::lines(Vec::new());
+        listing.entry(&1).unwrap();
+        listing.piecewise(|out| out.write_all(b"2")).unwrap();
+        assert_eq!(listing.finish().unwrap(), b"1\n2\n");
     }
 }

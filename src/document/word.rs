@@ -67,13 +67,18 @@ pub struct Digits(pub String);
 impl Digits {
     /// Two digits a byte.
     pub fn of(bytes: &[u8]) -> Self {
-        use std::fmt::Write as _;
-
-        Digits(bytes.iter().fold(String::new(), |mut text, byte| {
-            let _ = write!(text, "{byte:02x}");
-            text
-        }))
+        Digits(digits(bytes))
     }
+}
+
+/// Bytes as pairs of hexadecimal digits.
+pub fn digits(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 impl fmt::Display for Digits {

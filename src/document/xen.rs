@@ -20,7 +20,7 @@ pub struct XenList {
     /// Dialect that it speaks.
     pub dialect: &'static str,
     /// Bytes of a page.
-    pub page_size: usize,
+    pub page_size: u64,
     /// The host's domains.
     pub domains: Vec<XenDomain>,
 }
@@ -29,7 +29,7 @@ pub struct XenList {
 #[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct XenDomain {
     /// Its number.
-    pub domain: u32,
+    pub domain: u16,
     /// `pv` or `hvm`.
     pub guest: &'static str,
     /// What matters most of what it is.
@@ -54,7 +54,7 @@ pub struct XenSave {
     /// Where the image went.
     pub file: String,
     /// Which domain.
-    pub domain: u32,
+    pub domain: u16,
     /// `suspended`, `runs` or `destroyed`.
     pub fate: &'static str,
     /// The guest ran meanwhile.
@@ -72,7 +72,7 @@ pub struct XenRestore {
     /// Name and version of this document.
     pub schema: XenRestoreName,
     /// Which domain.
-    pub domain: u32,
+    pub domain: u16,
     /// `pv` or `hvm`.
     pub guest: Option<&'static str>,
     /// Frame of the xenstore ring.
@@ -97,7 +97,7 @@ pub struct XenMigrate {
     /// Name and version of this document.
     pub schema: XenMigrateName,
     /// Which domain.
-    pub domain: u32,
+    pub domain: u16,
     /// Where it went.
     pub to: String,
     /// `gone`, `stays` or `in_doubt`.
@@ -153,7 +153,7 @@ pub struct XenMended {
     /// Name and version of this document.
     pub schema: XenRecoverName,
     /// Which domain.
-    pub domain: u32,
+    pub domain: u16,
     /// `gone`, `destroyed`, `resumed`, `runs`, `paused` or `shut_down`.
     pub fate: &'static str,
 }
@@ -166,7 +166,7 @@ pub struct XenUnfinished {
     /// `save`, `restore` or `migrate`.
     pub operation: &'static str,
     /// Which domain.
-    pub domain: u32,
+    pub domain: u16,
     /// How the host is reached.
     pub agent: Option<String>,
 }

@@ -6,18 +6,19 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::document::hex;
+use ia64save::document::memory::{self as document, ExtractedMemory, Led as LedDocument, MappingDocument, ViewDocument};
+use ia64save::document::name::ExtractName;
+use ia64save::document::word::Hex;
 use ia64save::files::is_stdout;
 use ia64save_codec::image::{Image, Vcpu};
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{By, Unresolved, View};
 use ia64save_codec::wire::vcpu_context::Context;
-use serde_json::{Value, json};
 
 use super::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
-use crate::cli::render::json::print_json;
+use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
@@ -75,40 +76,29 @@ impl Views {
         }
     }
 
-    fn json(&self) -> Value {
-        let mappings = self.view.mappings().iter().map(|mapping| {
-            json!({
-                "first": hex(mapping.first),
-                "last": hex(mapping.last),
-                "physical": hex(mapping.physical),
-                "by": mapping.by.to_string(),
-            })
+    fn document(&self) -> ViewDocument {
+        let mappings = self.view.mappings().iter().map(|mapping| MappingDocument {
+            first: mapping.first.into(),
+            last: mapping.last.into(),
+            physical: mapping.physical.into(),
+            by: mapping.by.to_string(),
         });
-        let registers = self.registers.iter().map(|(name, word, found)| {
-            let name = name.split(' ').next();
-            match found {
-                Ok((physical, by)) => json!({
-                    "register": name,
-                    "address": hex(*word),
-                    "physical": hex(*physical),
-                    "pfn": physical / self.page_size,
-                    "by": by.to_string(),
-                }),
-                Err(why) => json!({
-                    "register": name,
-                    "address": hex(*word),
-                    "unresolved": why.to_string(),
-                }),
-            }
+        let registers = self.registers.iter().map(|(name, word, found)| LedDocument {
+            register: name.split(' ').next().unwrap_or(name).to_owned(),
+            address: (*word).into(),
+            physical: found.as_ref().ok().map(|(physical, _)| Hex(*physical)),
+            pfn: found.as_ref().ok().map(|(physical, _)| Hex(physical / self.page_size)),
+            by: found.as_ref().ok().map(|(_, by)| by.to_string()),
+            unresolved: found.as_ref().err().map(ToString::to_string),
         });
-        json!({
-            "vcpu": self.vcpu,
-            "physical_addressing": self.view.is_physical(),
-            "mappings": mappings.collect::<Vec<_>>(),
-            "registers": registers.collect::<Vec<_>>(),
-            "inactive": self.view.inactive().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
-            "hidden": self.view.hidden().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
-        })
+        ViewDocument {
+            vcpu: self.vcpu,
+            physical_addressing: self.view.is_physical(),
+            mappings: mappings.collect(),
+            registers: registers.collect(),
+            inactive: self.view.inactive().iter().map(|r| r.slot.to_string()).collect(),
+            hidden: self.view.hidden().iter().map(|r| r.slot.to_string()).collect(),
+        }
     }
 
     fn text(&self, out: &mut String) {
@@ -190,14 +180,15 @@ impl Made {
 
     pub fn print(&self, args: &Args, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
         if args.format != Format::Text {
+            let whole = args.range.is_none();
             let mut value = head(loaded, target, self.what, self.size);
-            if args.range.is_none() {
-                value["num_pages"] = json!(self.pages);
-                value["num_given_back"] = json!(self.given_back);
-            }
-            value["num_segments"] = json!(self.segments);
-            value["num_unreachable"] = json!(self.unreachable);
-            value["view"] = json!(self.view.as_ref().map(Views::json));
+            value.memory = Some(ExtractedMemory {
+                num_pages: whole.then_some(self.pages),
+                num_given_back: whole.then_some(self.given_back),
+                num_segments: self.segments,
+                num_unreachable: self.unreachable,
+                view: self.view.as_ref().map(Views::document),
+            });
             return print(args, target, &value);
         }
         let mut out = written(target, self.what, self.size);
@@ -244,14 +235,15 @@ pub fn part(
     print(args, target, &head(loaded, target, what, size))
 }
 
-fn head(loaded: &Loaded, target: &Path, what: &str, size: u64) -> Value {
-    json!({
-        "schema": "ia64save/extract/1",
-        "file": loaded.name,
-        "what": what,
-        "out": target.display().to_string(),
-        "written": size,
-    })
+fn head(loaded: &Loaded, target: &Path, what: &str, size: u64) -> document::Extract {
+    document::Extract {
+        schema: ExtractName,
+        file: loaded.name.clone(),
+        what: what.to_owned(),
+        out: target.display().to_string(),
+        written: size,
+        memory: None,
+    }
 }
 
 fn written(target: &Path, what: &str, size: u64) -> String {
@@ -276,11 +268,11 @@ fn say(target: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn print(args: &Args, target: &Path, value: &Value) -> Result<(), Failure> {
+fn print(args: &Args, target: &Path, value: &document::Extract) -> Result<(), Failure> {
     if is_stdout(target) {
-        writeln!(io::stderr(), "{value}")?;
+        writeln!(io::stderr(), "{}", line(value)?)?;
     } else {
-        print_json(vec![value.clone()], args.format)?;
+        print_json(value, args.format)?;
     }
     Ok(())
 }

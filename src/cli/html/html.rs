@@ -19,6 +19,13 @@ pub fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// A number, or a word that is a text of hexadecimal digits.
+fn word_of(value: &Value) -> Option<u64> {
+    let digits = || value.as_str()?.strip_prefix("0x");
+    let word = || u64::from_str_radix(digits()?, 16).ok();
+    value.as_u64().or_else(word)
+}
+
 /// A number with its digits in groups.
 fn count(number: u64) -> String {
     grouped(number).replace(' ', "\u{202f}")
@@ -90,10 +97,10 @@ fn head(out: &mut String, data: &Value) {
     );
     badge("dialect", &dialect(info));
     badge("era", &era(info));
-    if let Some(version) = info["format_version"].as_u64() {
+    if let Some(version) = word_of(&info["format_version"]) {
         badge("version", &version.to_string());
     }
-    badge("", &bytes(data["file_size"].as_u64().unwrap_or(0)));
+    badge("", &bytes(word_of(&data["file_size"]).unwrap_or(0)));
     if let Some(compression) = info["compression"].as_str() {
         badge("in", compression);
     }
@@ -171,9 +178,9 @@ fn tile(out: &mut String, name: &str, value: Option<String>, note: &str) {
 
 fn summary(out: &mut String, data: &Value) {
     let info = &data["info"];
-    let page = info["page_size"].as_u64().unwrap_or(0);
+    let page = word_of(&info["page_size"]).unwrap_or(0);
     out.push_str("<h2 id=\"summary\">Summary</h2>\n<div class=\"grid tiles\">");
-    let ram = data["ram_pages"].as_u64();
+    let ram = word_of(&data["ram_pages"]);
     let note = ram.map_or(String::new(), |pages| plural(pages, "page") + " of RAM");
     tile(
         out,
@@ -182,7 +189,7 @@ fn summary(out: &mut String, data: &Value) {
         &note,
     );
     let pages = &info["pages"];
-    let records = pages["num_records"].as_u64();
+    let records = word_of(&pages["num_records"]);
     let whole = !pages["terminator_offset"].is_null();
     let size = records.map_or(String::new(), |n| bytes(n.saturating_mul(page)));
     let note = if whole {
@@ -197,24 +204,24 @@ fn summary(out: &mut String, data: &Value) {
             part as f64 * 100.0 / records.unwrap_or(1).max(1) as f64
         )
     };
-    let again = pages["num_superseded"].as_u64();
+    let again = word_of(&pages["num_superseded"]);
     let note = match again {
         Some(0) => "each page once".into(),
         Some(again) => share(again) + " were superseded",
         None => String::new(),
     };
     tile(out, "Sent again", again.map(count), &note);
-    let zero = pages["num_zero"].as_u64();
+    let zero = word_of(&pages["num_zero"]);
     tile(
         out,
         "Zero pages",
         zero.map(count),
         &zero.map_or(String::new(), |zero| share(zero) + " of the records"),
     );
-    let listed = info["unallocated"]["count"].as_u64();
+    let listed = word_of(&info["unallocated"]["count"]);
     tile(out, "Unallocated", listed.map(count), "RAM without a page");
     let read = info["vcpus"].as_array().map_or(0, Vec::len) as u64;
-    let map = info["vcpumap"]["max_virt_cpus"].as_u64();
+    let map = word_of(&info["vcpumap"]["max_virt_cpus"]);
     let complete = info["complete"] == true;
     let note = map.map_or(String::new(), |most| format!("online, of {}", count(most)));
     tile(
@@ -223,7 +230,7 @@ fn summary(out: &mut String, data: &Value) {
         (complete || read > 0).then(|| count(read)),
         &note,
     );
-    if let Some(rounds @ 2..) = info["num_checkpoints"].as_u64() {
+    if let Some(rounds @ 2..) = word_of(&info["num_checkpoints"]) {
         tile(out, "Checkpoints", Some(count(rounds)), "Remus rounds");
     }
     out.push_str("</div>\n<div class=\"grid two\"><div class=\"card\"><h3>Why this dialect</h3>");
@@ -263,18 +270,17 @@ fn summary(out: &mut String, data: &Value) {
 /// The file as it lies there, and the head of the stream in it.
 fn file(out: &mut String, data: &Value) {
     let info = &data["info"];
-    let number = |value: &Value, what: &str| value.as_u64().map(|n| plural(n, what));
+    let number = |value: &Value, what: &str| word_of(value).map(|n| plural(n, what));
     let setup = &info["arch_setup"];
     let word = |value: &Value| value.as_str().map(str::to_owned);
     let stream = &info["envelope"];
-    let stream = stream["stream_offset"]
-        .as_u64()
-        .zip(stream["stream_size"].as_u64());
+    let stream = word_of(&stream["stream_offset"])
+        .zip(word_of(&stream["stream_size"]));
     let packed = !info["compression"].is_null();
     let unpacked = |value: Option<String>| value.filter(|_| packed);
     let pv = info["guest"] == "pv";
     let start_info = &info["shared_info"]["start_info_pfn"];
-    let trailing = info["trailing_bytes"].as_u64().filter(|bytes| *bytes > 0);
+    let trailing = word_of(&info["trailing_bytes"]).filter(|bytes| *bytes > 0);
     let rows = [
         ("size", number(&data["file_size"], "byte")),
         ("sha256", word(&info["sha256"])),
@@ -286,13 +292,12 @@ fn file(out: &mut String, data: &Value) {
         ),
         ("p2m_size", number(&info["p2m_size"], "page")),
         ("flags", word(&setup["flags"])),
-        ("maxmem", setup["maxmem"].as_u64().map(bytes)),
+        ("maxmem", word_of(&setup["maxmem"]).map(bytes)),
         ("xsi_va", word(&setup["xsi_va"])),
         ("hypercall_imm", word(&setup["hypercall_imm"])),
         (
             "start_info",
-            start_info
-                .as_u64()
+            word_of(start_info)
                 .filter(|_| pv)
                 .map(|pfn| format!("pfn {pfn:#x}")),
         ),
@@ -326,13 +331,13 @@ fn memory_map(out: &mut String, data: &Value) {
     else {
         return;
     };
-    let page = info["page_size"].as_u64().unwrap_or(1).max(1);
+    let page = word_of(&info["page_size"]).unwrap_or(1).max(1);
     let range = |row: &Value| {
         let start = row["phys_addr"]
             .as_str()
             .and_then(|text| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok());
-        let start = start.or(row["phys_addr"].as_u64())?;
-        let end = start.checked_add(row["num_pages"].as_u64()?.checked_mul(4096)?)?;
+        let start = start.or(word_of(&row["phys_addr"]))?;
+        let end = start.checked_add(word_of(&row["num_pages"])?.checked_mul(4096)?)?;
         Some((start, end))
     };
     let uneven =
@@ -358,8 +363,7 @@ fn memory_map(out: &mut String, data: &Value) {
             ),
         };
         let pfn = |name: &str| {
-            own[name]
-                .as_u64()
+            word_of(&own[name])
                 .map_or("none".into(), |pfn| format!("{pfn:#x}"))
         };
         let _ = write!(out, "<tr><td>{kind}</td>");
@@ -377,14 +381,14 @@ fn memory_map(out: &mut String, data: &Value) {
                 format!("{start:#x} to {end:#x}")
             }));
         }
-        let size = own["num_pages"].as_u64().and_then(|n| n.checked_mul(4096));
+        let size = word_of(&own["num_pages"]).and_then(|n| n.checked_mul(4096));
         cell(&size.map_or("more than 16 EiB".into(), bytes));
         cell(own["attribute"].as_str().unwrap_or_default());
         cell(&own["offset"].to_string());
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table>");
-    if let Some(more @ 1..) = data["more_descriptors"].as_u64() {
+    if let Some(more @ 1..) = word_of(&data["more_descriptors"]) {
         let _ = write!(
             out,
             "<p class=\"faint\">and {} more</p>",
@@ -441,7 +445,7 @@ fn findings(out: &mut String, data: &Value) {
             escaped(code)
         );
     }
-    if let Some(more @ 1..) = data["more_findings"].as_u64() {
+    if let Some(more @ 1..) = word_of(&data["more_findings"]) {
         let _ = writeln!(
             out,
             "<p class=\"soft\">and {} more; ia64save check tells all</p>",
@@ -496,8 +500,8 @@ fn marked(text: &str) -> String {
 
 /// The bytes around what is complained of.
 fn hex(hex: &Value) -> Option<String> {
-    let (base, digits) = (hex["base"].as_u64()?, hex["bytes"].as_str()?);
-    let mark = hex["start"].as_u64()?..hex["end"].as_u64()?;
+    let (base, digits) = (word_of(&hex["base"])?, hex["bytes"].as_str()?);
+    let mark = word_of(&hex["start"])?..word_of(&hex["end"])?;
     let raw: Vec<u8> = digits
         .as_bytes()
         .chunks(2)

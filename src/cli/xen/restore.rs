@@ -6,6 +6,9 @@ use ia64save::migration::random;
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save::{Loaded, open};
+use ia64save::document::name::XenRestoreName;
+use ia64save::document::word::Hex;
+use ia64save::document::xen::XenRestore;
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
@@ -258,19 +261,19 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
             writeln!(style::stderr(), "{text}")?;
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/xen-restore/1",
-                "domain": domain,
-                "guest": restored.guest.map(Guest::name),
-                "store_mfn": restored.store_mfn,
-                "console_mfn": restored.console_mfn,
-                "store_evtchn": store_evtchn,
-                "console_evtchn": console_evtchn,
-                "populated_count": restored.populated.len(),
-                "consumed": restored.consumed,
-                "running": args.start,
-            });
-            print_json(vec![value], format)?;
+            let document = XenRestore {
+                schema: XenRestoreName,
+                domain: *domain,
+                guest: restored.guest.map(Guest::name),
+                store_mfn: restored.store_mfn.map(Hex),
+                console_mfn: restored.console_mfn.map(Hex),
+                store_evtchn: *store_evtchn,
+                console_evtchn: *console_evtchn,
+                populated_count: restored.populated.len(),
+                consumed: restored.consumed,
+                running: args.start,
+            };
+            print_json(&document, format)?;
         }
     }
     Ok(())

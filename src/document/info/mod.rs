@@ -23,7 +23,7 @@ pub use round::{
 };
 
 use super::word::{Digits, Hex};
-use crate::load::Loaded;
+use crate::loaded::Loaded;
 
 /// Everything that is known of an image, with the names of the specification. Offsets are of the file's bytes,
 /// unpacked.

@@ -7,8 +7,8 @@ use ia64save_codec::wire::shared_info;
 use ia64save_codec::wire::vcpu_context::Context;
 use schemars::JsonSchema;
 use serde::Serialize;
-use std::collections::BTreeMap;
 
+use crate::document::keyed::Keyed;
 use crate::document::word::Hex;
 
 /// The memory, vcpus and devices of a domain at one moment.
@@ -159,7 +159,7 @@ pub struct MagicPfns {
     pub order: Vec<&'static str>,
     /// Each by its name.
     #[serde(flatten)]
-    pub pfns: BTreeMap<&'static str, Hex>,
+    pub pfns: Keyed<Hex>,
 }
 
 /// Device state of an HVM domain.

@@ -16,7 +16,6 @@ use ia64save::document::name::{MigrationOutcomeName, XenMigrateName};
 use ia64save::document::transfer::SavedDocument;
 use ia64save::document::xen::{MigrationOutcome, XenMigrate};
 use ia64save::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
-use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate, Token};

@@ -5,28 +5,60 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
+use clap::ValueHint;
+use ia64save::document::{Verdicts, finding};
+use ia64save::inventory;
+use ia64save::{Loaded, open};
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
 use ia64save_codec::image::PageIndex;
 use ia64save_codec::repair::Note;
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
-use super::batch::list;
 use super::repair::cause;
-use super::{Documents, complain};
-use crate::args::{Check, Format};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::hexline::HexLine;
-use crate::output::size::grouped;
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, OK, Painted, WARNING};
-use crate::report::{Verdicts, finding, severity_style};
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::complain;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::hexline::HexLine;
+use crate::cli::render::json::Documents;
+use crate::cli::render::severity_style;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, OK, Painted, WARNING};
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Images, and folders to look for them in as batch does; - is standard input
+    #[arg(value_name = "PATH", required = true, value_hint = ValueHint::AnyPath)]
+    pub images: Vec<PathBuf>,
+
+    /// Say nothing of what is valid, and of the rest no more than the verdict
+    #[arg(short, long)]
+    pub quiet: bool,
+
+    /// Exit with 3 where there are warnings
+    #[arg(long)]
+    pub strict: bool,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
 
 /// Packed images up to this size are unpacked once more where a cause is looked for.
 const UNPACKED: u64 = 64 << 20;
 
 /// Runs the command.
-pub fn run(args: &Check) -> Result<Outcome, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut outcome = Outcome::Fine;
     let mut totals = Totals::default();
     let paths = paths(&args.images);
@@ -34,7 +66,7 @@ pub fn run(args: &Check) -> Result<Outcome, Failure> {
     let several = paths.len() > 1 || args.images.iter().any(|path| path.is_dir());
     let mut documents = Documents::new(args.format, if several { 2 } else { 1 });
     for path in &paths {
-        let (name, checked) = match open(path, args) {
+        let (name, checked) = match look_at(path, args) {
             Ok(loaded) => (loaded.name.clone(), Checked::image(path, loaded, args)),
             // A broken envelope is a finding like any other; there is only one then.
             Err(Failure::Invalid(name, error)) => (name, Checked::broken(error)),
@@ -78,7 +110,7 @@ fn paths(named: &[PathBuf]) -> Vec<PathBuf> {
     let mut paths = Vec::new();
     for path in named {
         if path.is_dir() {
-            let found = list::files(std::slice::from_ref(path), false);
+            let found = inventory::files(std::slice::from_ref(path), false);
             paths.extend(found.into_iter().map(|file| file.path));
         } else {
             paths.push(path.clone());
@@ -87,12 +119,9 @@ fn paths(named: &[PathBuf]) -> Vec<PathBuf> {
     paths
 }
 
-fn open(path: &Path, args: &Check) -> Result<Loaded, Failure> {
-    let wanted = Wanted {
-        zero: true,
-        ..Wanted::default()
-    };
-    Loaded::open(path, &args.reading, wanted)
+fn look_at(path: &Path, args: &Args) -> Result<Loaded, Failure> {
+    let wanted = args.reading.options().zero(true);
+    Ok(open(path, &wanted)?)
 }
 
 /// How many images there were, by verdict.
@@ -146,16 +175,13 @@ struct Checked {
 }
 
 impl Checked {
-    fn image(path: &Path, loaded: Loaded, args: &Check) -> Self {
+    fn image(path: &Path, loaded: Loaded, args: &Args) -> Self {
         let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
         let cause = if loaded.data().is_empty() && loaded.file.size <= UNPACKED {
             // What was packed has passed, and is unpacked once more.
-            let wanted = Wanted {
-                random_access: true,
-                ..Wanted::default()
-            };
+            let wanted = args.reading.options().random_access(true);
             let stays = path.as_os_str() != "-" && cause::is_wanted(&loaded, &report);
-            let again = || Loaded::open(path, &args.reading, wanted).ok();
+            let again = || open(path, &wanted).ok();
             let again = stays.then(again).flatten();
             again.and_then(|again| cause::of(&again, &report, &args.reading))
         } else {

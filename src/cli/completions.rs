@@ -9,9 +9,9 @@ use ia64save_codec::{Code, Dialect, Guest};
 use ia64save_sim::Era;
 use ia64save_sim::workload::Pattern;
 
-use crate::args;
-use crate::exit::{Failure, Outcome};
-use crate::output::style;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::help::GROUPS;
+use crate::cli::render::style;
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -20,9 +20,9 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Result<Outcome, Failure> {
+pub fn run(args: &Args, command: clap::Command) -> Result<Outcome, Failure> {
     let mut script = Vec::new();
-    let mut command = with_values(args::command(), "");
+    let mut command = with_values(command, "");
     clap_complete::generate(args.shell, &mut command, "ia64save", &mut script);
     if args.shell == Shell::Fish {
         script.extend(positionals_of_fish(&command, "").bytes());
@@ -89,7 +89,7 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
             .iter()
             .map(|code| PossibleValue::new(code.name()).help(code.title()))
             .collect(),
-        ("man", "command") => args::GROUPS
+        ("man", "command") => GROUPS
             .iter()
             .flat_map(|(_, names)| names.iter())
             .filter(|name| **name != "help")

@@ -7,17 +7,17 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueHint};
+use ia64save::signals::Deferred;
 use ia64save_codec::{Dialect, Guest, PAGE_SIZE};
 use ia64save_generate::defect::{Change, Defect, defects};
 use ia64save_generate::{GeneratedImage, Params, generate, kinds};
 use serde_json::{Value, json};
 
-use super::print_json;
-use crate::args::Format;
-use crate::exit::{Failure, Outcome};
-use crate::input::signals::Deferred;
-use crate::output::size::{grouped, human};
-use crate::output::style::{self, HEADING, Painted};
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{self, HEADING, Painted};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -38,11 +38,11 @@ pub struct Export {
     pub folder: PathBuf,
 
     /// Streams of this dialect alone
-    #[arg(long, value_name = "DIALECT", value_parser = crate::args::dialect)]
+    #[arg(long, value_name = "DIALECT", value_parser = crate::cli::args::dialect)]
     pub dialect: Option<Dialect>,
 
     /// Streams of this kind of guest alone: pv or hvm
-    #[arg(long, value_name = "GUEST", value_parser = crate::args::guest)]
+    #[arg(long, value_name = "GUEST", value_parser = crate::cli::args::guest)]
     pub guest: Option<Guest>,
 
     /// Bytes of a page, for a reader that was built for small ones: a power of two from 16 on

@@ -5,24 +5,26 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
+use ia64save::files::{self, Compress};
+use ia64save::files::{Beside, Placed};
+use ia64save::progress::Task;
+use ia64save::tree::{Notation, write};
+use ia64save::{Loaded, open};
 use ia64save_codec::image::is_zero;
 use ia64save_codec::tree::{self, Names, Seal};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::args::{Format, Reading};
-use crate::commands::account;
-use crate::commands::count::counted;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::beside::{Beside, Placed};
-use crate::output::file::OutputFile;
-use crate::output::packing::{self, Compress};
-use crate::output::screen::is_stdout;
-use crate::output::size::human;
-use crate::output::style::{DIM, HEADING, OK, Painted};
-use crate::output::tree::{Notation, write};
-use crate::progress::Progress;
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare;
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::human;
+use crate::cli::render::style::{DIM, HEADING, OK, Painted};
 
 /// Bytes of a mapped image that are copied before its memory is let go.
 const RELEASE: u64 = 16 << 20;
@@ -102,7 +104,7 @@ impl Places {
                 let text = format!("{}: {WANTED}", args.out.display());
                 Err(Failure::Usage(text))
             }
-            _ if packing::by_name(&args.out) != Compress::None && !args.out.is_dir() => {
+            _ if files::by_name(&args.out) != Compress::None && !args.out.is_dir() => {
                 let text = format!("{}: a tree is not packed; {WANTED}", args.out.display());
                 Err(Failure::Usage(text))
             }
@@ -160,11 +162,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if is_stdout(&args.out) {
         return Err(Failure::Usage(WANTED.into()));
     }
-    let wanted = Wanted {
-        random_access: true,
-        ..Wanted::default()
-    };
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let wanted = args.reading.options().random_access(true);
+    let loaded = open(&args.image, &wanted)?;
     let data = loaded.data();
     let image = loaded.image();
     let end = image
@@ -184,7 +183,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         tree::of_file(&loaded.file, &data, &data[end as usize..], names).map_err(broken)?;
     let replaced = places.replaced();
     let create = |path: PathBuf| -> Result<OutputFile, Failure> {
-        loaded.spare(&path)?;
+        spare(&loaded, &path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
     let mut out = create(places.folder.join(&places.tree))?;
@@ -276,7 +275,7 @@ fn copy_pages(loaded: &Loaded, out: &mut OutputFile) -> Result<Seal, Failure> {
     for checkpoint in &image.checkpoints {
         for record in 0..checkpoint.pages.len() {
             let page = image.page(checkpoint, record).unwrap_or(&[]);
-            progress.counter().add(page_size);
+            progress.add(page_size);
             hash.update(page);
             bytes += page.len() as u64;
             if is_zero(page) {

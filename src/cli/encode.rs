@@ -5,24 +5,24 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use clap::ValueHint;
+use ia64save::document::digits;
+use ia64save::files::OutputFile;
+use ia64save::input::{Mapped, identity};
+use ia64save::scan;
+use ia64save::tree::{Notation, read};
 use ia64save_codec::Error;
 use ia64save_codec::envelope::device_model_header;
 use ia64save_codec::tree::{self, Parts, Seal};
 use serde_json::json;
 
-use super::account;
-use super::count::counted;
 use super::decode::notation_of;
-use crate::args::Format;
-use crate::exit::{Failure, Outcome};
-use crate::input::{Mapped, identity};
-use crate::output::file::OutputFile;
-use crate::output::packing::Packing;
-use crate::output::style::{DIM, HEADING, OK, Painted};
-use crate::output::tree::{Notation, read};
-use crate::progress::Progress;
-use crate::report::digits;
-use crate::scan;
+use crate::cli::args::Format;
+use crate::cli::args::Packing;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
+use crate::cli::render::size::counted;
+use crate::cli::render::style::{DIM, HEADING, OK, Painted};
 
 /// Bytes of a mapped file that are copied before its memory is let go.
 const RELEASE: usize = 16 << 20;
@@ -245,7 +245,7 @@ fn intact(
     };
     let size = file.len() as u64;
     let progress = Progress::new(&format!("{}: digest", path.display()), Some(size));
-    let found = match scan::digest(file.source(), size, progress.counter()) {
+    let found = match scan::digest(file.source(), size, &progress) {
         Ok(found) => found,
         Err(error) => return Ok(Err(named(path, &error).into())),
     };

@@ -1,15 +1,16 @@
 //! How the program ends.
 
 use std::fmt;
-use std::io;
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
+use ia64save::input::Damage;
+use ia64save::signals;
 use ia64save_codec::Error;
 use ia64save_codec::envelope::Foreign;
-use ia64save_codec::file::NotAnImage;
 use ia64save_codec::transfer::TransferError;
 
-use crate::input::Damage;
+use super::render::style;
 
 /// What the exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,14 +101,6 @@ impl Failure {
             Failure::Usage(_) => Outcome::Usage,
         }
     }
-
-    /// What there is instead of an image in the file called `name`.
-    pub fn not_an_image(name: &str, reason: NotAnImage) -> Self {
-        match reason {
-            NotAnImage::Foreign(foreign) => Failure::Foreign(name.into(), foreign),
-            NotAnImage::Broken(error) => Failure::Invalid(name.into(), error),
-        }
-    }
 }
 
 impl fmt::Display for Failure {
@@ -133,10 +126,50 @@ impl From<io::Error> for Failure {
     }
 }
 
+impl From<ia64save::Error> for Failure {
+    fn from(error: ia64save::Error) -> Self {
+        match error {
+            ia64save::Error::Io(error) => Failure::Io(error),
+            ia64save::Error::Foreign { name, format } => Failure::Foreign(name, format),
+            ia64save::Error::Broken { name, error } => Failure::Invalid(name, error),
+            folder @ ia64save::Error::Folder { .. } => {
+                Failure::Usage(format!("{folder}, or let check or batch look through it"))
+            }
+            other => Failure::Io(io::Error::other(other)),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Failure::Invalid(String::from("image"), error)
     }
+}
+
+/// Says on standard error why something was not done.
+pub fn complain(failure: &Failure) -> Outcome {
+    // A reader that went away wants no more, and no complaint either.
+    if let Failure::Io(error) = failure
+        && error.kind() == io::ErrorKind::BrokenPipe
+    {
+        return Outcome::Fine;
+    }
+    let error = style::Painted(style::ERROR, "error");
+    let text = failure.to_string();
+    let _ = writeln!(style::stderr(), "ia64save: {error}: {}", style::safe(&text));
+    failure.outcome()
+}
+
+/// The end of a command that could be cancelled: where a signal is why it failed, the process ends by
+/// that signal, as whoever sent it expects.
+pub fn ended(done: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
+    let failure = match done {
+        Err(failure) if signals::is_asked() => failure,
+        done => return done,
+    };
+    let outcome = complain(&failure);
+    signals::end_by_signal();
+    Ok(outcome)
 }
 
 #[cfg(test)]

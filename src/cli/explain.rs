@@ -6,14 +6,31 @@ use std::io::Write as _;
 use ia64save_codec::Code;
 use serde_json::json;
 
-use super::print_json;
-use crate::args::{Explain, Format};
-use crate::exit::{Failure, Outcome};
-use crate::output::screen;
-use crate::output::style::{self, DIM, HEADING, LABEL, Painted};
-use crate::output::table::{Align, Cell, Table};
-use crate::output::wrap;
-use crate::report::severity_style;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::print_json;
+use crate::cli::render::screen;
+use crate::cli::render::severity_style;
+use crate::cli::render::style::{self, DIM, HEADING, LABEL, Painted};
+use crate::cli::render::table::{Align, Cell, Table};
+use crate::cli::render::wrap;
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// A code that check printed; without one, all codes are listed
+    pub code: Option<String>,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+}
 
 /// How much a name has to be like another to be meant.
 const LIKE: f64 = 0.8;
@@ -22,7 +39,7 @@ const LIKE: f64 = 0.8;
 const FINDINGS: &str = include_str!("../../spec/findings.md");
 
 /// Runs the command.
-pub fn run(args: &Explain) -> Result<Outcome, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let Some(name) = &args.code else {
         return list(args.format);
     };

@@ -4,23 +4,24 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, ValueHint};
+use clap::{ArgGroup, ValueHint};
+use ia64save::document::hex;
+use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
 use serde_json::{Value, json};
 
-use super::{no_checkpoint, print_json};
-use crate::args::{Format, Reading};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::size::grouped;
-use crate::output::style::{self, ADDRESS, DIM, HEADING, Painted};
-use crate::report::hex;
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{accept, no_checkpoint};
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
 
 /// The arguments of `find`.
-#[derive(Args, Debug)]
+#[derive(clap::Args, Debug)]
 #[command(after_help = "Exit codes: 0 found, 1 not found, 2 and up: nothing could be looked for.")]
 #[command(group = ArgGroup::new("needle").required(true).args(["bytes", "text"]))]
-pub struct Find {
+pub struct Args {
     /// The image, or a core of xm dump-core; - is standard input
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub image: PathBuf,
@@ -64,7 +65,7 @@ pub struct Find {
 pub struct Bytes(Vec<u8>);
 
 /// Runs the command. As with grep 1 says that there is no hit, and nothing else.
-pub fn run(args: &Find) -> Result<Outcome, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     match run_or_fail(args) {
         Err(failure) if failure.outcome() == Outcome::Invalid => {
             Err(Failure::Usage(failure.to_string()))
@@ -73,15 +74,15 @@ pub fn run(args: &Find) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_or_fail(args: &Find) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        cores: true,
-        damaged: args.damaged,
-        ..Wanted::default()
-    };
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
-    loaded.accept(args.damaged)?;
+fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args
+        .reading
+        .options()
+        .random_access(true)
+        .cores(true)
+        .damaged(args.damaged);
+    let loaded = open(&args.image, &wanted)?;
+    accept(&loaded, args.damaged)?;
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
         return Err(no_checkpoint(&loaded.name, args.checkpoint, count));

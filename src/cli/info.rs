@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
+use std::path::PathBuf;
 
+use clap::ValueHint;
+use ia64save::document;
+use ia64save::{Loaded, open};
 use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::{Order, XenCore};
 use ia64save_codec::envelope::Config;
@@ -12,15 +16,39 @@ use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::vcpu_context::Context;
 use ia64save_codec::{Guest, ram};
 
-use super::count::counted;
-use super::{Documents, complain};
-use crate::args::{Format, Info};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::size::{grouped, human};
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
-use crate::output::table::{Align, Block, Cell, Table};
-use crate::report;
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::complain;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::Documents;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
+use crate::cli::render::table::{Align, Block, Cell, Table};
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// Images; - is standard input. Compressed ones (.zst, .gz, .xz) are recognised
+    #[arg(value_name = "IMAGE", required = true, value_hint = ValueHint::FilePath)]
+    pub images: Vec<PathBuf>,
+
+    /// Read every byte: give the SHA-256 of the file, and of what is in a packed one; count zero pages
+    #[arg(long)]
+    pub digest: bool,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
 
 /// Lines of evidence that fit on the screen; `--format json` has them all.
 const EVIDENCE: usize = 4;
@@ -30,20 +58,20 @@ const ALTHOUGH: &str = "although ";
 const ROWS: usize = 12;
 
 /// Runs the command.
-pub fn run(args: &Info) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        zero: args.digest,
-        digest: args.digest,
-        cores: true,
-        ..Wanted::default()
-    };
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args
+        .reading
+        .options()
+        .zero(args.digest)
+        .digest(args.digest)
+        .cores(true);
     let mut outcome = Outcome::Fine;
     let mut documents = Documents::new(args.format, args.images.len());
     for (index, path) in args.images.iter().enumerate() {
-        let loaded = match Loaded::open(path, &args.reading, wanted) {
+        let loaded = match open(path, &wanted) {
             Ok(loaded) => loaded,
             Err(failure) => {
-                outcome = outcome.and(complain(&failure));
+                outcome = outcome.and(complain(&failure.into()));
                 continue;
             }
         };
@@ -51,7 +79,7 @@ pub fn run(args: &Info) -> Result<Outcome, Failure> {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&loaded))
         } else {
-            documents.add(loaded.keep_small(|| report::info(&loaded)))
+            documents.add(loaded.keep_small(|| document::info(&loaded)))
         };
         written?;
         loaded.verify()?;
@@ -110,11 +138,11 @@ fn heading(out: &mut String, loaded: &Loaded) {
         Painted(DIM, what)
     );
     if let Some(digest) = loaded.file_digest() {
-        let hex = report::digits(&digest);
+        let hex = document::digits(&digest);
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
     }
     if let Some(digest) = loaded.unpacked_digest() {
-        let hex = report::digits(&digest);
+        let hex = document::digits(&digest);
         let text = format!("sha256 {hex} unpacked");
         let _ = writeln!(out, "{}", Painted(DIM, text));
     }

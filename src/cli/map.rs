@@ -2,21 +2,48 @@
 
 use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
+use clap::ValueHint;
+use ia64save::{Loaded, open};
 use ia64save_codec::image::{Checkpoint, Extent, State};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
-use super::no_checkpoint;
-use crate::args::{Format, Map};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::screen;
-use crate::output::size::{grouped, human};
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
-use crate::output::table::{Align, Cell, Table};
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::no_checkpoint;
+use crate::cli::render::screen;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
+use crate::cli::render::table::{Align, Cell, Table};
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// The checkpoint to draw: 0, or the number of a Remus round
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub checkpoint: usize,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
 
 /// Cells of a bar where there is room.
 const BAR: u64 = 64;
@@ -33,13 +60,9 @@ const ROWS: usize = 40;
 const BARS: usize = 48;
 
 /// Runs the command.
-pub fn run(args: &Map) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        zero: true,
-        cores: true,
-        ..Wanted::default()
-    };
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args.reading.options().zero(true).cores(true);
+    let loaded = open(&args.image, &wanted)?;
     let image = loaded.image();
     let count = image.checkpoints.len();
     if args.checkpoint >= count.max(1) {

@@ -1,38 +1,64 @@
 //! A line on the terminal for what takes longer than a second.
 
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write as _};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use crate::output::size::human;
+use ia64save::progress::{self, Notice, Task};
 
-/// Bytes done so far. Workers add to it; whoever shows it reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+use super::render::size::human;
+use super::render::style;
 
-impl Counter {
-    /// Counts more bytes.
-    pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+/// What the library has to say, on standard error.
+#[derive(Clone, Copy, Debug)]
+pub struct Screen;
+
+impl progress::Progress for Screen {
+    fn begin(&self, what: &str, total: Option<u64>) -> Box<dyn Task> {
+        Box::new(Progress::new(what, total))
     }
 
-    /// Bytes counted.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    fn notice(&self, notice: &Notice<'_>) {
+        // Who cannot be told goes without.
+        let _ = match notice {
+            Notice::StandardInput => say_waiting(),
+            Notice::Damaged(damage) => style::warn(&damage.to_string()),
+            Notice::Locked(path) => {
+                let name = path.display().to_string();
+                let name = style::safe(&name);
+                writeln!(
+                    style::stderr(),
+                    "ia64save: {name}: waiting for another edit of it"
+                )
+            }
+            _ => Ok(()),
+        };
     }
+}
+
+/// Says that standard input is read, where that is a terminal and nothing would seem to happen.
+fn say_waiting() -> io::Result<()> {
+    if !io::stdin().is_terminal() {
+        return Ok(());
+    }
+    writeln!(
+        style::stderr(),
+        "ia64save: reads standard input, which is a terminal: an image comes from a file or a pipe \
+         (Ctrl-D ends it, Ctrl-C gives up)"
+    )
 }
 
 /// What is done before the first line: whoever waits for less than this needs no consolation.
 const PATIENCE: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(200);
 
-/// Shows a [`Counter`] on standard error until dropped, if that is a terminal.
+/// Shows how far something is on standard error until dropped, if that is a terminal.
 #[derive(Debug)]
 pub struct Progress {
-    counter: Arc<Counter>,
+    counter: Arc<AtomicU64>,
     painter: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
@@ -43,7 +69,7 @@ impl Progress {
     }
 
     fn with(label: &str, total: Option<u64>, visible: bool) -> Self {
-        let counter = Arc::new(Counter::default());
+        let counter = Arc::new(AtomicU64::new(0));
         let painter = visible.then(|| {
             let (stop, stopped) = mpsc::channel();
             let (label, counter) = (label.to_owned(), Arc::clone(&counter));
@@ -52,7 +78,12 @@ impl Progress {
                 let mut wait = PATIENCE;
                 while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
                     wait = REDRAW;
-                    let text = line(&label, counter.get(), total, began.elapsed());
+                    let text = line(
+                        &label,
+                        counter.load(Ordering::Relaxed),
+                        total,
+                        began.elapsed(),
+                    );
                     show(&text);
                 }
                 if wait == REDRAW {
@@ -63,10 +94,11 @@ impl Progress {
         });
         Progress { counter, painter }
     }
+}
 
-    /// What to count with.
-    pub fn counter(&self) -> &Counter {
-        &self.counter
+impl Task for Progress {
+    fn add(&self, bytes: u64) {
+        self.counter.fetch_add(bytes, Ordering::Relaxed);
     }
 }
 
@@ -119,8 +151,8 @@ mod tests {
     fn ends_at_once_when_dropped() {
         let began = Instant::now();
         let progress = Progress::with("check", None, true);
-        progress.counter().add(3);
-        assert_eq!(progress.counter().get(), 3);
+        progress.add(3);
+        assert_eq!(progress.counter.load(Ordering::Relaxed), 3);
         drop(progress);
         assert!(began.elapsed() < PATIENCE);
     }

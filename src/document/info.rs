@@ -13,7 +13,7 @@ use ia64save_codec::{Dialect, Era, ram};
 use serde_json::{Map, Value, json};
 
 use super::{digits, finding, hex};
-use crate::load::Loaded;
+use crate::loaded::Loaded;
 
 /// Everything `info` knows, with the names of the specification.
 pub fn info(loaded: &Loaded) -> Value {

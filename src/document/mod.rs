@@ -4,14 +4,15 @@
 
 mod finding;
 mod info;
+mod saved;
 
 use std::fmt::Write as _;
 
-use ia64save_codec::Severity;
 use serde_json::Value;
 
 pub use finding::{Verdicts, finding};
-pub use info::info;
+pub use info::{eras, info};
+pub use saved::{joined, saved};
 
 /// An address, a register or a bit field.
 pub fn hex(word: u64) -> Value {
@@ -24,13 +25,4 @@ pub fn digits(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
-}
-
-/// The style that goes with a severity.
-pub fn severity_style(severity: Severity) -> anstyle::Style {
-    match severity {
-        Severity::Error => crate::output::style::ERROR,
-        Severity::Warning => crate::output::style::WARNING,
-        Severity::Note => crate::output::style::DIM,
-    }
 }

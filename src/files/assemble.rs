@@ -12,8 +12,8 @@ use ia64save_codec::image::is_zero;
 use ia64save_codec::memory::{Assembly, Content, Piece};
 
 use super::file::OutputFile;
-use crate::progress::Counter;
-use crate::scan::Source;
+use crate::input::Source;
+use crate::progress::Task;
 
 /// Bytes read at once: what is then written is still in the second-level cache.
 const STEP: u64 = 256 << 10;
@@ -28,7 +28,7 @@ pub fn assemble(
     (name, source): (&str, Source<'_>),
     page_size: usize,
     out: &mut OutputFile,
-    counter: &Counter,
+    counter: &dyn Task,
 ) -> io::Result<()> {
     let copier = Copier {
         name,
@@ -60,7 +60,7 @@ struct Copier<'a> {
     name: &'a str,
     source: Source<'a>,
     page_size: usize,
-    counter: &'a Counter,
+    counter: &'a dyn Task,
 }
 
 impl Copier<'_> {

@@ -11,8 +11,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempPath;
 
 use super::file::OutputFile;
-use crate::exit::Failure;
-use crate::input::signals::RemovedOnSignal;
+use crate::signals::RemovedOnSignal;
 
 /// Names that are tried.
 const MOST: usize = 10_000;
@@ -71,7 +70,7 @@ impl Beside {
     }
 
     /// Completes a file under the first name that nobody has.
-    pub fn place(&self, file: OutputFile) -> Result<Placed, Failure> {
+    pub fn place(&self, file: OutputFile) -> io::Result<Placed> {
         let names = (1..MOST).map(|number| self.folder.join(self.name(number)));
         let path = file.commit_as(names)?;
         let name = path.file_name().unwrap_or_default();

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempPath;
 
-use crate::input::signals::RemovedOnSignal;
+use crate::signals::RemovedOnSignal;
 
 /// How a name beside the target ends.
 const SUFFIX: &str = ".part";
@@ -39,7 +39,7 @@ impl Draft {
                 path: None,
                 folder: folder.into(),
                 prefix: prefix.into(),
-                guard: RemovedOnSignal::nameless()?,
+                guard: RemovedOnSignal::nameless(),
             }),
             // What is wrong with the folder is said by whoever tries next.
             None => Self::with_name(folder, prefix, mode),

@@ -24,8 +24,7 @@ use super::draft::Draft;
 use super::durable;
 use super::packing::{Compress, Packer};
 use super::patient::Patient;
-use super::screen;
-use super::style::STDOUT;
+use super::standard::{STDOUT, is_stdout};
 
 const BUFFER: usize = 1 << 20;
 
@@ -80,7 +79,7 @@ impl OutputFile {
     }
 
     fn start(target: &Path, force: bool, kind: Kind) -> io::Result<OutputFile> {
-        let stdout = screen::is_stdout(target);
+        let stdout = is_stdout(target);
         let name = if stdout {
             STDOUT.into()
         } else {

@@ -1,12 +1,11 @@
 //! An image that is replaced by what is made of it: of two edits at once none is lost.
 
 use std::fs::{File, TryLockError};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::exit::Failure;
 use crate::input::identity::{self, Stamp};
-use crate::output::style;
+use crate::progress::{Notice, Progress};
 
 /// An image that other edits wait for, and that is put back only where nobody has changed it meanwhile.
 #[derive(Debug)]
@@ -19,22 +18,26 @@ pub struct Held {
 
 impl Held {
     /// Where `out` is the image itself, or there is none: as [`Held::new`], before the image is read.
-    pub fn where_same(image: &Path, out: Option<&Path>) -> Result<Option<Self>, Failure> {
+    pub fn where_same(
+        image: &Path,
+        out: Option<&Path>,
+        progress: &dyn Progress,
+    ) -> io::Result<Option<Self>> {
         let same = |out: &Path| {
             let there = identity::at(out);
             there.is_some() && there == identity::at(image)
         };
         let own = image.as_os_str() != "-" && image.is_file() && out.is_none_or(same);
-        own.then(|| Held::new(image)).transpose()
+        own.then(|| Held::new(image, progress)).transpose()
     }
 
     /// Waits for others of this kind, then holds what is there.
-    pub fn new(path: &Path) -> Result<Self, Failure> {
+    pub fn new(path: &Path, progress: &dyn Progress) -> io::Result<Self> {
         let named =
             |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         loop {
             let file = File::open(path).map_err(named)?;
-            lock(&file, path);
+            lock(&file, path, progress);
             let stamp = Stamp::of(&file.metadata().map_err(named)?);
             // Who held the lock before may have put another file in its place.
             if Stamp::at(path) == Some(stamp) {
@@ -48,7 +51,7 @@ impl Held {
     }
 
     /// To be asked before the image is replaced: whether it still is what was read.
-    pub fn unchanged(&self) -> Result<(), Failure> {
+    pub fn unchanged(&self) -> io::Result<()> {
         if Stamp::at(&self.path) == Some(self.stamp) {
             return Ok(());
         }
@@ -56,22 +59,17 @@ impl Held {
             "{}: somebody changed the image meanwhile: nothing was written, edit it again",
             self.path.display()
         );
-        Err(Failure::Io(io::Error::other(text)))
+        Err(io::Error::other(text))
     }
 }
 
 /// Waits for the lock, and says so. Not every file system can lock: what others do is noticed all the
 /// same, in the end.
-fn lock(file: &File, path: &Path) {
+fn lock(file: &File, path: &Path, progress: &dyn Progress) {
     if !matches!(file.try_lock(), Err(TryLockError::WouldBlock)) {
         return;
     }
-    let name = path.display().to_string();
-    let name = style::safe(&name);
-    let _ = writeln!(
-        style::stderr(),
-        "ia64save: {name}: waiting for another edit of it"
-    );
+    progress.notice(&Notice::Locked(path));
     while file
         .lock()
         .is_err_and(|error| error.kind() == io::ErrorKind::Interrupted)
@@ -81,6 +79,7 @@ fn lock(file: &File, path: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::progress::Silent;
     use std::fs;
 
     #[test]
@@ -88,24 +87,28 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("image");
         fs::write(&path, "one").unwrap();
-        let held = Held::new(&path).unwrap();
+        let held = Held::new(&path, &Silent).unwrap();
         held.unchanged().unwrap();
         // Another in its place, of the same size.
         let other = folder.path().join("other");
         fs::write(&other, "two").unwrap();
         fs::rename(&other, &path).unwrap();
         assert!(held.unchanged().is_err());
-        let held = Held::new(&path).unwrap();
+        let held = Held::new(&path, &Silent).unwrap();
         fs::write(&path, "longer").unwrap();
         assert!(held.unchanged().is_err());
         fs::remove_file(&path).unwrap();
         assert!(held.unchanged().is_err());
-        assert!(Held::new(&path).is_err());
+        assert!(Held::new(&path, &Silent).is_err());
         fs::write(&path, "one").unwrap();
-        let of = |out: Option<&Path>| Held::where_same(&path, out).unwrap().is_some();
+        let of = |out: Option<&Path>| Held::where_same(&path, out, &Silent).unwrap().is_some();
         assert!(of(None) && of(Some(&path)));
         fs::write(&other, "two").unwrap();
         assert!(!of(Some(&other)) && !of(Some(Path::new("-"))));
-        assert!(Held::where_same(Path::new("-"), None).unwrap().is_none());
+        assert!(
+            Held::where_same(Path::new("-"), None, &Silent)
+                .unwrap()
+                .is_none()
+        );
     }
 }

@@ -1,16 +1,31 @@
-//! How things are shown, and files that are written whole or not at all.
+//! Files that are written whole or not at all.
+//!
+//! | file | what |
+//! |---|---|
+//! | `file` | [`OutputFile`]: takes its name when it is complete, or is standard output |
+//! | `draft` | a file that has no name yet |
+//! | `packing` | zstd, gzip and xz on the way out |
+//! | `assemble` | files made of pages, sparse and side by side; ours, as the holes are those of a guest's memory |
+//! | `beside` | a file that belongs to a document |
+//! | `held` | an image that is replaced by what is made of it |
+//! | `durable` | whether what was written outlives the machine |
+//! | `patient` | pipes whose reader may have stopped |
+//! | `standard` | standard output, by whatever name |
 
-pub mod assemble;
-pub mod beside;
+mod assemble;
+mod beside;
 pub(crate) mod draft;
-pub mod durable;
-pub mod file;
-pub mod hexline;
-pub mod packing;
-pub mod patient;
-pub mod screen;
-pub mod size;
-pub mod style;
-pub mod table;
-pub mod tree;
-pub mod wrap;
+mod durable;
+mod file;
+mod held;
+mod packing;
+mod patient;
+mod standard;
+
+pub use assemble::assemble;
+pub use beside::{Beside, Placed};
+pub use durable::{sync, sync_folder, unsafe_kind};
+pub use file::{OutputFile, kept};
+pub use held::Held;
+pub use packing::{Compress, Packer, by_name};
+pub use standard::{STDOUT, is_stdout};

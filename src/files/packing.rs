@@ -1,59 +1,34 @@
-//! Packing what is written: by what the file is called, or as the user says.
+//! Packing what is written.
 
 use std::io::{self, Write};
 use std::path::Path;
 
-use clap::ValueEnum;
 use flate2::write::GzEncoder;
 use liblzma::write::XzEncoder;
 use zstd::stream::write::Encoder;
 
-use super::screen;
+use super::standard::is_stdout;
 
 /// How hard gzip and xz try: what their own programs do when nobody says.
 const LEVEL: u32 = 6;
 
 /// How a file is packed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compress {
-    /// By the name of the file: .zst, .gz and .xz are packed, others are not
-    Auto,
-    /// Not at all
+    /// Not at all.
     None,
-    /// As zstd does
+    /// As zstd does.
     Zst,
-    /// As gzip does
+    /// As gzip does.
     Gz,
-    /// As xz does
+    /// As xz does.
     Xz,
-}
-
-/// The option of every command that writes a file of bytes.
-#[derive(clap::Args, Clone, Copy, Debug)]
-pub struct Packing {
-    /// Whether OUT is packed
-    #[arg(
-        long,
-        value_name = "HOW",
-        default_value = "auto",
-        hide_short_help = true
-    )]
-    pub compress: Compress,
-}
-
-impl Packing {
-    /// How the file called `target` is packed.
-    pub fn of(self, target: &Path) -> Compress {
-        match self.compress {
-            Compress::Auto => by_name(target),
-            told => told,
-        }
-    }
 }
 
 /// How a file is packed by its name.
 pub fn by_name(target: &Path) -> Compress {
-    if screen::is_stdout(target) {
+    if is_stdout(target) {
         return Compress::None;
     }
     let extension = target.extension().unwrap_or_default().to_ascii_lowercase();
@@ -79,7 +54,7 @@ impl Packer {
     /// One that packs this way; `None` where nothing is packed.
     pub fn new(how: Compress) -> io::Result<Option<Packer>> {
         Ok(match how {
-            Compress::Auto | Compress::None => None,
+            Compress::None => None,
             Compress::Zst => {
                 let mut encoder = Encoder::new(Vec::new(), 0)?;
                 encoder.include_checksum(true)?;
@@ -145,10 +120,6 @@ mod tests {
         ] {
             assert_eq!(by_name(Path::new(name)), how, "{name}");
         }
-        let told = Packing {
-            compress: Compress::None,
-        };
-        assert_eq!(told.of(Path::new("x.zst")), Compress::None);
     }
 
     #[test]

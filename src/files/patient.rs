@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use crate::cancel;
+use crate::signals;
 
 /// How long one look at the reader takes.
 const GLANCE: Duration = Duration::from_millis(100);
@@ -38,7 +38,7 @@ impl Patient {
     fn wait(&mut self, patience: Duration) -> io::Result<()> {
         let began = Instant::now();
         while !is_writable(self.file.as_fd(), GLANCE)? {
-            if cancel::is_asked() {
+            if signals::is_asked() {
                 return Err(io::Error::other("interrupted, while nobody was reading"));
             }
             if began.elapsed() >= patience {

@@ -61,7 +61,7 @@ fn plain_files_are_in_memory_or_mapped() {
             panic!("{len} bytes are a stream")
         };
         assert_eq!(*mapped, bytes);
-        let mapping = matches!(mapped.source(), crate::scan::Source::File { .. });
+        let mapping = matches!(mapped.source(), Source::File { .. });
         assert_eq!(mapping, len as u64 > SMALL);
         mapped.release(0..usize::MAX);
         mapped.verify().unwrap();
@@ -219,10 +219,10 @@ fn run_alone(test: &str, directory: &Path) -> Output {
         .unwrap()
 }
 
-fn unfinished_output() -> crate::output::file::OutputFile {
+fn unfinished_output() -> crate::files::OutputFile {
     let directory = std::env::var("IA64SAVE_TEST_DIRECTORY").expect("only run by another test");
     let target = Path::new(&directory).join("out");
-    let mut out = crate::output::file::OutputFile::create(&target, false).unwrap();
+    let mut out = crate::files::OutputFile::create(&target, false).unwrap();
     out.write_all(b"abc").unwrap();
     out
 }
@@ -309,7 +309,7 @@ fn is_interrupted_while_writing() {
     let directory = std::env::var("IA64SAVE_TEST_DIRECTORY").expect("only run by another test");
     // With a name, as where the file system has no files without one.
     let prefix = std::ffi::OsStr::new(".out.");
-    let draft = crate::output::draft::Draft::with_name(Path::new(&directory), prefix, 0o600);
+    let draft = crate::files::draft::Draft::with_name(Path::new(&directory), prefix, 0o600);
     let _draft = draft.unwrap();
     assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
     let pid = std::process::id().to_string();

@@ -1,4 +1,4 @@
-//! What a line says of an image. Every line has every column, in this order.
+//! What a row says of an image. Every row has every column, in this order.
 
 use ia64save_codec::check::{self, CheckOptions};
 use ia64save_codec::detect::Detection;
@@ -6,11 +6,11 @@ use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Dialect, Era, Guest, Severity};
 use serde_json::{Map, Value, json};
 
-use super::list::{self, File};
-use crate::args::Reading;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::report::{Verdicts, digits};
+use super::walk::{self, File};
+use crate::document::{Verdicts, digits};
+use crate::error::Error;
+use crate::loaded::Loaded;
+use crate::open::{Options, open};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,35 +61,30 @@ pub const COLUMNS: [(&str, Kind); 35] = [
     ("device_model_size", Kind::Number),
 ];
 
-/// The line of one file, whatever is in it.
-pub fn of(file: &File, reading: &Reading, digest: bool) -> Value {
-    let wanted = Wanted {
-        zero: digest,
-        digest,
-        ..Wanted::default()
-    };
+/// The row of one file, whatever is in it. Zero pages and digests are in it where the options ask for them.
+pub fn row(file: &File, options: &Options) -> Value {
     let mut map: Map<String, Value> = COLUMNS
         .iter()
         .map(|(name, _)| ((*name).to_owned(), Value::Null))
         .collect();
     map["schema"] = json!("ia64save/batch/1");
-    map["file"] = json!(list::name(&file.path));
+    map["file"] = json!(walk::name(&file.path));
     if let Some(error) = &file.error {
         unreadable(&mut map, "unreadable", error);
         return Value::Object(map);
     }
-    let opened = Loaded::open(&file.path, reading, wanted).and_then(|loaded| {
+    let opened = open(&file.path, options).and_then(|loaded| {
         image(&loaded, &mut map);
-        loaded.verify()
+        Ok(loaded.verify()?)
     });
     if let Err(failure) = opened {
         let verdict = match failure {
-            Failure::Foreign(..) => "foreign",
-            _ if failure.outcome() == Outcome::Invalid => "invalid",
+            Error::Foreign { .. } => "foreign",
+            _ if failure.is_of_input() => "invalid",
             _ => "unreadable",
         };
         unreadable(&mut map, verdict, &failure.to_string());
-        if let Failure::Invalid(_, error) = &failure {
+        if let Error::Broken { error, .. } = &failure {
             map["errors"] = json!(1);
             map["codes"] = json!([error.code.name()]);
         }

@@ -1,29 +1,11 @@
 //! Signals that end what is under way in order: the domain goes on, what is half-built is destroyed.
 //!
-//! ```text
-//!   first signal     the flag is raised, and one line says so; the engine ends as after any failure
-//!   second signal    the process ends at once; one line says what is left, and how to mend it
-//! ```
-//!
-//! Without a [`Guard`] signals do what they always do. Everything that a handler calls here is
-//! async-signal-safe: atomics and system calls.
-#![allow(unsafe_code)]
+//! Without a [`Guard`] signals do what they always do.
 
-use std::ffi::{CStr, CString, c_char, c_int};
 use std::io;
-use std::ptr;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicPtr, Ordering};
 
-use crate::commands::complain;
-use crate::exit::{Failure, Outcome};
-use crate::input::signals;
-
-static ARMED: AtomicBool = AtomicBool::new(false);
-static ASKED: AtomicBool = AtomicBool::new(false);
-static BY: AtomicI32 = AtomicI32::new(0);
-/// What the first signal says, and what the second. Never freed: a handler may be reading them.
-static FIRST: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
-static SECOND: AtomicPtr<c_char> = AtomicPtr::new(ptr::null_mut());
+use super::ending::expect_interruption;
+use super::flag;
 
 /// While it lives, SIGINT, SIGTERM and SIGHUP raise the flag.
 #[derive(Debug)]
@@ -33,92 +15,22 @@ impl Guard {
     /// Begins it, with what is ended and what a second signal leaves.
     pub fn new(what: &str, left: &str) -> io::Result<Guard> {
         let first = format!("ia64save: interrupted: ending {what}; a second signal ends at once\n");
-        say(&FIRST, &first);
+        expect_interruption()?;
         let guard = Guard(());
         guard.leaves(left);
-        signals::expect_interruption()?;
-        ARMED.store(true, Ordering::Release);
+        flag::arm(&first);
         Ok(guard)
     }
 
     /// Says anew what a second signal leaves.
     pub fn leaves(&self, left: &str) {
         let Guard(()) = self;
-        say(&SECOND, &format!("ia64save: ended at once: {left}\n"));
+        flag::leaves(&format!("ia64save: ended at once: {left}\n"));
     }
 }
 
 impl Drop for Guard {
     fn drop(&mut self) {
-        ARMED.store(false, Ordering::Release);
+        flag::disarm();
     }
-}
-
-fn say(which: &AtomicPtr<c_char>, words: &str) {
-    let words = CString::new(words.replace('\0', " ")).unwrap_or_default();
-    which.store(words.into_raw(), Ordering::Release);
-}
-
-/// The flag, for whoever looks at it.
-pub fn flag() -> &'static AtomicBool {
-    &ASKED
-}
-
-/// As if a signal had come: what this process works for is gone.
-pub fn ask() {
-    ASKED.store(true, Ordering::Relaxed);
-}
-
-/// Whether a signal came.
-pub fn is_asked() -> bool {
-    ASKED.load(Ordering::Relaxed)
-}
-
-/// The signal that came, for people.
-pub fn name() -> &'static str {
-    match BY.load(Ordering::Relaxed) {
-        libc::SIGINT => "SIGINT",
-        libc::SIGTERM => "SIGTERM",
-        libc::SIGHUP => "SIGHUP",
-        _ => "the end of who started it",
-    }
-}
-
-/// A signal came, in its handler. `true` where nothing more is to be done about it now.
-pub fn take(signal: c_int) -> bool {
-    if !ARMED.load(Ordering::Acquire) {
-        return false;
-    }
-    let first = !ASKED.swap(true, Ordering::AcqRel);
-    if first {
-        BY.store(signal, Ordering::Relaxed);
-    }
-    let words = if first { &FIRST } else { &SECOND }.load(Ordering::Acquire);
-    if !words.is_null() {
-        // SAFETY: a C string that is never freed.
-        let words = unsafe { CStr::from_ptr(words) }.to_bytes();
-        // SAFETY: the bytes are there; nobody is told where they cannot be written.
-        unsafe { libc::write(libc::STDERR_FILENO, words.as_ptr().cast(), words.len()) };
-    }
-    first
-}
-
-/// The end of a command that could be cancelled: where a signal is why it failed, the process ends by
-/// that signal, as whoever sent it expects.
-pub fn ended(done: Result<Outcome, Failure>) -> Result<Outcome, Failure> {
-    let failure = match done {
-        Err(failure) if is_asked() => failure,
-        done => return done,
-    };
-    let outcome = complain(&failure);
-    let signal = BY.load(Ordering::Relaxed);
-    if signal == 0 {
-        return Ok(outcome);
-    }
-    // SAFETY: plain calls; with its default disposition back the raised signal ends the process.
-    unsafe {
-        libc::signal(signal, libc::SIG_DFL);
-        libc::raise(signal);
-    }
-    Ok(outcome)
 }

@@ -9,12 +9,12 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
 use serde_json::Value;
 
-use crate::exit::Failure;
-use crate::output::file::OutputFile;
-use crate::output::screen::is_stdout;
-use crate::output::style;
+use crate::cli::exit::Failure;
+use crate::cli::render::style;
 
 /// How every line begins.
 const BEGIN: &str = "{\"schema\":\"ia64save/batch/1\",";

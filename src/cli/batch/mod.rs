@@ -2,14 +2,10 @@
 //!
 //! | file | what lives there |
 //! |---|---|
-//! | `list` | which files: those named, and those in folders |
-//! | `row` | what a line says, and the columns of a table |
 //! | `lines` | a file of lines that can be gone on with |
 //! | `table` | the same as Parquet (feature `parquet`) |
 
 mod lines;
-pub(super) mod list;
-mod row;
 #[cfg(feature = "parquet")]
 mod table;
 
@@ -18,19 +14,21 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread;
 
 use clap::ValueHint;
+use ia64save::files::is_stdout;
+use ia64save::files::{self, Compress};
+use ia64save::input::identity::{self, Identity};
+use ia64save::inventory;
+use ia64save::progress::{Silent, Task};
 use serde_json::Value;
 
-use crate::args::Reading;
-use crate::exit::{Failure, Outcome};
-use crate::input::identity::{self, Identity};
-use crate::output::packing::{self, Compress};
-use crate::output::screen::is_stdout;
-use crate::output::style::{self, DIM, Painted};
-use crate::progress::Progress;
+use crate::cli::args::Reading;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::style::{self, DIM, Painted};
 use lines::Lines;
 
 #[allow(clippy::struct_excessive_bools)] // each is an option of its own
@@ -84,7 +82,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.resume && to_stdout {
         return usage("--resume goes on with a file: give -o");
     }
-    if packing::by_name(&args.out) != Compress::None {
+    if files::by_name(&args.out) != Compress::None {
         return usage(
             "-o: lines are not packed, so that --resume can go on with them: give it another name",
         );
@@ -103,7 +101,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.parquet.is_some() && to_stdout {
         return usage("--parquet is made of the lines in OUT: give -o");
     }
-    let mut files = list::files(&args.paths, args.all);
+    let mut files = inventory::files(&args.paths, args.all);
     keep_inputs(args, &mut files)?;
     let mut lines = Lines::open(&args.out, args.resume, args.no_clobber)?;
     #[cfg(feature = "parquet")]
@@ -111,7 +109,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let had = lines.names().clone();
     let todo: Vec<_> = files
         .iter()
-        .filter(|file| !had.contains(&list::name(&file.path)))
+        .filter(|file| !had.contains(&inventory::name(&file.path)))
         .collect();
     let total = todo.iter().map(|file| file.size).sum();
     let progress = Progress::new(&format!("{} images", todo.len()), Some(total));
@@ -119,6 +117,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         || thread::available_parallelism().map_or(1, NonZeroUsize::get),
         NonZeroUsize::get,
     );
+    let options = args.reading.options().progress(Arc::new(Silent));
+    let options = options.zero(args.digest).digest(args.digest);
     let next = AtomicUsize::new(0);
     // A few rows ahead of the writer, no more.
     let (send, receive) = mpsc::sync_channel::<Value>(jobs * 2);
@@ -126,10 +126,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let written = thread::scope(|scope| -> io::Result<()> {
         for _ in 0..jobs.min(todo.len()) {
             let (send, next, todo, progress) = (send.clone(), &next, &todo, &progress);
+            let options = &options;
             scope.spawn(move || {
                 while let Some(file) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let row = row::of(file, &args.reading, args.digest);
-                    progress.counter().add(file.size);
+                    let row = inventory::row(file, options);
+                    progress.add(file.size);
                     if send.send(row).is_err() {
                         return;
                     }
@@ -183,19 +184,19 @@ fn keep_lines(args: &Args) -> Result<(), Failure> {
 fn all_help() -> String {
     format!(
         "Look at files of every name in folders, not only at .{} and those without an extension, packed (.{}) or not",
-        list::EXTENSIONS.join(", ."),
-        list::PACKED.join(", .")
+        inventory::EXTENSIONS.join(", ."),
+        inventory::PACKED.join(", .")
     )
 }
 
 /// Sees to it that nothing is written over one of the images. An inventory that is gone on with may have
 /// been found in a folder: it is none of them.
-fn keep_inputs(args: &Args, files: &mut Vec<list::File>) -> Result<(), Failure> {
+fn keep_inputs(args: &Args, files: &mut Vec<inventory::File>) -> Result<(), Failure> {
     let over = |out: &Path| {
         let text = format!("{}: it is read here, and would be lost", out.display());
         Err(Failure::Usage(text))
     };
-    let among = |files: &[list::File], there: Identity| {
+    let among = |files: &[inventory::File], there: Identity| {
         files.iter().any(|file| file.identity == Some(there))
     };
     let out = identity::at(&args.out).filter(|_| !is_stdout(&args.out));
@@ -211,7 +212,7 @@ fn keep_inputs(args: &Args, files: &mut Vec<list::File>) -> Result<(), Failure> 
         return Ok(());
     };
     if args.resume {
-        let named = |file: &list::File| args.paths.contains(&file.path);
+        let named = |file: &inventory::File| args.paths.contains(&file.path);
         files.retain(|file| named(file) || file.identity != Some(out));
     }
     if among(files, out) {

@@ -5,6 +5,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 use std::sync::Arc;
 
+use ia64save::files::OutputFile;
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
@@ -14,8 +15,7 @@ use parquet::schema::types::Type;
 use serde_json::Value;
 
 use super::row::{COLUMNS, Kind};
-use crate::exit::Failure;
-use crate::output::file::OutputFile;
+use crate::cli::exit::Failure;
 
 /// Rows of a group: what is held at a time.
 const GROUP: usize = 65536;

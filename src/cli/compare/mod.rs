@@ -13,13 +13,13 @@ mod strict;
 use std::path::PathBuf;
 use std::thread;
 
-use clap::{Args, ValueHint};
+use clap::ValueHint;
+use ia64save::{Loaded, open};
 use ia64save_codec::compare::{self, PagePairs, Report};
 use ia64save_codec::memory::Memory;
 
-use crate::args::{Format, Reading};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
 use pages::PageReport;
 use shown::{Logical, Round};
 
@@ -27,11 +27,11 @@ use shown::{Logical, Round};
 const MANY: usize = 16;
 
 /// The arguments of `compare`.
-#[derive(Args, Debug)]
+#[derive(clap::Args, Debug)]
 #[command(
     after_help = "Exit codes: 0 nothing differs, 1 something does, 2 and up: they could not be compared."
 )]
-pub struct Compare {
+pub struct Args {
     /// One image, or a core of xm dump-core
     #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
     pub a: PathBuf,
@@ -68,7 +68,7 @@ pub struct Compare {
 
 /// Runs the command. An image that cannot be read is an error, and no difference: as with
 /// `qemu-img compare` 1 says that the two differ, and nothing else.
-pub fn run(args: &Compare) -> Result<Outcome, Failure> {
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
     match run_or_fail(args) {
         Err(failure) if failure.outcome() == Outcome::Invalid => {
             Err(Failure::Usage(failure.to_string()))
@@ -77,7 +77,7 @@ pub fn run(args: &Compare) -> Result<Outcome, Failure> {
     }
 }
 
-fn run_or_fail(args: &Compare) -> Result<Outcome, Failure> {
+fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     let [a, b] = both(args)?;
     let same = if args.strict {
         let found = strict::run(&a, &b)?;
@@ -92,20 +92,16 @@ fn run_or_fail(args: &Compare) -> Result<Outcome, Failure> {
 }
 
 /// Opens both files, side by side.
-fn both(args: &Compare) -> Result<[Loaded; 2], Failure> {
+fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
     let stdin = |path: &PathBuf| path.as_os_str() == "-";
     if stdin(&args.a) && stdin(&args.b) {
         return Err(Failure::Usage(
             "only one of the two can be standard input".into(),
         ));
     }
-    let wanted = Wanted {
-        random_access: true,
-        cores: true,
-        ..Wanted::default()
-    };
+    let wanted = args.reading.options().random_access(true).cores(true);
     let open = |path| -> Result<Loaded, Failure> {
-        let loaded = Loaded::open(path, &args.reading, wanted)?;
+        let loaded = open(path, &wanted)?;
         match &loaded.image().error {
             Some(error) if !args.strict => {
                 Err(Failure::Invalid(loaded.name.clone(), error.clone()))
@@ -121,7 +117,7 @@ fn both(args: &Compare) -> Result<[Loaded; 2], Failure> {
     })
 }
 
-fn logical(args: &Compare, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
+fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
     let options = compare::Options {
         garbage: args.garbage,
         limit: args.limit,

@@ -6,12 +6,13 @@ use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::thread;
 
+use ia64save::Loaded;
+use ia64save::input::Source;
+use ia64save::progress::Task;
 use ia64save_codec::compare::PagePairs;
 use ia64save_codec::memory::Run;
 
-use crate::load::Loaded;
-use crate::progress::{Counter, Progress};
-use crate::scan::Source;
+use crate::cli::progress::Progress;
 
 /// Bytes read at once of each file: two of these fit into the second-level cache.
 const STEP: u64 = 256 << 10;
@@ -79,7 +80,7 @@ impl PageReport {
                         first.push(found);
                     }
                 });
-                count(progress.counter(), job.count * page_size as u64);
+                count(&progress, job.count * page_size as u64);
             }
         };
         let threads = thread::available_parallelism().map_or(1, NonZero::get);
@@ -102,7 +103,7 @@ impl PageReport {
     }
 }
 
-fn count(counter: &Counter, bytes: u64) {
+fn count(counter: &dyn Task, bytes: u64) {
     counter.add(bytes);
 }
 

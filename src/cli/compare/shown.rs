@@ -3,19 +3,19 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use ia64save::Loaded;
 use ia64save_codec::Dialect;
 use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
 use serde_json::{Value, json};
 
-use super::Compare;
+use super::Args;
 use super::pages::PageReport;
 use super::strict::FirstByte;
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::load::Loaded;
-use crate::output::size::grouped;
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted};
+use crate::cli::args::Format;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted};
 
 /// Everything that was compared.
 pub struct Logical {
@@ -47,7 +47,7 @@ impl Logical {
 }
 
 /// Prints the result of a comparison by meaning.
-pub fn logical(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> io::Result<()> {
+pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Result<()> {
     if args.format != Format::Text {
         let mut value = head(a, b, "logical", found.is_same());
         let rounds: Vec<_> = found.pages.iter().map(pages_value).collect();
@@ -148,7 +148,7 @@ fn verdict(out: &mut String, a: &Loaded, b: &Loaded, same: bool) {
     let _ = writeln!(out, "\n  {verdict}");
 }
 
-fn text(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> String {
+fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
     let mut out = String::new();
     verdict(&mut out, a, b, found.is_same());
     for round in &found.pages {
@@ -186,7 +186,7 @@ fn text(args: &Compare, a: &Loaded, b: &Loaded, found: &Logical) -> String {
     out
 }
 
-fn pages_text(out: &mut String, args: &Compare, round: &Round) {
+fn pages_text(out: &mut String, args: &Args, round: &Round) {
     let [only_a, only_b] = round.only();
     let mut parts = vec![format!("{} in both", grouped(round.found.compared))];
     let counts = [
@@ -251,7 +251,7 @@ fn more(out: &mut String, count: u64) {
 }
 
 /// Prints the result of a comparison of bytes.
-pub fn strict(args: &Compare, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
+pub fn strict(args: &Args, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
     if args.format != Format::Text {
         let mut value = head(a, b, "strict", found.is_none());
         value["unpacked"] = json!([a, b].map(|loaded| loaded.compression.is_some()));

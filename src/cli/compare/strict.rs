@@ -6,11 +6,12 @@ use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
+use ia64save::Loaded;
+use ia64save::input::Source;
+use ia64save::progress::Task;
 use ia64save_codec::fields::{self, Selection};
 
-use crate::load::Loaded;
-use crate::progress::Progress;
-use crate::scan::Source;
+use crate::cli::progress::Progress;
 
 /// Bytes read at once of each file.
 const STEP: u64 = 256 << 10;
@@ -51,7 +52,7 @@ pub fn run(a: &Loaded, b: &Loaded) -> io::Result<Option<FirstByte>> {
                 let first = one.iter().zip(other).position(|(x, y)| x != y);
                 found.fetch_min(at + first.unwrap_or(0) as u64, Ordering::Relaxed);
             }
-            progress.counter().add(len as u64);
+            progress.add(len as u64);
         }
     };
     let threads = thread::available_parallelism().map_or(1, NonZero::get);

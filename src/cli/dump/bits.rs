@@ -1,11 +1,10 @@
 //! Registers that are sets of bits, taken apart.
 
+use ia64save::document::hex;
 use ia64save_codec::fields::Field;
 use ia64save_codec::wire::bits::{self, Register};
 use ia64save_codec::wire::{Style, Value};
 use serde_json::{Map, Value as Json, json};
-
-use crate::report::hex;
 
 /// Values above this are shown in hexadecimal.
 const SMALL: u64 = 255;

@@ -10,19 +10,49 @@ pub(super) mod unknown;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
+use std::path::PathBuf;
 
+use clap::ValueHint;
+use ia64save::document::{digits, hex};
+use ia64save::{Loaded, open};
 use ia64save_codec::Dialect;
 use ia64save_codec::fields::{self, Field, Selection};
 use ia64save_codec::wire::{Style, Value};
 use serde_json::json;
 
-use crate::args::{Dump, Format};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::screen;
-use crate::output::style::{self, DIM, LABEL, Painted};
-use crate::output::wrap;
-use crate::report::{digits, hex};
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::screen;
+use crate::cli::render::style::{self, DIM, LABEL, Painted};
+use crate::cli::render::wrap;
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    #[arg(help = "Only this part: vcpu[0], vcpu[0].regs.cfm, memmap, pages, start_info ...")]
+    pub path: Option<String>,
+
+    /// Show padding and reserved fields too
+    #[arg(long)]
+    pub padding: bool,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
 
 /// Words of an array that are shown where the array was not asked for by name.
 const WORDS: usize = 8;
@@ -38,8 +68,8 @@ const MEANING: usize = 20;
 const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + MEANING;
 
 /// Runs the command.
-pub fn run(args: &Dump) -> Result<Outcome, Failure> {
-    let loaded = Loaded::open(&args.image, &args.reading, Wanted::default())?;
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let loaded = open(&args.image, &args.reading.options())?;
     let selection = Selection::new(args.path.as_deref().unwrap_or(""));
     let named = |field: &Field<'_>| selection.is(field.path);
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);

@@ -3,9 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
+use ia64save::Loaded;
 use ia64save_codec::fields::{self, Selection};
-
-use crate::load::Loaded;
 
 /// How much a path has to be like another to be meant.
 const LIKE: f64 = 0.86;

@@ -1,13 +1,12 @@
 //! What one edit changes, as people and scripts read it: the way `dump` shows the field.
 
 use bytes::Bytes;
+use ia64save::Loaded;
+use ia64save::document::{digits, hex};
 use ia64save_codec::edit::Patch;
 use ia64save_codec::fields::{self, Selection};
 use ia64save_codec::wire::{Style, Value};
 use serde_json::json;
-
-use crate::load::Loaded;
-use crate::report::{digits, hex};
 
 /// Bytes of a longer value that are shown.
 const SHOWN: usize = 8;

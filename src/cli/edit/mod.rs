@@ -8,21 +8,22 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::{ArgGroup, ValueHint};
+use ia64save::files::Held;
+use ia64save::files::OutputFile;
+use ia64save::input::Passing;
+use ia64save::{Loaded, from_reader, open};
 use ia64save_codec::Dialect;
 use ia64save_codec::edit::{Patch, Refusal, patch};
 use serde_json::json;
 
+use crate::cli::args::Packing;
+use crate::cli::args::{Format, Reading};
+use crate::cli::dump::unknown;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Screen;
+use crate::cli::render::account;
+use crate::cli::render::style::{DIM, HEADING, LABEL, OK, Painted};
 use change::Change;
-
-use crate::args::{Format, Reading};
-use crate::commands::account;
-use crate::commands::dump::unknown;
-use crate::commands::held::Held;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Passing, Wanted};
-use crate::output::file::OutputFile;
-use crate::output::packing::Packing;
-use crate::output::style::{DIM, HEADING, LABEL, OK, Painted};
 
 #[derive(clap::Args, Debug)]
 #[command(group = ArgGroup::new("where").required(true).args(["out", "in_place"]))]
@@ -119,12 +120,9 @@ fn refused(loaded: &Loaded, refusal: Refusal) -> Failure {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        ..Wanted::default()
-    };
-    let held = Held::where_same(&args.image, args.out.as_deref())?;
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let wanted = args.reading.options().random_access(true);
+    let held = Held::where_same(&args.image, args.out.as_deref(), &Screen)?;
+    let loaded = open(&args.image, &wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
     if args.in_place && (args.image.as_os_str() == "-" || loaded.compression.is_some()) {
         let text = "what is packed or comes through a pipe has no place to be edited in: give -o";
@@ -150,12 +148,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         passing: loaded.passing(),
     };
     if !args.force {
-        let again = Loaded::from_reader(
-            &loaded.name,
-            Box::new(edited()),
-            &args.reading,
-            Wanted::default(),
-        )?;
+        let again = from_reader(&loaded.name, Box::new(edited()), &args.reading.options())?;
         still_an_image(&loaded, &again)?;
     }
     account::spare_terminal(target)?;

@@ -2,19 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::{ArgGroup, Args, ValueHint};
+use clap::{ArgGroup, ValueHint};
 
-use crate::args::{Format, Reading};
-use crate::output::packing::Packing;
+use crate::cli::args::Packing;
+use crate::cli::args::{Format, Reading};
 
 /// The arguments of `extract`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own
-#[derive(Args, Debug)]
+#[derive(clap::Args, Debug)]
 #[command(group = ArgGroup::new("what").required(true).multiple(true).args([
     "elf_core", "virtual_", "xen_core", "raw", "page", "range", "vcpu", "config", "device_model",
     "hvm_record", "strings",
 ]))]
-pub struct Extract {
+pub struct Args {
     /// The image, or a core of xm dump-core; - is standard input
     #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
     pub image: PathBuf,

@@ -1,5 +1,8 @@
 //! Cores and raw memory.
 
+use ia64save::Loaded;
+use ia64save::files::OutputFile;
+use ia64save::files::assemble;
 use ia64save_codec::elf::{Core, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
@@ -7,20 +10,17 @@ use ia64save_codec::pfns::Pfns;
 use ia64save_codec::translate::View;
 
 use super::said::{Made, Views};
-use super::{Extract, checkpoint, nothing, out};
-use crate::commands::account;
-use crate::exit::Failure;
-use crate::load::Loaded;
-use crate::output::assemble::assemble;
-use crate::output::file::OutputFile;
-use crate::progress::Progress;
+use super::{Args, checkpoint, nothing, out};
+use crate::cli::exit::Failure;
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
 
 /// Most zeros for each byte of memory that are written where they cannot be skipped, beside a GiB for
 /// every image.
 const MOST_ZEROS: u64 = 64;
 
 /// Makes what was asked for.
-pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
+pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let target = out(args)?;
     let memory = Memory::new(loaded.image(), args.checkpoint);
     let mut made = Made::new(&memory);
@@ -68,7 +68,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let progress = Progress::new(&loaded.name, Some(memory.pages() * memory.page_size()));
     let page_size = loaded.image().page_size;
     let source = (&loaded.name[..], source);
-    assemble(&assembly, source, page_size, &mut file, progress.counter())?;
+    assemble(&assembly, source, page_size, &mut file, &progress)?;
     drop(progress);
     loaded.verify()?;
     file.commit()?;
@@ -77,7 +77,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// Memory, or a range of it.
-fn raw(args: &Extract, loaded: &Loaded, memory: &Memory<'_>) -> Result<Assembly, Failure> {
+fn raw(args: &Args, loaded: &Loaded, memory: &Memory<'_>) -> Result<Assembly, Failure> {
     let ram = loaded
         .image()
         .ram()
@@ -97,7 +97,7 @@ fn raw(args: &Extract, loaded: &Loaded, memory: &Memory<'_>) -> Result<Assembly,
 }
 
 /// The vcpu whose view is asked for.
-fn vcpu<'a>(args: &Extract, loaded: &'a Loaded) -> Result<&'a Vcpu, Failure> {
+fn vcpu<'a>(args: &Args, loaded: &'a Loaded) -> Result<&'a Vcpu, Failure> {
     let vcpus = &checkpoint(args, loaded)?.vcpus;
     let found = match args.vcpu {
         Some(id) => vcpus.iter().find(|vcpu| vcpu.id == id),

@@ -16,30 +16,30 @@ mod strings;
 
 use std::path::Path;
 
+use ia64save::{Loaded, open};
 use ia64save_codec::image::Checkpoint;
 
-pub use args::Extract;
+pub use args::Args;
 
-use super::no_checkpoint;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{accept, no_checkpoint, spare};
 
 /// Runs the command.
-pub fn run(args: &Extract) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        cores: true,
-        damaged: args.damaged,
-        ..Wanted::default()
-    };
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
-    loaded.accept(args.damaged)?;
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args
+        .reading
+        .options()
+        .random_access(true)
+        .cores(true)
+        .damaged(args.damaged);
+    let loaded = open(&args.image, &wanted)?;
+    accept(&loaded, args.damaged)?;
     let count = loaded.image().checkpoints.len();
     if args.checkpoint >= count.max(1) {
         return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
     }
     if let Some(out) = &args.out {
-        loaded.spare(out)?;
+        spare(&loaded, out)?;
     }
     let alone = !(args.elf_core || args.virtual_);
     if args.config {
@@ -61,13 +61,13 @@ pub fn run(args: &Extract) -> Result<Outcome, Failure> {
 }
 
 /// The checkpoint that was asked for.
-fn checkpoint<'a>(args: &Extract, loaded: &'a Loaded) -> Result<&'a Checkpoint, Failure> {
+fn checkpoint<'a>(args: &Args, loaded: &'a Loaded) -> Result<&'a Checkpoint, Failure> {
     let found = loaded.image().checkpoints.get(args.checkpoint);
     found.ok_or_else(|| nothing(loaded, "no domain"))
 }
 
 /// Where to write; what is large or binary goes nowhere by itself.
-fn out(args: &Extract) -> Result<&Path, Failure> {
+fn out(args: &Args) -> Result<&Path, Failure> {
     args.out.as_deref().ok_or_else(|| {
         Failure::Usage("say where to write: -o FILE, or -o - for standard output".into())
     })

@@ -3,20 +3,20 @@
 use std::io::Write;
 use std::path::Path;
 
+use ia64save::Loaded;
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
 use ia64save_codec::wire::hvm;
-
 use serde_json::json;
 
-use super::{Extract, checkpoint, nothing, out, said};
-use crate::args::Format;
-use crate::commands::{account, print_json};
-use crate::exit::Failure;
-use crate::load::Loaded;
-use crate::output::file::OutputFile;
-use crate::output::screen;
+use super::{Args, checkpoint, nothing, out, said};
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
+use crate::cli::render::account;
+use crate::cli::render::json::print_json;
 
 /// The configuration of the envelope.
-pub fn config(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
+pub fn config(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let text = loaded.file.config_text.as_ref();
     let text = text.ok_or_else(|| nothing(loaded, "no configuration"))?;
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
@@ -34,7 +34,7 @@ pub fn config(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// The device model's state, without what the toolstack put in front of it.
-pub fn device_model(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
+pub fn device_model(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let model = match &loaded.file.device_model {
         Some(Ok(model)) => model,
         Some(Err(error)) => return Err(Failure::Invalid(loaded.name.clone(), error.clone())),
@@ -47,7 +47,7 @@ pub fn device_model(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// The context of a vcpu.
-pub fn context(args: &Extract, loaded: &Loaded, id: u32) -> Result<(), Failure> {
+pub fn context(args: &Args, loaded: &Loaded, id: u32) -> Result<(), Failure> {
     let vcpus = &checkpoint(args, loaded)?.vcpus;
     let vcpu = vcpus.iter().find(|vcpu| vcpu.id == id);
     let vcpu = vcpu.ok_or_else(|| nothing(loaded, &format!("no vcpu {id}")))?;
@@ -56,7 +56,7 @@ pub fn context(args: &Extract, loaded: &Loaded, id: u32) -> Result<(), Failure> 
 }
 
 /// One page, whether or not it was given back later.
-pub fn page(args: &Extract, loaded: &Loaded, pfn: u64) -> Result<(), Failure> {
+pub fn page(args: &Args, loaded: &Loaded, pfn: u64) -> Result<(), Failure> {
     let page = loaded.image().page_of(args.checkpoint, pfn);
     let (_, page) = page.ok_or_else(|| nothing(loaded, &format!("no page of pfn {pfn:#x}")))?;
     write(
@@ -69,7 +69,7 @@ pub fn page(args: &Extract, loaded: &Loaded, pfn: u64) -> Result<(), Failure> {
 }
 
 /// The body of an HVM record.
-pub fn hvm_record(args: &Extract, loaded: &Loaded, wanted: &str) -> Result<(), Failure> {
+pub fn hvm_record(args: &Args, loaded: &Loaded, wanted: &str) -> Result<(), Failure> {
     let (name, instance) = name_of(wanted).ok_or_else(|| {
         let names: Vec<_> = hvm::RECORDS.iter().map(|record| record.name).collect();
         let names = names.join(", ");
@@ -106,7 +106,7 @@ fn name_of(text: &str) -> Option<(u16, u16)> {
 }
 
 fn write(
-    args: &Extract,
+    args: &Args,
     loaded: &Loaded,
     target: &Path,
     what: &str,
@@ -120,7 +120,7 @@ fn write(
     out.write_all(bytes)?;
     loaded.verify()?;
     out.commit()?;
-    let target_is_stdout = screen::is_stdout(target);
+    let target_is_stdout = is_stdout(target);
     // A configuration on the screen speaks for itself.
     if !(target_is_stdout && args.out.is_none()) {
         said::part(args, loaded, target, what, bytes.len() as u64)?;

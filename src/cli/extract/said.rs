@@ -5,21 +5,21 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use ia64save::Loaded;
+use ia64save::document::hex;
+use ia64save::files::is_stdout;
 use ia64save_codec::image::{Image, Vcpu};
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{By, Unresolved, View};
 use ia64save_codec::wire::vcpu_context::Context;
 use serde_json::{Value, json};
 
-use super::Extract;
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::exit::Failure;
-use crate::load::Loaded;
-use crate::output::screen;
-use crate::output::size::grouped;
-use crate::output::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
-use crate::report::hex;
+use super::Args;
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
 /// A file made of pages.
 pub struct Made {
@@ -188,7 +188,7 @@ impl Made {
         }
     }
 
-    pub fn print(&self, args: &Extract, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
+    pub fn print(&self, args: &Args, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
         if args.format != Format::Text {
             let mut value = head(loaded, target, self.what, self.size);
             if args.range.is_none() {
@@ -231,7 +231,7 @@ impl Made {
 
 /// Tells of bytes that were copied as they are.
 pub fn part(
-    args: &Extract,
+    args: &Args,
     loaded: &Loaded,
     target: &Path,
     what: &str,
@@ -269,15 +269,15 @@ fn count(number: u64, what: &str) -> String {
 }
 
 fn say(target: &Path, text: &str) -> io::Result<()> {
-    if screen::is_stdout(target) {
+    if is_stdout(target) {
         write!(style::stderr(), "{text}")
     } else {
         write!(style::stdout(), "{text}")
     }
 }
 
-fn print(args: &Extract, target: &Path, value: &Value) -> Result<(), Failure> {
-    if screen::is_stdout(target) {
+fn print(args: &Args, target: &Path, value: &Value) -> Result<(), Failure> {
+    if is_stdout(target) {
         writeln!(io::stderr(), "{value}")?;
     } else {
         print_json(vec![value.clone()], args.format)?;

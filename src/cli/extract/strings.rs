@@ -3,18 +3,18 @@
 use std::io::{self, Write};
 use std::path::Path;
 
+use ia64save::Loaded;
+use ia64save::document::hex;
+use ia64save::files::OutputFile;
 use ia64save_codec::memory::{Memory, Text, Texts};
 use serde_json::json;
 
-use super::Extract;
-use crate::args::Format;
-use crate::exit::Failure;
-use crate::load::Loaded;
-use crate::output::file::OutputFile;
-use crate::report::hex;
+use super::Args;
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
 
 /// A row is a line: address, pfn, text. They are many, and a row may be long: none of them is held.
-pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
+pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
     let out = OutputFile::create_secret(target, !args.no_clobber)?.listing();
     let mut out = out.packed(args.packing.of(target))?;
@@ -46,7 +46,7 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
 }
 
 /// A JSON document up to its list of texts.
-fn head(args: &Extract, loaded: &Loaded) -> String {
+fn head(args: &Args, loaded: &Loaded) -> String {
     let file = json!(loaded.name);
     format!(
         "{{\n  \"schema\": \"ia64save/strings/1\",\n  \"file\": {file},\n  \"min_length\": {},\n  \"texts\": [",

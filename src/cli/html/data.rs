@@ -3,6 +3,8 @@
 use std::ops::Range;
 use std::path::Path;
 
+use ia64save::Loaded;
+use ia64save::document::{digits, finding, info};
 use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
@@ -13,12 +15,10 @@ use serde_json::{Map, Value, json};
 
 use super::Args;
 use super::picture::picture;
-use crate::commands::check::clip;
-use crate::commands::map::LOOKS;
-use crate::commands::repair::cause;
-use crate::exit::Outcome;
-use crate::load::Loaded;
-use crate::report::{digits, finding, info};
+use crate::cli::check::clip;
+use crate::cli::exit::Outcome;
+use crate::cli::map::LOOKS;
+use crate::cli::repair::cause;
 
 /// Findings that are shown; of many, the rest is counted.
 const FINDINGS: usize = 400;

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use ia64save_codec::Severity;
 use serde_json::Value;
 
-use crate::commands::explain;
-use crate::output::size::{grouped, human};
+use crate::cli::explain;
+use crate::cli::render::size::{grouped, human};
 
 /// Where the clauses of the specification can be read.
 const SPEC: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/spec/ia64-save.md");

@@ -15,17 +15,19 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use ia64save::files::Compress;
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
+use ia64save::open;
 use serde_json::Value;
 
-use crate::args::Reading;
-use crate::commands::account;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::file::OutputFile;
-use crate::output::packing::{Compress, Packing};
-use crate::output::screen;
-use crate::output::size::human;
-use crate::output::style::{self, DIM, ERROR, HEADING, OK, Painted};
+use crate::cli::args::Packing;
+use crate::cli::args::Reading;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare;
+use crate::cli::render::account;
+use crate::cli::render::size::human;
+use crate::cli::render::style::{self, DIM, ERROR, HEADING, OK, Painted};
 
 #[derive(clap::Args, Debug)]
 pub struct Args {
@@ -54,25 +56,25 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        zero: true,
-        digest: true,
-        random_access: true,
-        ..Wanted::default()
-    };
+    let wanted = args
+        .reading
+        .options()
+        .zero(true)
+        .digest(true)
+        .random_access(true);
     if args.packing.of(&args.out) != Compress::None {
         account::spare_terminal(&args.out)?;
     }
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let loaded = open(&args.image, &wanted)?;
     let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));
-    loaded.spare(&args.out)?;
+    spare(&loaded, &args.out)?;
     let page = page(&mut data);
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(page.as_bytes())?;
     loaded.verify()?;
     out.commit()?;
-    if !screen::is_stdout(&args.out) {
+    if !is_stdout(&args.out) {
         writeln!(
             style::stdout(),
             "{}: {} {}",

@@ -11,11 +11,10 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
+use ia64save::files::{self, OutputFile};
 
-use crate::args;
-use crate::exit::{Failure, Outcome};
-use crate::output::file::{self, OutputFile};
-use crate::output::style;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::style;
 use page::Page;
 
 #[derive(clap::Args, Debug)]
@@ -33,8 +32,7 @@ pub struct Args {
 }
 
 /// Runs the command.
-pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let mut root = args::command();
+pub fn run(args: &Args, mut root: clap::Command) -> Result<Outcome, Failure> {
     root.build();
     if let Some(folder) = &args.all {
         if folder.as_os_str() == "-" {
@@ -49,7 +47,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             .iter()
             .find(|(path, _)| path.symlink_metadata().is_ok());
         if let (Some((path, _)), true) = (there, args.no_clobber) {
-            return Err(file::kept(path).into());
+            return Err(files::kept(path).into());
         }
         for (path, roff) in pages {
             let mut out = OutputFile::create_public(&path, !args.no_clobber)?;

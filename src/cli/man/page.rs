@@ -4,8 +4,8 @@ use clap::{Arg, ArgAction, Command};
 use roff::{Inline, Roff, bold, italic, roman};
 
 use super::with_pages;
-use crate::args::GROUPS;
-use crate::examples;
+use crate::cli::examples;
+use crate::cli::help::GROUPS;
 
 /// What the exit codes of most commands say.
 const STATUS: [(&str, &str); 6] = [

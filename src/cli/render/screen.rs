@@ -4,11 +4,13 @@
 //! says it there.
 
 use std::fs::{self, File};
-use std::io::{self, IsTerminal, Write};
+use std::io::{self, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{FileTypeExt, OpenOptionsExt};
 use std::path::Path;
 use std::sync::OnceLock;
+
+use ia64save::files::is_stdout;
 
 /// Columns below which nothing is laid out: a screen that claims less is taken to have these.
 const LEAST: usize = 20;
@@ -66,34 +68,6 @@ pub fn ascii(letter: char) -> Option<&'static str> {
     })
 }
 
-/// Whether what is written to `path` goes to standard output: `-`, `/dev/stdout`, `/dev/fd/1` and what else
-/// leads there.
-pub fn is_stdout(path: &Path) -> bool {
-    if path.as_os_str() == "-" {
-        return true;
-    }
-    let named = ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"];
-    if named.iter().any(|name| path == Path::new(name)) {
-        return true;
-    }
-    // A pipe, a device: by its number, as the shell's >(...) makes them.
-    let Ok(there) = fs::metadata(path) else {
-        return false;
-    };
-    if there.is_file() || there.is_dir() {
-        return false;
-    }
-    let own = io::stdout().as_fd().try_clone_to_owned().map(File::from);
-    let own = own.and_then(|file| file.metadata());
-    // What is written to /dev/null is seen by nobody.
-    own.is_ok_and(|own| (own.dev(), own.ino()) == (there.dev(), there.ino()) && !is_null(&own))
-}
-
-fn is_null(metadata: &fs::Metadata) -> bool {
-    metadata.file_type().is_char_device()
-        && fs::metadata("/dev/null").is_ok_and(|null| null.rdev() == metadata.rdev())
-}
-
 /// Whether what is written to `path` comes out on a terminal.
 pub fn is_terminal(path: &Path) -> bool {
     if is_stdout(path) {
@@ -103,17 +77,6 @@ pub fn is_terminal(path: &Path) -> bool {
     let quietly = libc::O_NOCTTY | libc::O_NONBLOCK;
     let open = || File::options().write(true).custom_flags(quietly).open(path);
     device && open().is_ok_and(|file| file.is_terminal())
-}
-
-/// Says that standard input is read, where that is a terminal and nothing would seem to happen.
-pub fn say_waiting() {
-    if io::stdin().is_terminal() {
-        let _ = writeln!(
-            super::style::stderr(),
-            "ia64save: reads standard input, which is a terminal: an image comes from a file or a pipe \
-             (Ctrl-D ends it, Ctrl-C gives up)"
-        );
-    }
 }
 
 #[cfg(test)]
@@ -127,16 +90,6 @@ mod tests {
         }
         for name in ["C", "POSIX", "en_US", "ja_JP.eucJP"] {
             assert!(!is_utf8(name), "{name}");
-        }
-    }
-
-    #[test]
-    fn standard_output_has_several_names() {
-        for name in ["-", "/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"] {
-            assert!(is_stdout(Path::new(name)), "{name}");
-        }
-        for name in ["/dev/null", "/dev/fd/0x", "out", "/"] {
-            assert!(!is_stdout(Path::new(name)), "{name}");
         }
     }
 

@@ -8,6 +8,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use anstyle::{AnsiColor, Style};
+use ia64save::files::STDOUT;
 
 use super::screen;
 use super::wrap::Wrapped;
@@ -28,9 +29,6 @@ pub const WARNING: Style = AnsiColor::Yellow.on_default().bold();
 pub const ERROR: Style = AnsiColor::Red.on_default().bold();
 /// What may be passed over.
 pub const DIM: Style = Style::new().dimmed();
-
-/// What standard output is called in messages.
-pub const STDOUT: &str = "standard output";
 
 /// Standard output as people look at it.
 pub type Screen = Wrapped<anstream::AutoStream<io::StdoutLock<'static>>>;
@@ -131,6 +129,12 @@ fn is_obeyed(char: char) -> bool {
 pub fn stderr() -> Wrapped<anstream::AutoStream<io::StderrLock<'static>>> {
     let inner = anstream::AutoStream::auto(io::stderr().lock());
     Wrapped::new(inner, screen::error_width(), !screen::unicode())
+}
+
+/// Says what is wrong with an input that is read all the same.
+pub fn warn(text: &str) -> io::Result<()> {
+    let warning = Painted(WARNING, "warning");
+    writeln!(stderr(), "ia64save: {warning}: {}", safe(text))
 }
 
 /// Something to print in a style.

@@ -288,7 +288,7 @@ impl fmt::Display for Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::style::OK;
+    use crate::cli::render::style::OK;
 
     fn plain(text: &impl fmt::Display) -> String {
         anstream::adapter::strip_str(&text.to_string()).to_string()

@@ -274,7 +274,7 @@ fn cut_at(text: &str, columns: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::output::style::{LABEL as CYAN, Painted};
+    use crate::cli::render::style::{LABEL as CYAN, Painted};
     use proptest::prelude::*;
 
     fn through(text: &str, columns: usize, ascii: bool) -> String {

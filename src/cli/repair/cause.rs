@@ -2,13 +2,13 @@
 //! wrong place.
 
 use bytes::Bytes;
+use ia64save::Loaded;
 use ia64save_codec::check::Report;
 use ia64save_codec::repair::{self, Answers, Note, Repair};
 
 use super::State;
 use super::splice::Data;
-use crate::args::Reading;
-use crate::load::Loaded;
+use crate::cli::args::Reading;
 
 /// Errors from which on a cause is looked for.
 const SEVERAL: u64 = 3;

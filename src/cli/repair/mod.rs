@@ -16,20 +16,21 @@ use std::io::{self, Read};
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use ia64save::files::Held;
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
+use ia64save::{Loaded, from_reader, open};
 use ia64save_codec::Version;
 use ia64save_codec::check::{self, CheckOptions, Report};
 use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
 use self::said::{refuse, tell};
 use self::splice::{Data, reader};
-use super::account;
-use crate::args::{Format, Reading};
-use crate::commands::held::Held;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::file::OutputFile;
-use crate::output::packing::Packing;
-use crate::output::screen::is_stdout;
+use crate::cli::args::Packing;
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Screen;
+use crate::cli::render::account;
 
 /// Repairs one after the other; an image that needs more of them is no image any more.
 const ROUNDS: usize = 12;
@@ -93,7 +94,7 @@ impl State {
         reading: &Reading,
     ) -> Result<State, Failure> {
         let stream = reader(data, repairs.iter().copied());
-        let loaded = Loaded::from_reader(name, stream, reading, Wanted::default())?;
+        let loaded = from_reader(name, stream, &reading.options())?;
         let report = check::run_file(&loaded.file, &CheckOptions::default());
         Ok(State { loaded, report })
     }
@@ -105,13 +106,9 @@ impl State {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        damaged: true,
-        ..Wanted::default()
-    };
-    let held = Held::where_same(&args.image, Some(&args.out))?;
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let wanted = args.reading.options().random_access(true).damaged(true);
+    let held = Held::where_same(&args.image, Some(&args.out), &Screen)?;
+    let loaded = open(&args.image, &wanted)?;
     if args.pages_only {
         if is_stdout(&args.out) || args.out.metadata().is_ok_and(|there| !there.is_dir()) {
             let text = "--pages-only makes a folder: -o takes its name";

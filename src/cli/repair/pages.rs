@@ -4,6 +4,10 @@ use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write as _};
 
+use ia64save::Loaded;
+use ia64save::document::finding;
+use ia64save::files::Beside;
+use ia64save::files::OutputFile;
 use ia64save_codec::image::{Image, is_zero};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
@@ -11,14 +15,11 @@ use serde_json::json;
 
 use super::Args;
 use super::said::{document, print};
-use crate::args::Format;
-use crate::commands::count::counted;
-use crate::exit::{Failure, Outcome};
-use crate::load::Loaded;
-use crate::output::beside::Beside;
-use crate::output::file::OutputFile;
-use crate::output::style::{DIM, HEADING, OK, Painted, WARNING};
-use crate::report::finding;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare;
+use crate::cli::render::size::counted;
+use crate::cli::render::style::{DIM, HEADING, OK, Painted, WARNING};
 
 /// Writes the last copy of each page, ascending by pfn, and says which they are.
 pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
@@ -35,7 +36,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     })?;
     let create = |name: &str| -> Result<OutputFile, Failure> {
         let path = args.out.join(name);
-        loaded.spare(&path)?;
+        spare(&loaded, &path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
     let beside = Beside::new(&args.out, "pages", "bin");

@@ -3,18 +3,18 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use ia64save::document::finding;
+use ia64save::files::is_stdout;
 use ia64save_codec::repair::{self, Choice, Note};
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
 use super::{Args, State};
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::exit::Failure;
-use crate::output::screen;
-use crate::output::size::grouped;
-use crate::output::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
-use crate::report::finding;
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
 
 /// What chooses the version.
 const OPTION: &str = "--format-version";
@@ -101,7 +101,7 @@ fn number(path: &str, number: u64) -> Value {
 }
 
 pub fn print(args: &Args, text: &str) -> Result<(), Failure> {
-    if screen::is_stdout(&args.out) {
+    if is_stdout(&args.out) {
         write!(style::stderr(), "{text}")?;
     } else {
         write!(style::stdout(), "{text}")?;
@@ -144,7 +144,7 @@ fn asking(
             "option": OPTION,
         });
     }
-    if screen::is_stdout(&args.out) {
+    if is_stdout(&args.out) {
         writeln!(io::stderr(), "{value}")?;
     } else {
         print_json(vec![value], args.format)?;

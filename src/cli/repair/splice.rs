@@ -4,9 +4,8 @@ use std::collections::VecDeque;
 use std::io::{self, Read};
 
 use bytes::Bytes;
+use ia64save::input::Passing;
 use ia64save_codec::repair::{Repair, Splice};
-
-use crate::load::Passing;
 
 /// A file as it is.
 #[derive(Clone, Debug)]

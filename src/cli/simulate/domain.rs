@@ -11,9 +11,9 @@ use ia64save_sim::link::{Link, Receiver};
 use ia64save_sim::{DomId, Host};
 
 use super::args::{Domain, PolicyName, Transfer};
-use crate::commands::count::counted;
-use crate::exit::Failure;
-use crate::output::size::human;
+use crate::cli::exit::Failure;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::human;
 
 /// Bytes of memory from which on pages are marked rather than filled.
 const LARGE: u64 = 1 << 30;

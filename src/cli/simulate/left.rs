@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use ia64save::document::digits;
 use ia64save_codec::dialect::ArchSetupLayout;
 use ia64save_codec::image::{HvmContext, Section};
 use ia64save_codec::transfer::ports::{Domain, Setup};
@@ -15,8 +16,6 @@ use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::SimTarget;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
-
-use crate::report::digits;
 
 /// A console that was never found: an HVM domain has none.
 const NO_FRAME: u64 = u64::MAX;

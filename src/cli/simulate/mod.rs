@@ -19,14 +19,12 @@ mod save;
 mod sink;
 mod summary;
 
+use crate::cli::exit::{Failure, Outcome, ended};
 use args::{Simulate, What};
-
-use crate::cancel;
-use crate::exit::{Failure, Outcome};
 
 /// Runs the command.
 pub fn run(args: &Simulate) -> Result<Outcome, Failure> {
-    cancel::ended(match &args.what {
+    ended(match &args.what {
         What::Save(args) => save::run(args),
         What::Restore(args) => restore::run(args),
         What::Migrate(args) => migrate::run(args),

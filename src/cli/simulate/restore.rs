@@ -3,6 +3,13 @@
 use std::path::Path;
 use std::time::Duration;
 
+use ia64save::document::finding;
+use ia64save::document::joined;
+use ia64save::files::is_stdout;
+use ia64save::files::{self, OutputFile};
+use ia64save::progress::Task;
+use ia64save::signals::{self, Guard};
+use ia64save::{Loaded, open};
 use ia64save_codec::transfer::policy::Xen;
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
@@ -16,19 +23,14 @@ use serde_json::{Value, json};
 use super::args::Restore;
 use super::left::left;
 use super::sink::Writing;
-use crate::cancel::{self, Guard};
-use crate::commands::account::{self, joined};
-use crate::commands::count::counted;
-use crate::commands::vcpus;
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::file::{self, OutputFile};
-use crate::output::screen::is_stdout;
-use crate::output::size::{grouped, human};
-use crate::output::style::{ERROR, HEADING, OK, Painted};
-use crate::output::table::{Block, Cell};
-use crate::progress::Progress;
-use crate::report::finding;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare;
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{ERROR, HEADING, OK, Painted};
+use crate::cli::render::table::{Block, Cell};
 
 /// Bytes that a restore is shown at a time.
 const STEP: usize = 4 << 20;
@@ -39,20 +41,17 @@ const LARGEST: u64 = 1 << 23;
 
 /// Runs the command.
 pub fn run(args: &Restore) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        ..Wanted::default()
-    };
+    let wanted = args.reading.options().random_access(true);
     // Before the domain is made: it may take a while.
     if let Some(out) = &args.resave {
         account::spare_terminal(out)?;
         if args.no_clobber && !is_stdout(out) && out.symlink_metadata().is_ok() {
-            return Err(file::kept(out).into());
+            return Err(files::kept(out).into());
         }
     }
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let loaded = open(&args.image, &wanted)?;
     if let Some(out) = &args.resave {
-        loaded.spare(out)?;
+        spare(&loaded, out)?;
     }
     let (host, mut target) = target(args, &loaded)?;
     let guard = Guard::new("the restore", "the simulated domain goes with the process")?;
@@ -102,7 +101,7 @@ fn target(args: &Restore, loaded: &Loaded) -> Result<(Host, SimTarget), Failure>
         }
     };
     let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
-    let vcpus = args.vcpus.unwrap_or_else(|| vcpus::wanted(loaded));
+    let vcpus = args.vcpus.unwrap_or_else(|| loaded.vcpus_wanted());
     let host = Host::new(Machine {
         page_size: args.reading.page_size,
         registers: Registers::Verbatim,
@@ -144,7 +143,7 @@ fn restore(
     let progress = Progress::new(&label, Some(stream.len() as u64));
     let mut engine = Engine::new(target, options)
         .starting_at(image.stream_offset)
-        .cancel(Cancel::on(cancel::flag()));
+        .cancel(Cancel::on(signals::flag()));
     let mut begin = 0;
     let mut length = STEP;
     // The domain has its memory twice otherwise: its own, and what is resident of the file.
@@ -156,7 +155,7 @@ fn restore(
                 begin += fed.consumed;
                 passing.over(fed.consumed);
                 length = STEP.max(fed.wanted);
-                progress.counter().add(fed.consumed as u64);
+                progress.add(fed.consumed as u64);
                 if fed.done {
                     break;
                 }
@@ -184,7 +183,7 @@ fn resave(host: &Host, domid: DomId, out: &Path, args: &Restore) -> Result<u64, 
         SaveEngine::new(&mut source, &mut sink)
             .options(options)
             .policy(&mut Xen::default())
-            .cancel(Cancel::on(cancel::flag()))
+            .cancel(Cancel::on(signals::flag()))
             .run()
     };
     if let Some(error) = writing.error.take() {

@@ -3,6 +3,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
+use ia64save::document::joined;
+use ia64save::files::OutputFile;
+use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{
     ByteOrder, DeviceModelKind, device_model_header, xend_header, xl_header,
 };
@@ -15,13 +18,11 @@ use super::args::{PolicyName, Save};
 use super::domain::{self, Made};
 use super::sink::Writing;
 use super::summary::{Summary, Watch};
-use crate::args::EnvelopeKind;
-use crate::cancel::{self, Guard};
-use crate::commands::account::{self, joined};
-use crate::exit::{Failure, Outcome};
-use crate::output::file::OutputFile;
-use crate::output::style::{HEADING, Painted};
-use crate::progress::Progress;
+use crate::cli::args::EnvelopeKind;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
+use crate::cli::render::style::{HEADING, Painted};
 
 /// Runs the command.
 pub fn run(args: &Save) -> Result<Outcome, Failure> {
@@ -52,7 +53,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
             .options(options)
             .policy(domain::policy(&args.transfer).as_mut())
             .observer(&mut watch)
-            .cancel(Cancel::on(cancel::flag()))
+            .cancel(Cancel::on(signals::flag()))
             .run()
     };
     if let Some(error) = writing.error.take() {
@@ -61,10 +62,10 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let name = args.out.display().to_string();
     let saved = saved.map_err(|error| Failure::Transfer(name.clone(), Box::new(error)))?;
     file.write_all(&after(args, &made)?)?;
-    if cancel::is_asked() {
+    if signals::is_asked() {
         return Err(Failure::Io(io::Error::other(format!(
             "by {}",
-            cancel::name()
+            signals::name()
         ))));
     }
     file.commit_safely()?;

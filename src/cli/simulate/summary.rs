@@ -5,16 +5,17 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
+use ia64save::document::{joined, saved};
+use ia64save::progress::Task;
 use ia64save_codec::transfer::observer::{Observer, Pass};
 use ia64save_codec::transfer::save::Saved;
 use serde_json::{Value, json};
 
-use crate::commands::account::{self, joined};
-use crate::commands::count::counted;
-use crate::output::size::{grouped, human};
-use crate::output::style::{HEADING, OK, Painted, VALUE, WARNING};
-use crate::output::table::{Align, Block, Cell, Table};
-use crate::progress::Progress;
+use crate::cli::progress::Progress;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{HEADING, OK, Painted, VALUE, WARNING};
+use crate::cli::render::table::{Align, Block, Cell, Table};
 
 /// Cells of the longest bar.
 const BAR: u64 = 40;
@@ -49,7 +50,7 @@ impl<'a> Watch<'a> {
 impl Observer for Watch<'_> {
     fn sending(&mut self, sent: u64) -> bool {
         let new = sent.saturating_sub(self.shown);
-        self.progress.counter().add(new * (self.page_size + 8));
+        self.progress.add(new * (self.page_size + 8));
         self.shown = sent;
         true
     }
@@ -95,7 +96,7 @@ impl Summary<'_> {
             "rate": self.workload.1,
             "stretches": stretches,
         });
-        joined(account::saved(self.saved), how)
+        joined(saved(self.saved), how)
     }
 }
 

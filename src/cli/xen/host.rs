@@ -4,6 +4,7 @@ use std::io;
 use std::process::Command;
 use std::time::Duration;
 
+use ia64save::signals;
 use ia64save_codec::transfer::policy::{Adaptive, Policy, Xen};
 use ia64save_codec::transfer::ports::{Errno, PortError};
 use ia64save_codec::transfer::{Cause, Fate, TransferError};
@@ -17,8 +18,7 @@ use ia64save_xen::toolstack::{ByCommand, ByDialogue, ByXenstore, Nobody, Toolsta
 use ia64save_xen::transport::{DomainId, Transport};
 
 use super::args::{Host, PolicyName, Suspending, Transfer};
-use crate::cancel;
-use crate::exit::Failure;
+use crate::cli::exit::Failure;
 
 /// However it is reached.
 pub type Hyper = Direct<Box<dyn Transport>>;
@@ -95,7 +95,7 @@ pub fn source(
     XenDomain::new(xen, machine, domain)
         .with_boxed_toolstack(toolstack)
         .with_patience(Duration::from_secs(suspending.suspend_wait))
-        .while_wanted(|| !cancel::is_asked())
+        .while_wanted(|| !signals::is_asked())
 }
 
 /// Who decides, as the user wants it.
@@ -133,8 +133,8 @@ pub fn transfer(domain: DomainId, source: &mut Domain, error: TransferError) -> 
         let left = format!("what is left, `ia64save xen recover {domain}` mends");
         return io::Error::other(format!("{name}: {error}: {why}; {left}")).into();
     }
-    if error.cause == Cause::Cancelled && cancel::is_asked() {
-        let by = cancel::name();
+    if error.cause == Cause::Cancelled && signals::is_asked() {
+        let by = signals::name();
         let untouched = match error.fate {
             Fate::Untouched => "; the domain runs on",
             _ => "",

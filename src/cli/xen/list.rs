@@ -9,12 +9,12 @@ use serde_json::{Value, json};
 use super::args::List;
 use super::host::{self, Hyper};
 use super::unfinished::Unfinished;
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::exit::{Failure, Outcome};
-use crate::output::size::human;
-use crate::output::style;
-use crate::output::table::{Align, Table};
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::human;
+use crate::cli::render::style;
+use crate::cli::render::table::{Align, Table};
 
 /// Runs the command.
 pub fn run(args: &List) -> Result<Outcome, Failure> {

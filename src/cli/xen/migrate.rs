@@ -12,6 +12,9 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use ia64save::document::{joined, saved};
+use ia64save::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
+use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate, Token};
 use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
@@ -24,15 +27,12 @@ use super::host;
 use super::save::{contents, device_model};
 use super::sink::Written;
 use super::unfinished::{Record, Unfinished};
-use crate::args::Format;
-use crate::cancel::{self, Guard};
-use crate::commands::account::{self, joined};
-use crate::commands::count::counted;
-use crate::commands::print_json;
-use crate::exit::{Failure, Outcome};
-use crate::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
-use crate::output::style;
-use crate::progress::Progress;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::counted;
+use crate::cli::render::style;
 
 /// Where xend listens for domains.
 const PORT: u16 = 8002;
@@ -175,7 +175,7 @@ fn account(args: &Migrate, address: &Address, fate: &SourceFate, sent: Option<&S
         "live": !args.suspend_first,
         "policy": args.transfer.policy.name(),
     });
-    joined(head, sent.map_or_else(|| json!({}), account::saved))
+    joined(head, sent.map_or_else(|| json!({}), saved))
 }
 
 /// What cannot be done with the domain's safety in mind.
@@ -288,7 +288,7 @@ fn stream(
         .options(options)
         .policy(host::policy(&args.transfer).as_mut())
         .observer(&mut Given { args, record })
-        .cancel(Cancel::on(cancel::flag()))
+        .cancel(Cancel::on(signals::flag()))
         .run();
     let saved = match saved {
         Ok(saved) => saved,
@@ -313,7 +313,7 @@ mod tests {
 
     use super::super::args::What;
     use super::*;
-    use crate::args::{Cli, Command};
+    use crate::cli::{Cli, Command};
 
     #[test]
     fn scripts_are_told_where_the_domain_runs() {

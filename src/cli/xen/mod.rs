@@ -22,14 +22,12 @@ mod save;
 mod sink;
 mod unfinished;
 
+use crate::cli::exit::{Failure, Outcome, ended};
 use args::{What, Xen};
-
-use crate::cancel;
-use crate::exit::{Failure, Outcome};
 
 /// Runs the command.
 pub fn run(args: &Xen) -> Result<Outcome, Failure> {
-    cancel::ended(match &args.what {
+    ended(match &args.what {
         What::List(args) => list::run(args),
         What::Save(args) => save::run(args),
         What::Restore(args) => restore::run(args),

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use ia64save::migration::{Target, said, secret};
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceFate};
 use ia64save_codec::transfer::ports::{Domain as _, Errno, SourceDomain as _};
 use ia64save_xen::XenDomain;
@@ -18,11 +19,10 @@ use super::args::Recover;
 use super::host::{self, Hyper};
 use super::migrate::address;
 use super::unfinished::{Left, Unfinished};
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::exit::{Failure, Outcome};
-use crate::migration::{Target, said, secret};
-use crate::output::style;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::print_json;
+use crate::cli::render::style;
 
 /// Runs the command.
 pub fn run(args: &Recover) -> Result<Outcome, Failure> {

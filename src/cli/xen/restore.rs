@@ -2,6 +2,10 @@
 
 use std::io::Write as _;
 
+use ia64save::migration::random;
+use ia64save::progress::Task;
+use ia64save::signals::{self, Guard};
+use ia64save::{Loaded, open};
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
@@ -17,15 +21,12 @@ use serde_json::json;
 use super::args::Restore;
 use super::host::{self, Domain, Hyper};
 use super::unfinished::Unfinished;
-use crate::args::Format;
-use crate::cancel::{self, Guard};
-use crate::commands::count::counted;
-use crate::commands::{print_json, vcpus};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::migration::random;
-use crate::output::style;
-use crate::progress::Progress;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::counted;
+use crate::cli::render::style;
 
 /// Bytes that a restore is shown at a time.
 const STEP: usize = 4 << 20;
@@ -57,11 +58,8 @@ pub(super) fn restore(
     mut xen: Hyper,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        ..Wanted::default()
-    };
-    let loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+    let wanted = args.reading.options().random_access(true);
+    let loaded = open(&args.image, &wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
@@ -118,11 +116,11 @@ pub(super) fn restore(
     if let Err(error) = loaded.verify() {
         // What was restored is not what the file says now.
         let _ = target.destroy();
-        return Err(error);
+        return Err(error.into());
     }
-    if cancel::is_asked() {
+    if signals::is_asked() {
         target.destroy().map_err(host::failed(domain))?;
-        let text = format!("by {}: domain {domain} has been destroyed", cancel::name());
+        let text = format!("by {}: domain {domain} has been destroyed", signals::name());
         return Err(std::io::Error::other(text).into());
     }
     if args.start {
@@ -160,7 +158,7 @@ fn taken(xen: &mut Hyper, domain: DomainId) -> Result<DomainId, Failure> {
 fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Failure> {
     let image = loaded.image();
     let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
-    let vcpus = args.vcpus.unwrap_or_else(|| vcpus::wanted(loaded));
+    let vcpus = args.vcpus.unwrap_or_else(|| loaded.vcpus_wanted());
     let pages: u64 = image.checkpoints.iter().map(|c| c.pages.len() as u64).sum();
     let p2m_size = image.prologue.map_or(0, |prologue| prologue.p2m_size);
     let most = p2m_size
@@ -206,14 +204,14 @@ fn feed(loaded: &Loaded, target: &mut Domain, options: Options) -> Result<Restor
     let progress = Progress::new("xen restore", Some(stream.len() as u64));
     let mut engine = Engine::new(target, options)
         .starting_at(image.stream_offset)
-        .cancel(Cancel::on(cancel::flag()));
+        .cancel(Cancel::on(signals::flag()));
     let (mut begin, mut length) = (0, STEP);
     loop {
         let end = stream.len().min(begin + length);
         let fed = engine.feed(&stream[begin..end], end == stream.len())?;
         begin += fed.consumed;
         length = STEP.max(fed.wanted);
-        progress.counter().add(fed.consumed as u64);
+        progress.add(fed.consumed as u64);
         if fed.done {
             return engine.finish();
         }

@@ -5,6 +5,10 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use ia64save::document::{joined, saved};
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
+use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
 use ia64save_codec::transfer::Cancel;
 use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
@@ -17,16 +21,13 @@ use super::args::{Afterwards, Save};
 use super::host::{self, Hyper};
 use super::sink::Written;
 use super::unfinished::Unfinished;
-use crate::args::Format;
-use crate::cancel::{self, Guard};
-use crate::commands::account::{self, joined};
-use crate::commands::count::counted;
-use crate::exit::{Failure, Outcome};
-use crate::output::file::OutputFile;
-use crate::output::screen;
-use crate::output::size::human;
-use crate::output::style;
-use crate::progress::Progress;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::account;
+use crate::cli::render::size::counted;
+use crate::cli::render::size::human;
+use crate::cli::render::style;
 
 /// Bytes of a configuration, and of a device model's state, that are taken for one.
 const LARGEST: u64 = 64 << 20;
@@ -88,7 +89,7 @@ impl Done {
             "live": args.live,
             "policy": args.transfer.policy.name(),
         });
-        joined(head, account::saved(&self.saved))
+        joined(head, saved(&self.saved))
     }
 }
 
@@ -99,7 +100,7 @@ pub(super) fn save(
     toolstack: Box<dyn Toolstack>,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
-    let to_stdout = screen::is_stdout(&args.out);
+    let to_stdout = is_stdout(&args.out);
     if to_stdout && args.suspending.suspend_dialogue {
         let text =
             "the image and the words of --suspend-dialogue cannot both be on standard output";
@@ -132,8 +133,8 @@ pub(super) fn save(
     let saved = write(args, &mut file, &front, &mut source, &progress);
     drop(progress);
     let saved = saved.and_then(|saved| {
-        if cancel::is_asked() {
-            let text = format!("domain {domain}: by {}: it goes on", cancel::name());
+        if signals::is_asked() {
+            let text = format!("domain {domain}: by {}: it goes on", signals::name());
             return Err(io::Error::other(text).into());
         }
         let committed = match args.then {
@@ -205,7 +206,7 @@ fn write(
     let saved = Engine::new(source, &mut sink)
         .options(options)
         .policy(host::policy(&args.transfer).as_mut())
-        .cancel(Cancel::on(cancel::flag()))
+        .cancel(Cancel::on(signals::flag()))
         .run();
     let saved = match saved {
         Ok(saved) => saved,

@@ -3,10 +3,11 @@
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
+use ia64save::progress::Task;
 use ia64save_codec::transfer::migration::{LARGEST_FRAME, frame_header};
 use ia64save_codec::transfer::ports::{Sink, SinkError};
 
-use crate::progress::Progress;
+use crate::cli::progress::Progress;
 
 /// Bytes that are gathered before they are written.
 const GATHERED: usize = 4 << 20;
@@ -60,7 +61,7 @@ impl<'a, W: Write> Written<'a, W> {
                 written = written.and_then(|()| self.out.write_all(&frame_header(piece.len())));
             }
             written = written.and_then(|()| self.out.write_all(piece));
-            self.progress.counter().add(piece.len() as u64);
+            self.progress.add(piece.len() as u64);
         }
         self.used = 0;
         written.map_err(|error| self.failed(error))

@@ -23,7 +23,7 @@ use super::args::What;
 use super::host::Hyper;
 use super::unfinished::Unfinished;
 use super::{list, recover, restore, save};
-use crate::args::{self, Cli};
+use crate::cli::{Cli, Command as CliCommand};
 
 fn hypervisor(host: &Host) -> Hyper {
     let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(host));
@@ -42,7 +42,7 @@ fn domain(host: &Host, guest: Guest) -> DomId {
 fn what(words: &[&str]) -> What {
     let words = ["ia64save", "xen"].iter().chain(words);
     match Cli::try_parse_from(words).unwrap().command {
-        args::Command::Xen(args) => args.what,
+        CliCommand::Xen(args) => args.what,
         _ => unreachable!(),
     }
 }

@@ -14,7 +14,7 @@ use ia64save_xen::transport::DomainId;
 use serde_json::{Map, Value, json};
 
 use super::args::Host;
-use crate::output::style;
+use crate::cli::render::style;
 
 /// What every line's schema is.
 const SCHEMA: &str = "ia64save/xen-unfinished/1";

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use crate::migration::Connection;
-use crate::output::size::human;
+use ia64save::migration::Connection;
+
+use crate::cli::render::size::human;
 
 /// The connections that are open.
 #[derive(Debug)]

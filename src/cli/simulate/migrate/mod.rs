@@ -30,14 +30,14 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ia64save::migration::Address;
 use serde_json::Value;
 
 use super::args::Migrate;
-use crate::args::Format;
-use crate::commands::print_json;
-use crate::exit::{Failure, Outcome};
-use crate::migration::Address;
-use crate::output::style;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::json::print_json;
+use crate::cli::render::style;
 
 /// Memory of a domain beyond what it was given: firmware, magic pages, the device model's state.
 const OVERHEAD: u64 = 256 << 20;

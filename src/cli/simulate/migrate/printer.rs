@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use crate::output::style;
+use crate::cli::render::style;
 
 /// Reports that wait to be printed.
 const WAITING: usize = 256;

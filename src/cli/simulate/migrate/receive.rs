@@ -13,17 +13,17 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use ia64save::migration::{Address, Connection, Listener, secret};
+use ia64save::signals::{self, Guard};
 use ia64save_codec::transfer::migration::{Outcome as Became, Outcomes, Secret, Token};
 
 use super::super::args::Migrate;
 use super::limits::{Budget, Places, share_memory};
 use super::printer::Printer;
 use super::serve::serve;
-use crate::args::Format;
-use crate::cancel::{self, Guard};
-use crate::exit::{Failure, Outcome};
-use crate::migration::{Address, Connection, Listener, secret};
-use crate::output::style;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::render::style;
 
 /// How often the listener looks around.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -134,8 +134,8 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     }
     drop(guard);
     listened?;
-    if cancel::is_asked() {
-        let text = format!("by {}: the listener at {address} ends", cancel::name());
+    if signals::is_asked() {
+        let text = format!("by {}: the listener at {address} ends", signals::name());
         return Err(Failure::Io(std::io::Error::other(text)));
     }
     let known = known.into_inner().unwrap_or_else(PoisonError::into_inner);
@@ -150,7 +150,7 @@ fn listen<'scope>(
     scope: &'scope thread::Scope<'scope, '_>,
 ) -> Result<(), Failure> {
     let mut filled = None;
-    while !cancel::is_asked() {
+    while !signals::is_asked() {
         if let Some(count) = args.count {
             let mut known = shared.known();
             known.full = known.came >= count;
@@ -216,7 +216,7 @@ fn tie() -> std::io::Result<()> {
     thread::Builder::new().name("tie".into()).spawn(|| {
         let mut buffer = [0; 64];
         while matches!(std::io::stdin().lock().read(&mut buffer), Ok(1..)) {}
-        cancel::ask();
+        signals::ask();
         // Whoever would want to know is gone.
         thread::sleep(LAST_REPORTS);
         std::process::exit(4);

@@ -4,6 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
+use ia64save::document::joined;
+use ia64save::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
+use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate};
 use ia64save_codec::transfer::observer::Pass;
@@ -17,14 +20,11 @@ use super::super::args::{Migrate, ProtocolName};
 use super::super::domain::{self, Made};
 use super::super::sink::Writing;
 use super::super::summary::{Summary, Watch};
-use crate::args::Format;
-use crate::cancel::{self, Guard};
-use crate::commands::account::joined;
-use crate::commands::print_json;
-use crate::exit::{Failure, Outcome};
-use crate::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
-use crate::output::style::{self, ERROR, HEADING, OK, Painted, WARNING};
-use crate::progress::Progress;
+use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Progress;
+use crate::cli::render::json::print_json;
+use crate::cli::render::style::{self, ERROR, HEADING, OK, Painted, WARNING};
 
 /// What became of a domain that was to be moved.
 pub struct Report {
@@ -168,14 +168,14 @@ fn stream(
             .options(options)
             .policy(domain::policy(&args.transfer).as_mut())
             .observer(&mut watch)
-            .cancel(Cancel::on(cancel::flag()))
+            .cancel(Cancel::on(signals::flag()))
             .run()
     };
     let saved = saved.map_err(|error| {
         if writing.error.is_some() {
             Broken::Connection
         } else if error.cause == Cause::Cancelled {
-            Broken::Save(format!("by {}: {error}", cancel::name()))
+            Broken::Save(format!("by {}: {error}", signals::name()))
         } else {
             Broken::Save(error.to_string())
         }

@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use ia64save::document::joined;
+use ia64save::migration::{Connection, Heard, random};
+use ia64save::signals;
 use ia64save_codec::Guest;
 use ia64save_codec::envelope::Config;
 use ia64save_codec::transfer::Cancel;
@@ -21,13 +24,10 @@ use super::super::left::left;
 use super::intake::{DEVICE_MODEL, Head, Intake};
 use super::limits::{Claim, Place};
 use super::receive::Shared;
-use crate::args::Format;
-use crate::cancel;
-use crate::commands::account::joined;
-use crate::commands::count::counted;
-use crate::exit::Outcome;
-use crate::migration::{Connection, Heard, random};
-use crate::output::style::{ERROR, OK, Painted};
+use crate::cli::args::Format;
+use crate::cli::exit::Outcome;
+use crate::cli::render::size::counted;
+use crate::cli::render::style::{ERROR, OK, Painted};
 
 /// Bytes read at a time, while lines come and while a domain comes.
 const LINES: usize = 8 << 10;
@@ -126,8 +126,8 @@ impl Talk<'_> {
 
     /// Nothing that takes longer is wanted any more.
     fn is_unwanted(&mut self, awaits: Awaits) -> bool {
-        let by = if cancel::is_asked() {
-            cancel::name()
+        let by = if signals::is_asked() {
+            signals::name()
         } else if self.shared.known().over {
             "its end"
         } else {
@@ -330,7 +330,7 @@ fn take_in<'a>(
         dialect: Some(era.dialect()),
         ..Options::default()
     };
-    let restore = Restore::new(&mut target, options).cancel(Cancel::on(cancel::flag()));
+    let restore = Restore::new(&mut target, options).cancel(Cancel::on(signals::flag()));
     let mut intake = Intake::new(restore);
     intake.push(stream).map_err(|error| refused(&error))?;
     let finished = loop {

@@ -1,10 +1,18 @@
 //! `convert`: an image in another dialect, another envelope, or without superseded pages.
 
+mod target;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 use bytes::Bytes;
+use clap::{ArgGroup, ValueHint};
+use ia64save::files::Held;
+use ia64save::files::OutputFile;
+use ia64save::files::is_stdout;
+use ia64save::{Loaded, open};
 use ia64save_codec::convert::{self, ConvertOptions, Loss, Note};
 use ia64save_codec::detect::Detection;
 use ia64save_codec::envelope::{
@@ -14,15 +22,67 @@ use ia64save_codec::image::Trailing;
 use ia64save_codec::{Dialect, Era, Error, Guest};
 use serde_json::json;
 
-use super::held::Held;
-use super::{account, print_json};
-use crate::args::{Convert, EnvelopeKind, Format};
-use crate::exit::{Failure, Outcome};
-use crate::load::{Loaded, Wanted};
-use crate::output::file::OutputFile;
-use crate::output::screen;
-use crate::output::size::grouped;
-use crate::output::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
+use crate::cli::args::{EnvelopeKind, Format, Packing, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::progress::Screen;
+use crate::cli::render::account;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
+use target::{Target, target};
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+#[command(group = ArgGroup::new("what").required(true).multiple(true).args(["to", "compact", "envelope"]))]
+pub struct Args {
+    /// The image; - is standard input
+    #[arg(value_name = "IN", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// Where to write; - is standard output
+    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
+    pub out: PathBuf,
+
+    /// Write this dialect: a release (xen-3.4), a tree (dev-20071021), an id (D11), or an era of one (D7c)
+    #[arg(long, value_name = "DIALECT", value_parser = target)]
+    pub to: Option<Target>,
+
+    /// Keep the last copy of each page alone, in the order of their pfns
+    #[arg(long)]
+    pub compact: bool,
+
+    /// Write this envelope around the stream instead of the one there is
+    #[arg(long, value_name = "KIND")]
+    pub envelope: Option<EnvelopeKind>,
+
+    /// The configuration to put into the envelope
+    #[arg(long, value_name = "FILE", requires = "envelope", value_hint = ValueHint::FilePath)]
+    pub config: Option<PathBuf>,
+
+    /// Write even where something is lost
+    #[arg(long)]
+    pub allow_loss: bool,
+
+    /// Refuse where OUT exists, instead of replacing it once the new file is whole
+    #[arg(long)]
+    pub no_clobber: bool,
+
+    #[command(flatten)]
+    pub packing: Packing,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
 
 /// Bytes of a mapped image that are copied before its memory is let go.
 const RELEASE: usize = 16 << 20;
@@ -31,13 +91,10 @@ const RELEASE: usize = 16 << 20;
 const MOST_MADE_UP: u64 = 1 << 30;
 
 /// Runs the command.
-pub fn run(args: &Convert) -> Result<Outcome, Failure> {
-    let wanted = Wanted {
-        random_access: true,
-        ..Wanted::default()
-    };
-    let own = Held::where_same(&args.image, Some(&args.out))?;
-    let mut loaded = Loaded::open(&args.image, &args.reading, wanted)?;
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args.reading.options().random_access(true);
+    let own = Held::where_same(&args.image, Some(&args.out), &Screen)?;
+    let mut loaded = open(&args.image, &wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
     }
@@ -148,7 +205,7 @@ struct Surroundings {
 }
 
 impl Surroundings {
-    fn new(args: &Convert, loaded: &Loaded, trailing: Option<Trailing>) -> Result<Self, Failure> {
+    fn new(args: &Args, loaded: &Loaded, trailing: Option<Trailing>) -> Result<Self, Failure> {
         let envelope = &loaded.file.envelope;
         let target = match args.envelope {
             None => envelope.kind,
@@ -249,8 +306,8 @@ struct Report<'a> {
 
 impl Report<'_> {
     /// On standard output, or on standard error where the image goes to standard output.
-    fn print(&self, args: &Convert, written: Option<u64>) -> Result<(), Failure> {
-        let to_stdout = screen::is_stdout(&args.out);
+    fn print(&self, args: &Args, written: Option<u64>) -> Result<(), Failure> {
+        let to_stdout = is_stdout(&args.out);
         if args.format != Format::Text {
             let value = json!({
                 "schema": "ia64save/convert/1",
@@ -289,7 +346,7 @@ impl Report<'_> {
         Ok(())
     }
 
-    fn text(&self, args: &Convert, written: Option<u64>) -> String {
+    fn text(&self, args: &Args, written: Option<u64>) -> String {
         let mut out = String::new();
         let out_name = Painted(HEADING, args.out.display());
         if let Some(written) = written {

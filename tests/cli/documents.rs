@@ -122,7 +122,7 @@ fn of_what_is_written() {
         let commands: [(&str, Vec<&str>); 8] = [
             ("convert", vec!["convert", own, "-o", arg(&out), "--to", "xen-3.3", "--allow-loss"]),
             ("repair", vec!["repair", own, "-o", arg(&out)]),
-            ("edit", vec!["edit", own, "-o", arg(&out), "--set", "vcpu[0].regs.ip=0x10"]),
+            ("edit", vec!["edit", own, "vcpu[0].regs.ip=0x10", "-o", arg(&out)]),
             ("decode", vec!["decode", own, "-o", arg(&tree)]),
             ("encode", vec!["encode", arg(&tree), "-o", arg(&out)]),
             ("extract", vec!["extract", own, "--elf-core", "-o", arg(&out)]),
@@ -160,7 +160,7 @@ fn of_everything_else() {
         ("corpus-export", vec!["corpus", "export", arg(&export), "-f", "json"]),
         ("compare", vec!["compare", arg(&golden), arg(&other), "-f", "json"]),
         ("compare", vec!["compare", "--strict", arg(&golden), arg(&other), "-f", "json"]),
-        ("pages-only", vec!["repair", arg(&damaged), "--pages-only", "-o", arg(&pages), "-f", "json"]),
+        ("repair", vec!["repair", arg(&damaged), "--pages-only", "-o", arg(&pages), "-f", "json"]),
     ];
     for (schema, words) in commands {
         let run = run(words.iter().copied());
@@ -171,6 +171,8 @@ fn of_everything_else() {
             schemas.check(&document, schema, &format!("{words:?}"));
         }
     }
+    let index = fs::read(pages.join("pages.json")).expect("an index");
+    schemas.check(&serde_json::from_slice(&index).unwrap(), "pages-only", "index");
     let manifest = fs::read(export.join("manifest.json")).expect("a manifest");
     schemas.check(&serde_json::from_slice(&manifest).unwrap(), "corpus", "manifest");
 }

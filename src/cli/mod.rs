@@ -46,24 +46,24 @@ use help::{dressed, groups};
 use render::style::{HEADING, Painted};
 
 /// What the program was built with.
-const fn long_version() -> &'static str {
-    macro_rules! version {
-        ($features:literal) => {
-            concat!(
-                env!("CARGO_PKG_VERSION"),
-                " (commit ",
-                env!("IA64SAVE_COMMIT"),
-                ")\nfeatures: ",
-                $features
-            )
-        };
-    }
-    match (cfg!(feature = "xen"), cfg!(feature = "parquet")) {
-        (true, true) => version!("xen, parquet"),
-        (true, false) => version!("xen"),
-        (false, true) => version!("parquet"),
-        (false, false) => version!("none"),
-    }
+fn long_version() -> String {
+    let features = [
+        ("simulate", cfg!(feature = "simulate")),
+        ("xen", cfg!(feature = "xen")),
+        ("parquet", cfg!(feature = "parquet")),
+    ];
+    let built: Vec<_> = features.iter().filter(|(_, built)| *built).collect();
+    let built: Vec<_> = built.iter().map(|(name, _)| *name).collect();
+    format!(
+        "{} (commit {})\nfeatures: {}",
+        env!("CARGO_PKG_VERSION"),
+        env!("IA64SAVE_COMMIT"),
+        if built.is_empty() {
+            "none".into()
+        } else {
+            built.join(", ")
+        }
+    )
 }
 
 /// Reads, checks and rewrites the save images of Xen on Itanium (ia64).

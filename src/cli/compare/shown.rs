@@ -9,7 +9,7 @@ use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
 use serde_json::{Value, json};
 
-use super::Args;
+use super::args::Args;
 use super::pages::PageReport;
 use super::strict::FirstByte;
 use crate::cli::args::Format;

@@ -9,8 +9,9 @@ use ia64save_codec::memory::{Assembly, Memory};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::translate::View;
 
+use super::args::Args;
 use super::said::{Made, Views};
-use super::{Args, checkpoint, nothing, out};
+use super::wanted::{checkpoint, nothing, out};
 use crate::cli::exit::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;

@@ -9,7 +9,9 @@ use ia64save::files::is_stdout;
 use ia64save_codec::wire::hvm;
 use serde_json::json;
 
-use super::{Args, checkpoint, nothing, out, said};
+use super::args::Args;
+use super::said;
+use super::wanted::{checkpoint, nothing, out};
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::cli::render::account;

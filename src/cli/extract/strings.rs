@@ -9,7 +9,7 @@ use ia64save::files::OutputFile;
 use ia64save_codec::memory::{Memory, Text, Texts};
 use serde_json::json;
 
-use super::Args;
+use super::args::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 

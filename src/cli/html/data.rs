@@ -13,7 +13,7 @@ use ia64save_codec::wire::{bits, hvm};
 use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde_json::{Map, Value, json};
 
-use super::Args;
+use super::args::Args;
 use super::picture::picture;
 use crate::cli::check::clip;
 use crate::cli::exit::Outcome;

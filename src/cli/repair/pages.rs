@@ -13,7 +13,7 @@ use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
 use serde_json::json;
 
-use super::Args;
+use super::args::Args;
 use super::said::{document, print};
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};

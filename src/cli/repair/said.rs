@@ -9,7 +9,8 @@ use ia64save_codec::repair::{self, Choice, Note};
 use ia64save_codec::{Finding, Severity};
 use serde_json::{Value, json};
 
-use super::{Args, State};
+use super::args::Args;
+use super::state::State;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::cli::render::json::print_json;

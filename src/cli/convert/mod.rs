@@ -15,8 +15,7 @@ mod together;
 
 use std::io::{self, Write};
 
-use ia64save::files::Held;
-use ia64save::files::OutputFile;
+use ia64save::files::{Held, OutputFile};
 use ia64save::open;
 use ia64save_codec::Error;
 use ia64save_codec::convert::{self, ConvertOptions};

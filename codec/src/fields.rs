@@ -11,6 +11,7 @@ use crate::era::explain;
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image};
 use crate::ram;
+use crate::size::place;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Entry, Kind, Layout, Style, Value, hvm};
 
@@ -521,7 +522,7 @@ impl Walker<'_, '_> {
                 &path,
                 offset,
                 hvm::HvmSaveDescriptor::LAYOUT,
-                &context.blob.bytes[(offset - context.blob.offset) as usize..],
+                &context.blob.bytes[place(offset - context.blob.offset)..],
             );
             let layout = match (record.typecode, regs) {
                 (3, Some(regs)) => hvm::vpd::layout_of(*regs),

@@ -5,6 +5,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
+#[cfg(feature = "elf")]
 use crate::elf::XenCore;
 use crate::envelope::{self, Config, DeviceModel, Envelope, Foreign, Probe, SyntaxError, Tail};
 use crate::error::Error;
@@ -13,6 +14,7 @@ use crate::limits::Limits;
 
 /// What a file holds.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SaveFile {
     /// What surrounds the stream.
     pub envelope: Envelope,
@@ -27,11 +29,13 @@ pub struct SaveFile {
     /// Bytes of the file.
     pub size: u64,
     /// The file is no stream but a core, which says this of itself.
+    #[cfg(feature = "elf")]
     pub core: Option<XenCore>,
 }
 
 /// Why a file holds no image at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum NotAnImage {
     /// It is something else, known by name.
     Foreign(Foreign),
@@ -95,6 +99,7 @@ impl SaveFile {
             image,
             device_model,
             size,
+            #[cfg(feature = "elf")]
             core: None,
         }
     }
@@ -104,11 +109,20 @@ impl SaveFile {
     ///
     /// # Errors
     /// Where it is no core of an ia64 domain, or ends too early.
+    #[cfg(feature = "elf")]
     pub fn of_core(data: &Bytes) -> Result<SaveFile, Error> {
         let (core, image) = XenCore::read(data)?;
         let mut file = SaveFile::new(Envelope::bare(), data, image, data.len() as u64);
         file.core = Some(core);
         Ok(file)
+    }
+
+    /// The file is no stream but a core, which knows no more than memory and contexts.
+    pub fn is_core(&self) -> bool {
+        #[cfg(feature = "elf")]
+        return self.core.is_some();
+        #[cfg(not(feature = "elf"))]
+        false
     }
 
     /// Bytes behind the stream and its device-model record that belong to nobody: where they begin,

@@ -9,14 +9,15 @@ use super::difference::{Found, Report};
 use super::meaning;
 use super::registers::{self, Side};
 use super::structure::{Rules, Structure, compare};
-use crate::convert::context::frame::name_elsewhere;
 use crate::dialect::{ContextLayout, Dialect, Guest};
 use crate::era::Era;
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image, MagicPfns, Section, Vcpu};
 use crate::pfns::PfnSet;
 use crate::ram;
+use crate::size::place;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
+use crate::wire::vcpu_context::names::name_elsewhere;
 use crate::wire::{Layout, Wire, hvm};
 use crate::wire::{
     layout_of_arch_setup, layout_of_context, layout_of_mapped_regs, layout_of_shared_info,
@@ -41,7 +42,7 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
         dialects: [dialect(a), dialect(b)],
         eras: eras(a, b),
         garbage: options.garbage,
-        core: a.core.is_some() || b.core.is_some(),
+        core: a.is_core() || b.is_core(),
     };
     sides.files(&mut report);
     sides.head(&mut report);
@@ -64,9 +65,9 @@ pub fn state(a: &SaveFile, b: &SaveFile, options: &Options) -> Report {
 /// an image it is understood as that is.
 fn eras(a: &SaveFile, b: &SaveFile) -> [Era; 2] {
     let era = |file: &SaveFile| file.image.era().unwrap_or(Era::D11B);
-    match (&a.core, &b.core) {
-        (Some(_), None) => [era(b); 2],
-        (None, Some(_)) => [era(a); 2],
+    match (a.is_core(), b.is_core()) {
+        (true, false) => [era(b); 2],
+        (false, true) => [era(a); 2],
         _ => [era(a), era(b)],
     }
 }
@@ -179,7 +180,7 @@ impl<'s> Sides<'s> {
         let model = |file: &SaveFile| {
             let model = file.device_model.as_ref()?.as_ref().ok()?;
             let data = file.image.data.as_ref()?;
-            let bytes = data.get(model.data.start as usize..model.data.end as usize)?;
+            let bytes = data.get(place(model.data.start)..place(model.data.end))?;
             Some((bytes.to_vec(), model.data.start))
         };
         let (a, b) = (model(self.a), model(self.b));
@@ -247,7 +248,7 @@ impl<'s> Sides<'s> {
                 let used = list.last().map_or(MemmapInfo::SIZE as u64, |last| {
                     last.offset + 40 - section.offset
                 });
-                behind(section, used as usize)
+                behind(section, place(used))
             };
             let pair = [tail(map_a, &lists[0]), tail(map_b, &lists[1])];
             bytes(report, "memmap.tail", &pair[0], &pair[1]);

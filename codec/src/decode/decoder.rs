@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
 use crate::limits::Limits;
 use crate::ram::RamMap;
+use crate::size;
 
 /// Records in one run. Bounds how far the decoder looks before the caller does, so that what it has
 /// looked at is still in the cache then.
@@ -358,7 +359,7 @@ impl Decoder {
         }
         // A run stops at the limit, so that the complaint stands at the first record too many.
         let room = self.limits.page_records.saturating_sub(self.records);
-        let most = room.clamp(1, RUN as u64) as usize;
+        let most = size::place(room.clamp(1, RUN as u64));
         self.produce(
             input,
             end,
@@ -556,7 +557,8 @@ impl Decoder {
             Ok(Follow::Checkpoint) => self.next_checkpoint()?,
             Ok(Follow::DeviceModel(record)) => {
                 let header = record.kind.header_size();
-                let consumed = header + record.length.unwrap_or(0) as usize;
+                let length = size::index(record.length.unwrap_or(0));
+                let consumed = header.saturating_add(length);
                 let Some(data) = input.get(header..consumed) else {
                     return Err(self.impossible());
                 };
@@ -581,7 +583,7 @@ impl Decoder {
         self.records_here = 0;
         self.part = Part::Pages;
         let limit = self.limits.checkpoints;
-        if self.checkpoint as usize >= limit {
+        if size::index(self.checkpoint) >= limit {
             return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
                 .expected(format!("at most {limit} checkpoints"))
                 .found("one more"));

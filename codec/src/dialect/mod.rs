@@ -8,6 +8,7 @@
 
 mod layouts;
 mod table;
+mod tools;
 
 use core::fmt;
 use core::str::FromStr;
@@ -17,6 +18,7 @@ pub use layouts::{
     StartInfoLayout, VcpumapRule,
 };
 pub use table::Spec;
+pub use tools::Tools;
 
 use table::SPECS;
 

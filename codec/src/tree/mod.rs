@@ -32,7 +32,6 @@ mod structure;
 mod write;
 
 pub use look::Problem;
-pub(crate) use look::{number, unhex};
 pub use node::Node;
 pub use read::{Behind, Parts, Stream, body_layout, read};
 pub use seal::Seal;

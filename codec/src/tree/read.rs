@@ -24,6 +24,7 @@ use crate::image::{
 use crate::limits::Limits;
 use crate::pfns::Pfns;
 use crate::ram::RamMap;
+use crate::size::{index, place};
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Layout, hvm};
 
@@ -195,7 +196,7 @@ pub fn read(tree: &Node) -> Result<Parts, Problem> {
     let guest: Guest = named(&at.need("guest")?, "pv or hvm")?;
     let size = at.need("page_size")?;
     let page_size = match size.number(64)? {
-        bytes @ 8..=0x100_0000 => bytes as usize,
+        bytes @ 8..=0x100_0000 => place(bytes),
         _ => return Err(size.problem("a number from 8 to 16777216")),
     };
     let version = at.need("version")?;
@@ -373,7 +374,7 @@ pub(super) fn memmap(at: &At<'_>, page_size: usize) -> Result<Vec<u8>, Problem> 
     let pages = at.need("num_pages")?;
     let most = Limits::default().memmap_pages;
     let size = match pages.number(32)? {
-        count if count <= most.into() => count as usize * page_size,
+        count if count <= most.into() => place(count).saturating_mul(page_size),
         _ => return Err(pages.problem(format!("at most {most}"))),
     };
     let mut bytes = vec![0; size];
@@ -406,7 +407,7 @@ pub(super) fn vcpumap(at: &At<'_>, dialect: Dialect) -> Result<(u64, Vec<u8>), P
     let max = max_at.number(64)?;
     let limit = Limits::default().max_virt_cpus;
     let size = dialect.spec().vcpumap.size(max).filter(|_| max <= limit);
-    let size = size.ok_or_else(|| max_at.problem(format!("at most {limit}")))? as usize;
+    let size = place(size.ok_or_else(|| max_at.problem(format!("at most {limit}")))?);
     if let Some(bitmap) = at.get("bitmap")? {
         at.only(["max_virt_cpus", "bitmap"].into_iter())?;
         let bytes = bitmap.bytes()?;
@@ -418,7 +419,7 @@ pub(super) fn vcpumap(at: &At<'_>, dialect: Dialect) -> Result<(u64, Vec<u8>), P
     let mut bytes = vec![0u8; size];
     for id in at.need("online")?.list()? {
         let vcpu = id.number(32)?;
-        match bytes.get_mut(vcpu as usize / 8).filter(|_| vcpu < max) {
+        match bytes.get_mut(place(vcpu / 8)).filter(|_| vcpu < max) {
             Some(byte) => *byte |= 1 << (vcpu % 8),
             None => return Err(id.problem(format!("the id of a vcpu below {max}"))),
         }
@@ -569,7 +570,7 @@ pub(super) fn hvm_context(at: &At<'_>, dialect: Dialect) -> Result<Vec<u8>, Prob
         if u64::from(length) + blob.len() as u64 > most {
             return Err(length_at.problem(format!("at most {most} bytes in all")));
         }
-        let size = length as usize;
+        let size = index(length);
         let nothing = Node::Map(Vec::new());
         let body = at.get("body")?.unwrap_or_else(|| At::root(&nothing));
         blob.extend(match body_layout(dialect, typecode) {

@@ -2,9 +2,10 @@
 
 use alloc::string::ToString;
 
-use super::look::{At, Problem, hex};
+use super::look::{At, Problem};
 use super::node::Node;
 use super::write::Tree;
+use crate::digits::hex;
 
 /// Size and digest of a file beside a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

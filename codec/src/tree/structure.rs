@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::look::{At, Problem, hex, unhex};
+use super::look::{At, Problem};
 use super::node::Node;
+use crate::digits::{hex, unhex};
 use crate::wire::{Entry, Field, Kind, Layout, Style, Value};
 
 /// Bytes of `rest` in one piece.

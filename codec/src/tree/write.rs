@@ -5,16 +5,18 @@ use alloc::vec;
 use alloc::vec::Vec;
 use core::ops::Range;
 
-use super::look::{At, hex};
+use super::look::At;
 use super::node::Node;
 use super::{SCHEMA, pfns, read, structure};
 use crate::code::Code;
 use crate::dialect::Dialect;
+use crate::digits::hex;
 use crate::envelope::{self, Envelope};
 use crate::error::Error;
 use crate::file::SaveFile;
 use crate::image::{Checkpoint, HvmContext, Image, Vcpumap};
 use crate::ram;
+use crate::size::place;
 use crate::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Wire as _, hvm};
 
@@ -85,9 +87,7 @@ pub fn of_file(
 }
 
 fn envelope_node(envelope: &Envelope, front: &[u8]) -> Node {
-    let front = front
-        .get(..envelope.stream_offset as usize)
-        .unwrap_or(front);
+    let front = front.get(..place(envelope.stream_offset)).unwrap_or(front);
     let mut map = vec![("kind".to_string(), Node::text(&envelope.kind))];
     let config = envelope.config_bytes(front);
     let mut plain = map.clone();
@@ -212,7 +212,7 @@ fn hvm_context(dialect: Dialect, context: &HvmContext) -> Node {
         let mut end = 0;
         let mut records = Vec::new();
         for (offset, record) in context.records() {
-            end = (offset - context.blob.offset) as usize + 8 + record.body.len();
+            end = place(offset - context.blob.offset) + 8 + record.body.len();
             let mut map = vec![
                 ("typecode".to_string(), Node::number(record.typecode.into())),
                 ("instance".to_string(), Node::number(record.instance.into())),

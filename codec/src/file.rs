@@ -1,6 +1,7 @@
 //! A whole save file: the envelope, the image in it, and the device model's state behind it.
 
 use alloc::string::String;
+use core::fmt;
 use core::ops::Range;
 
 use bytes::Bytes;
@@ -35,12 +36,30 @@ pub struct SaveFile {
 
 /// Why a file holds no image at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum NotAnImage {
     /// It is something else, known by name.
     Foreign(Foreign),
     /// Its envelope is broken.
     Broken(Error),
+}
+
+impl fmt::Display for NotAnImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAnImage::Foreign(foreign) => write!(f, "no image of Xen/ia64 but {foreign}"),
+            NotAnImage::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for NotAnImage {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            NotAnImage::Foreign(_) => None,
+            // It shows itself: its own cause is the next.
+            NotAnImage::Broken(error) => error.source(),
+        }
+    }
 }
 
 impl From<Error> for NotAnImage {

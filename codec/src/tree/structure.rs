@@ -58,6 +58,14 @@ pub(super) fn fill_section(
     Ok(bytes)
 }
 
+/// Bytes of which nothing is known: the way back of [`raw`].
+pub(super) fn fill_raw(at: &At<'_>, size: usize) -> Result<Vec<u8>, Problem> {
+    at.only(["rest"].into_iter())?;
+    let mut bytes = vec![0; size];
+    fill_rest(at, &mut bytes)?;
+    Ok(bytes)
+}
+
 /// The names of a structure's fields.
 pub(super) fn names(layout: &'static Layout) -> impl Iterator<Item = &'static str> {
     layout.fields.iter().map(|field| field.name)

@@ -3,7 +3,7 @@
 use crate::pfns::Pfns;
 use crate::size::index;
 
-use super::layout::layout;
+use super::declare::layout;
 
 layout! {
     /// Start of the memory map. The descriptors follow at byte 24.

@@ -4,7 +4,7 @@
 use alloc::boxed::Box;
 
 use super::eras::eras;
-use super::layout::layout;
+use super::declare::layout;
 use crate::dialect::SharedInfoLayout;
 
 layout! {

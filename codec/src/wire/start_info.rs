@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::eras::eras;
-use super::layout::layout;
+use super::declare::layout;
 use crate::dialect::StartInfoLayout;
 
 /// How the page begins, whatever the guest's byte order.

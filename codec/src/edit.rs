@@ -24,6 +24,7 @@ pub struct Patch {
 
 /// Why there is no such patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The file has no field of this path.
     Unknown(String),

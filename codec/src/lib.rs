@@ -41,8 +41,8 @@
 //! A whole file, mapped or in memory:
 //!
 //! ```
-//! use bytes::Bytes;
 //! use ia64save_codec::SaveFile;
+//! use ia64save_codec::bytes::Bytes;
 //! use ia64save_codec::image::Options;
 //!
 //! # fn look(mapped: Bytes) -> Option<()> {
@@ -50,7 +50,7 @@
 //! let image = &file.image;
 //! println!("{:?}, {:?}", image.dialect(), image.guest());
 //! let (offset, page) = image.page_of(0, 42)?; // the copy of pfn 42 that counts
-//! println!("{} bytes at {offset}", page.len());
+//! println!("its {} bytes stand at byte {offset} of the file", page.len());
 //! # Some(()) }
 //! ```
 //!
@@ -114,6 +114,9 @@ pub mod transfer;
 pub mod translate;
 #[cfg(feature = "tree")]
 pub mod tree;
+
+/// Sections are [`Bytes`](bytes::Bytes) of this crate; its version is part of the interface.
+pub use bytes;
 
 pub use code::{Code, Severity};
 pub use dialect::{Dialect, Guest, Version};

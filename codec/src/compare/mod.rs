@@ -26,9 +26,27 @@ pub use state::state;
 
 /// What counts.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Padding and uninitialised bytes count too.
     pub garbage: bool,
     /// Most differences that are kept; all are counted.
     pub limit: usize,
+}
+
+impl Options {
+    /// What a guest sees, and at most `limit` differences of it.
+    pub fn new(limit: usize) -> Self {
+        Options {
+            garbage: false,
+            limit,
+        }
+    }
+
+    /// Whether padding and uninitialised bytes count too.
+    #[must_use]
+    pub fn garbage(mut self, garbage: bool) -> Self {
+        self.garbage = garbage;
+        self
+    }
 }

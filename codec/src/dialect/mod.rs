@@ -24,6 +24,7 @@ use table::SPECS;
 
 /// One way in which Xen/ia64 wrote the stream (spec 12.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Dialect {
     /// The first format, 2006-07-11 to 2006-08-25, before 3.0.3: arch_setup of 48 bytes.
     D0,

@@ -17,6 +17,7 @@ use crate::error::Error;
 
 /// How programs pack a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum Compression {
     /// RFC 1952.
     Gzip,

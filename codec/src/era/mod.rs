@@ -56,6 +56,7 @@ macro_rules! eras {
     ($( $name:ident, $doc:literal; )*) => {
         /// A stretch of Xen's history in which contexts kept their meaning (spec 12.4).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Era {
             $( #[doc = $doc] $name, )*
         }

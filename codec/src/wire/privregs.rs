@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
-use super::eras::eras;
 use super::declare::layout;
+use super::eras::eras;
 use crate::dialect::MappedRegsLayout;
 
 /// Gpfn of the privregs page of vcpu 0 of a PV domain; those of the others follow (from 3.0.4).

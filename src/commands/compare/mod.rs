@@ -122,10 +122,7 @@ fn both(args: &Compare) -> Result<[Loaded; 2], Failure> {
 }
 
 fn logical(args: &Compare, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
-    let options = compare::Options {
-        garbage: args.garbage,
-        limit: args.limit,
-    };
+    let options = compare::Options::new(args.limit).garbage(args.garbage);
     let sizes = [a, b].map(|loaded| loaded.image().page_size);
     if sizes[0] != sizes[1] {
         let text = format!(

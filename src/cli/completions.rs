@@ -6,8 +6,6 @@ use std::io::Write as _;
 use clap::builder::{PossibleValue, PossibleValuesParser};
 use clap_complete::Shell;
 use ia64save_codec::{Code, Dialect, Guest};
-use ia64save_sim::Era;
-use ia64save_sim::workload::Pattern;
 
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::help::GROUPS;
@@ -71,7 +69,7 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
     };
     match (path, argument) {
         ("simulate save" | "simulate migrate", "dialect") | ("simulate restore", "host") => {
-            Era::all()
+            ia64save_sim::Era::all()
                 .map(|era| PossibleValue::new(era.to_string()))
                 .collect()
         }
@@ -81,7 +79,7 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
         (_, "guest") => [Guest::Pv, Guest::Hvm]
             .map(|guest| PossibleValue::new(guest.name()))
             .into(),
-        (_, "workload") => Pattern::ALL
+        (_, "workload") => ia64save_sim::workload::Pattern::ALL
             .iter()
             .map(|pattern| PossibleValue::new(pattern.name()))
             .collect(),

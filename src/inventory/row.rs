@@ -16,11 +16,15 @@ use crate::open::{Options, open};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
+    /// A text.
     Text,
+    /// A number.
     Number,
     /// Of up to 64 bits; in a line a text.
     Word,
+    /// Yes or no.
     Flag,
     /// Texts; in a table joined by spaces.
     Texts,

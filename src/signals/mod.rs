@@ -25,6 +25,8 @@ mod flag;
 mod limits;
 mod shrinking;
 mod system;
+#[cfg(test)]
+mod tests;
 
 pub use cancel::Guard;
 pub use ending::{Deferred, RemovedOnSignal, expect_interruption};

@@ -6,6 +6,7 @@
 //! | `strict` | files, byte by byte |
 //! | `shown` | the result, for people and as JSON |
 
+mod args;
 mod pages;
 mod shown;
 mod strict;
@@ -13,58 +14,17 @@ mod strict;
 use std::path::PathBuf;
 use std::thread;
 
-use clap::ValueHint;
 use ia64save::{Loaded, open};
 use ia64save_codec::compare::{self, PagePairs, Report};
 use ia64save_codec::memory::Memory;
 
-use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
+pub use args::Args;
 use pages::PageReport;
 use shown::{Logical, Round};
 
 /// Checkpoints whose memory is compared one by one.
 const MANY: usize = 16;
-
-/// The arguments of `compare`.
-#[derive(clap::Args, Debug)]
-#[command(
-    after_help = "Exit codes: 0 nothing differs, 1 something does, 2 and up: they could not be compared."
-)]
-pub struct Args {
-    /// One image, or a core of xm dump-core
-    #[arg(value_name = "A", value_hint = ValueHint::FilePath)]
-    pub a: PathBuf,
-
-    /// The other
-    #[arg(value_name = "B", value_hint = ValueHint::FilePath)]
-    pub b: PathBuf,
-
-    /// Compare every byte of the two instead of what they mean; packed files are unpacked first
-    #[arg(long, conflicts_with = "garbage")]
-    pub strict: bool,
-
-    /// Count padding and uninitialised bytes too
-    #[arg(long)]
-    pub garbage: bool,
-
-    /// Most differences that are listed; all are counted
-    #[arg(long, value_name = "N", default_value_t = 20)]
-    pub limit: usize,
-
-    /// How the result is printed
-    #[arg(
-        short,
-        long,
-        alias = "output",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub format: Format,
-
-    #[command(flatten)]
-    pub reading: Reading,
-}
 
 /// Runs the command. An image that cannot be read is an error, and no difference: as with
 /// `qemu-img compare` 1 says that the two differ, and nothing else.
@@ -118,10 +78,7 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
 }
 
 fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
-    let options = compare::Options {
-        garbage: args.garbage,
-        limit: args.limit,
-    };
+    let options = compare::Options::new(args.limit).garbage(args.garbage);
     let sizes = [a, b].map(|loaded| loaded.image().page_size);
     if sizes[0] != sizes[1] {
         let text = format!(

@@ -13,7 +13,7 @@ use ia64save_codec::Dialect;
 use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
 
-use super::Args;
+use super::args::Args;
 use super::pages::PageReport;
 use super::strict::FirstByte;
 use crate::cli::args::Format;

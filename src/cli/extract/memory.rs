@@ -1,16 +1,16 @@
 //! Cores and raw memory.
 
 use ia64save::Loaded;
-use ia64save::files::OutputFile;
-use ia64save::files::assemble;
+use ia64save::files::{OutputFile, assemble};
 use ia64save_codec::elf::{Core, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::translate::View;
 
+use super::args::Args;
 use super::said::{Made, Views};
-use super::{Args, checkpoint, nothing, out};
+use super::wanted::{checkpoint, nothing, out};
 use crate::cli::exit::Failure;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;

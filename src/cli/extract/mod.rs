@@ -6,6 +6,7 @@
 //! | `memory` | cores and raw memory: files made of pages |
 //! | `part` | a context, the configuration, device state: bytes as they are |
 //! | `strings` | what a person can read in memory |
+//! | `wanted` | what was asked for |
 //! | `said` | what is told about it |
 
 mod args;
@@ -13,11 +14,9 @@ mod memory;
 mod part;
 mod said;
 mod strings;
+mod wanted;
 
-use std::path::Path;
-
-use ia64save::{Loaded, open};
-use ia64save_codec::image::Checkpoint;
+use ia64save::open;
 
 pub use args::Args;
 
@@ -58,21 +57,4 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         memory::run(args, &loaded)?;
     }
     Ok(Outcome::Fine)
-}
-
-/// The checkpoint that was asked for.
-fn checkpoint<'a>(args: &Args, loaded: &'a Loaded) -> Result<&'a Checkpoint, Failure> {
-    let found = loaded.image().checkpoints.get(args.checkpoint);
-    found.ok_or_else(|| nothing(loaded, "no domain"))
-}
-
-/// Where to write; what is large or binary goes nowhere by itself.
-fn out(args: &Args) -> Result<&Path, Failure> {
-    args.out.as_deref().ok_or_else(|| {
-        Failure::Usage("say where to write: -o FILE, or -o - for standard output".into())
-    })
-}
-
-fn nothing(loaded: &Loaded, what: &str) -> Failure {
-    Failure::Usage(format!("{}: there is {what} in it", loaded.name))
 }

@@ -4,13 +4,14 @@ use std::io::Write;
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{OutputFile, is_stdout};
 use ia64save::document::memory::Config;
 use ia64save::document::name::ConfigName;
 use ia64save_codec::wire::hvm;
 
-use super::{Args, checkpoint, nothing, out, said};
+use super::args::Args;
+use super::said;
+use super::wanted::{checkpoint, nothing, out};
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::cli::render::account;

@@ -15,7 +15,7 @@ use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{By, Unresolved, View};
 use ia64save_codec::wire::vcpu_context::Context;
 
-use super::Args;
+use super::args::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::cli::render::json::{line, print_json};

@@ -11,7 +11,7 @@ use ia64save::document::word::Hex;
 use ia64save::files::OutputFile;
 use ia64save_codec::memory::{Memory, Text, Texts};
 
-use super::Args;
+use super::args::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 

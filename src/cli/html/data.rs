@@ -17,7 +17,7 @@ use ia64save_codec::{Dialect, Finding, Guest, tree};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Args;
+use super::args::Args;
 use super::picture::picture;
 use crate::cli::check::clip;
 use crate::cli::exit::Outcome;

@@ -3,56 +3,32 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `data` | what the page shows, as JSON |
-//! | `html` | the part of the page that needs no script: summary and findings |
+//! | `top` | the part of the page that needs no script: `head`, `summary` and `findings` |
+//! | `words` | numbers and texts as the page writes them |
 //! | `picture` | the memory map, bounded |
 //! | `page/` | the page: structure, style, script; nothing in them is loaded from anywhere |
 
+mod args;
 mod data;
-mod html;
+mod findings;
+mod head;
 mod picture;
+mod summary;
+mod top;
+mod words;
 
 use std::io::Write;
-use std::path::PathBuf;
 
-use clap::ValueHint;
-use ia64save::files::Compress;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{Compress, OutputFile, is_stdout};
 use ia64save::open;
 use serde_json::Value;
 
-use crate::cli::args::Packing;
-use crate::cli::args::Reading;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::spare;
 use crate::cli::render::account;
 use crate::cli::render::size::human;
 use crate::cli::render::style::{self, DIM, ERROR, HEADING, OK, Painted};
-
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    /// The image; - is standard input
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
-    pub image: PathBuf,
-
-    /// Where to write the page; - is standard output
-    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
-    pub out: PathBuf,
-
-    /// Leave the text of the configuration out: it may hold passwords
-    #[arg(long)]
-    pub no_config: bool,
-
-    /// Refuse where OUT exists, instead of replacing it once the new file is whole
-    #[arg(long)]
-    pub no_clobber: bool,
-
-    #[command(flatten)]
-    pub packing: Packing,
-
-    #[command(flatten)]
-    pub reading: Reading,
-}
+pub use args::Args;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
@@ -96,7 +72,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 
 /// The page around its data. What it says itself is no part of the data for its script.
 fn page(data: &mut Value) -> String {
-    let top = html::top(data);
+    let top = top::top(data);
     let title = format!("{} - ia64save", data["file"].as_str().unwrap_or_default());
     if let Some(map) = data.as_object_mut() {
         map.remove("findings");
@@ -109,7 +85,7 @@ fn page(data: &mut Value) -> String {
         let (slot, after) = after.split_once("}}").unwrap_or((after, ""));
         page += before;
         page += &match slot {
-            "title" => html::escaped(&title),
+            "title" => words::escaped(&title),
             "top" => top.clone(),
             "style" => include_str!("page/style.css").trim_end().to_owned(),
             "script" => include_str!("page/script.js").trim_end().to_owned(),

@@ -6,8 +6,8 @@ use ia64save::Loaded;
 use ia64save_codec::check::Report;
 use ia64save_codec::repair::{self, Answers, Note, Repair};
 
-use super::State;
 use super::splice::Data;
+use super::state::State;
 use crate::cli::args::Reading;
 
 /// Errors from which on a cause is looked for.

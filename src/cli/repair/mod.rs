@@ -7,102 +7,29 @@
 //! | `cause` | one number that explains everything that is wrong, for `check` |
 //! | `pages` | the pages alone, where there is no image to be saved |
 
+mod args;
 pub(super) mod cause;
 mod pages;
 mod said;
 mod splice;
+mod state;
 
 use std::io::{self, Read};
-use std::path::PathBuf;
 
-use clap::ValueHint;
-use ia64save::files::Held;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
-use ia64save::{Loaded, from_reader, open};
-use ia64save_codec::Version;
-use ia64save_codec::check::{self, CheckOptions, Report};
+use ia64save::files::{Held, OutputFile, is_stdout};
+use ia64save::open;
 use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
-use self::said::{refuse, tell};
-use self::splice::{Data, reader};
-use crate::cli::args::Packing;
-use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Screen;
 use crate::cli::render::account;
+pub use args::Args;
+use said::{refuse, tell};
+use splice::{Data, reader};
+use state::State;
 
 /// Repairs one after the other; an image that needs more of them is no image any more.
 const ROUNDS: usize = 12;
-
-#[derive(clap::Args, Debug)]
-pub struct Args {
-    /// The image; - is standard input
-    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
-    pub image: PathBuf,
-
-    /// Where to write the repaired image; - is standard output. With --pages-only, a folder
-    #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::AnyPath)]
-    pub out: PathBuf,
-
-    /// Write the pages that are there, and nothing else: OUT/pages.bin, and OUT/pages.json, which says
-    /// which they are. That is no image: vcpus and devices are never made up
-    #[arg(long)]
-    pub pages_only: bool,
-
-    /// The version of the stream (1, 2 or 3), where its word is damaged and more than one would fit
-    #[arg(long, value_name = "N", value_parser = version)]
-    pub format_version: Option<Version>,
-
-    /// Refuse where OUT exists, instead of replacing it once the new file is whole
-    #[arg(long)]
-    pub no_clobber: bool,
-
-    #[command(flatten)]
-    pub packing: Packing,
-
-    /// How the result is printed
-    #[arg(
-        short,
-        long,
-        alias = "output",
-        value_name = "FORMAT",
-        default_value = "text"
-    )]
-    pub format: Format,
-
-    #[command(flatten)]
-    pub reading: Reading,
-}
-
-fn version(text: &str) -> Result<Version, String> {
-    let number = text.parse().ok().and_then(Version::from_word);
-    number.ok_or_else(|| "1, 2 or 3".into())
-}
-
-/// A file as repairs have left it.
-struct State {
-    loaded: Loaded,
-    report: Report,
-}
-
-impl State {
-    fn of(
-        name: &str,
-        data: &Data,
-        repairs: &[&Repair],
-        reading: &Reading,
-    ) -> Result<State, Failure> {
-        let stream = reader(data, repairs.iter().copied());
-        let loaded = from_reader(name, stream, &reading.options())?;
-        let report = check::run_file(&loaded.file, &CheckOptions::default());
-        Ok(State { loaded, report })
-    }
-
-    fn badness(&self) -> u64 {
-        repair::badness(&self.loaded.file, &self.report)
-    }
-}
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {

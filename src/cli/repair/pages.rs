@@ -8,13 +8,12 @@ use ia64save::Loaded;
 use ia64save::document::failure::Failure as Why;
 use ia64save::document::name::PagesOnlyName;
 use ia64save::document::rewritten::{PagesOnly, SavedRange};
-use ia64save::files::Beside;
-use ia64save::files::OutputFile;
+use ia64save::files::{Beside, OutputFile};
 use ia64save_codec::image::{Image, is_zero};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
 
-use super::Args;
+use super::args::Args;
 use super::said::{document, print};
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};

@@ -10,7 +10,8 @@ use ia64save::files::is_stdout;
 use ia64save_codec::repair::{self, Choice, Note};
 use ia64save_codec::{Finding, Severity};
 
-use super::{Args, State};
+use super::args::Args;
+use super::state::State;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
 use crate::cli::render::json::{line, print_json};

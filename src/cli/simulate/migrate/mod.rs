@@ -24,6 +24,7 @@ mod printer;
 mod receive;
 mod send;
 mod serve;
+mod shared;
 
 use std::io::Write as _;
 use std::process::{Command, Stdio};

@@ -9,18 +9,19 @@
 
 use std::collections::BTreeSet;
 use std::io::{Read as _, Write as _};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use ia64save::migration::{Address, Connection, Listener, secret};
 use ia64save::signals::{self, Guard};
-use ia64save_codec::transfer::migration::{Outcome as Became, Outcomes, Secret, Token};
+use ia64save_codec::transfer::migration::Outcomes;
 
 use super::super::args::Migrate;
 use super::limits::{Budget, Places, share_memory};
 use super::printer::Printer;
 use super::serve::serve;
+use super::shared::{Known, Shared};
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render::style;
@@ -33,61 +34,6 @@ const BREATH: Duration = Duration::from_millis(200);
 const LAST_REPORTS: Duration = Duration::from_secs(2);
 /// Stack of a connection's thread: the least that leaves room.
 const STACK: usize = 1 << 20;
-
-/// What all connections know.
-pub struct Shared {
-    known: Mutex<Known>,
-    /// Who is there.
-    pub places: Places,
-    /// What domains may take.
-    pub budget: Budget,
-    /// What sources have to know.
-    pub secret: Option<Secret>,
-    /// Where reports go.
-    pub printer: Printer,
-}
-
-/// What became of migrations.
-pub struct Known {
-    /// Those that are over.
-    pub outcomes: Outcomes,
-    /// Migrations whose domain is neither running nor destroyed yet.
-    pub undecided: BTreeSet<Token>,
-    /// Those that are over, whose sources may not know it.
-    pub unheard: BTreeSet<Token>,
-    /// Domains that came, whatever became of them.
-    pub came: u64,
-    /// No more are taken: only questions are answered.
-    pub full: bool,
-    /// All is over.
-    pub over: bool,
-    /// How the command ends.
-    pub outcome: Outcome,
-}
-
-impl Known {
-    /// What became of a migration. Its source may have to ask where it was told that the domain is whole.
-    pub fn decide(&mut self, token: Option<Token>, became: Became, completed: bool) {
-        let Some(token) = token else { return };
-        self.undecided.remove(&token);
-        if completed {
-            self.outcomes.remember(token, became);
-            self.unheard.insert(token);
-        }
-    }
-
-    /// Somebody else has decided it meanwhile.
-    pub fn is_revoked(&self, token: Option<Token>) -> bool {
-        token.is_some_and(|token| !self.undecided.contains(&token))
-    }
-}
-
-impl Shared {
-    /// Looks at it.
-    pub fn known(&self) -> MutexGuard<'_, Known> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
 
 /// Runs the command: until `--count` domains have come and nobody has a question left, or for ever.
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {

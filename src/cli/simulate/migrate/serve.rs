@@ -23,7 +23,7 @@ use super::super::args::Migrate;
 use super::super::left::left;
 use super::intake::{DEVICE_MODEL, Head, Intake};
 use super::limits::{Claim, Place};
-use super::receive::Shared;
+use super::shared::Shared;
 use crate::cli::args::Format;
 use crate::cli::exit::Outcome;
 use crate::cli::render::size::counted;

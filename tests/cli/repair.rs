@@ -8,7 +8,7 @@ use ia64save_codec::{Dialect, Guest};
 use ia64save_corpus::{Params, generate, golden, goldens, hostile};
 use serde_json::Value;
 
-use super::program::{Folder, arg, number, run};
+use super::program::{self, Folder, arg, run};
 
 #[test]
 fn every_bad_image_is_repaired_or_refused() {
@@ -231,7 +231,7 @@ fn what_is_missing_is_named_and_never_made_up() {
     let data = fs::read(pages.join("pages.bin")).expect("the pages");
     let mut at = 0;
     for range in index["ranges"].as_array().expect("ranges") {
-        let number = |name: &str| number(&range[name]).expect("a number");
+        let number = |name: &str| program::number(&range[name]).expect("a number");
         assert_eq!(number("offset"), at as u64);
         for pfn in number("first_pfn")..number("first_pfn") + number("num_pages") {
             let (_, page) = image.page_of(0, pfn).expect("a page");

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::{self, Display, Write};
+use std::path::Path;
 
 use ia64save_codec::tree::Node;
 use serde::Serialize;
@@ -25,6 +26,15 @@ pub enum Notation {
 }
 
 impl Notation {
+    /// That of a file by its name, where it says.
+    pub fn of(path: &Path) -> Option<Notation> {
+        match path.extension()?.to_str()? {
+            "json" => Some(Notation::Json),
+            "yaml" | "yml" => Some(Notation::Yaml),
+            _ => None,
+        }
+    }
+
     /// How the name of such a file ends.
     pub const fn extension(self) -> &'static str {
         match self {

@@ -81,7 +81,7 @@ impl Places {
         } else {
             Notation::Json
         };
-        match (notation_of(&args.out), name) {
+        match (Notation::of(&args.out), name) {
             (Some(notation), Some(name)) if !args.out.is_dir() => {
                 if args.yaml && notation == Notation::Json {
                     return Err(Failure::Usage(format!("--yaml, and {name} is JSON")));
@@ -138,15 +138,6 @@ impl Places {
             names
         };
         [of(&self.pages, "pages_file"), of(&self.behind, "file")]
-    }
-}
-
-/// The notation of a file, by its name.
-pub fn notation_of(path: &Path) -> Option<Notation> {
-    match path.extension()?.to_str()? {
-        "json" => Some(Notation::Json),
-        "yaml" | "yml" => Some(Notation::Yaml),
-        _ => None,
     }
 }
 

@@ -15,7 +15,6 @@ use ia64save_codec::envelope::device_model_header;
 use ia64save_codec::tree::{self, Parts, Seal};
 use serde_json::json;
 
-use super::decode::notation_of;
 use crate::cli::args::{Format, Packing};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Progress;
@@ -89,7 +88,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
     let text = fs::read(&path).map_err(|error| named(&path, &error))?;
-    let notation = notation_of(&path).unwrap_or(Notation::Json);
+    let notation = Notation::of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(|why| {
         let takes = "encode takes what decode wrote, a tree or the folder that it is in";

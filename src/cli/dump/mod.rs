@@ -6,7 +6,6 @@
 //! | `unknown` | a path that leads nowhere: what was meant |
 
 mod bits;
-pub(super) mod unknown;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -24,6 +23,7 @@ use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render::style::{self, DIM, LABEL, Painted};
 use crate::cli::render::{screen, wrap};
+use crate::cli::unknown;
 
 /// What the user says.
 #[derive(clap::Args, Debug)]

@@ -16,11 +16,11 @@ use ia64save_codec::edit::{Patch, Refusal, patch};
 use serde_json::json;
 
 use crate::cli::args::{Format, Packing, Reading};
-use crate::cli::dump::unknown;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Screen;
 use crate::cli::render::account;
 use crate::cli::render::style::{DIM, HEADING, LABEL, OK, Painted};
+use crate::cli::unknown;
 use change::Change;
 
 #[derive(clap::Args, Debug)]

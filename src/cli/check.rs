@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 use super::repair::cause;
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome, complain};
+use crate::cli::opened::options;
 use crate::cli::render::hexline::HexLine;
 use crate::cli::render::json::Documents;
 use crate::cli::render::severity_style;
@@ -117,7 +118,7 @@ fn paths(named: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn look_at(path: &Path, args: &Args) -> Result<Loaded, Failure> {
-    let wanted = args.reading.options().zero(true);
+    let wanted = options(&args.reading).zero(true);
     Ok(open(path, &wanted)?)
 }
 
@@ -176,7 +177,7 @@ impl Checked {
         let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
         let cause = if loaded.data().is_empty() && loaded.file.size <= UNPACKED {
             // What was packed has passed, and is unpacked once more.
-            let wanted = args.reading.options().random_access(true);
+            let wanted = options(&args.reading).random_access(true);
             let stays = path.as_os_str() != "-" && cause::is_wanted(&loaded, &report);
             let again = || open(path, &wanted).ok();
             let again = stays.then(again).flatten();

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::spare;
+use crate::cli::opened::{options, spare};
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::size::{counted, human};
@@ -146,7 +146,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if is_stdout(&args.out) {
         return Err(Failure::Usage(WANTED.into()));
     }
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let loaded = open(&args.image, &wanted)?;
     let data = loaded.data();
     let image = loaded.image();

@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::cli::args::{Format, Packing};
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::size::counted;
@@ -147,7 +148,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if !args.allow_large {
         bounded(&parts, input as u64).map_err(wrong)?;
     }
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&parts.front)?;

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::{accept, no_checkpoint};
+use crate::cli::opened::{accept, no_checkpoint, options};
 use crate::cli::render::json::print_json;
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
@@ -75,9 +75,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args
-        .reading
-        .options()
+    let wanted = options(&args.reading)
         .random_access(true)
         .cores(true)
         .damaged(args.damaged);

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::no_checkpoint;
+use crate::cli::opened::{no_checkpoint, options};
 use crate::cli::render::looks::{LOOKS, look};
 use crate::cli::render::screen;
 use crate::cli::render::size::{grouped, human};
@@ -61,7 +61,7 @@ const BARS: usize = 48;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().zero(true).cores(true);
+    let wanted = options(&args.reading).zero(true).cores(true);
     let loaded = open(&args.image, &wanted)?;
     let image = loaded.image();
     let count = image.checkpoints.len();

@@ -19,6 +19,7 @@ use ia64save_codec::compare::{self, PagePairs, Report};
 use ia64save_codec::memory::Memory;
 
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 pub use args::Args;
 use pages::PageReport;
 use shown::{Logical, Round};
@@ -59,7 +60,7 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
             "only one of the two can be standard input".into(),
         ));
     }
-    let wanted = args.reading.options().random_access(true).cores(true);
+    let wanted = options(&args.reading).random_access(true).cores(true);
     let open = |path| -> Result<Loaded, Failure> {
         let loaded = open(path, &wanted)?;
         match &loaded.image().error {

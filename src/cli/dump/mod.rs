@@ -21,6 +21,7 @@ use serde_json::json;
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 use crate::cli::render::style::{self, DIM, LABEL, Painted};
 use crate::cli::render::{screen, wrap};
 use crate::cli::unknown;
@@ -68,7 +69,7 @@ const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + MEANING;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let loaded = open(&args.image, &args.reading.options())?;
+    let loaded = open(&args.image, &options(&args.reading))?;
     let selection = Selection::new(args.path.as_deref().unwrap_or(""));
     let named = |field: &Field<'_>| selection.is(field.path);
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);

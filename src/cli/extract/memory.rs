@@ -12,8 +12,8 @@ use super::args::Args;
 use super::said::{Made, Views};
 use super::wanted::{checkpoint, nothing, out};
 use crate::cli::exit::Failure;
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
-use crate::cli::render::account;
 
 /// Most zeros for each byte of memory that are written where they cannot be skipped, beside a GiB for
 /// every image.
@@ -57,7 +57,7 @@ pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     i64::try_from(assembly.size).map_err(|_| too_large(assembly.size))?;
     let zeros = assembly.size - assembly.filled(memory.page_size());
     let most = (loaded.file.size * MOST_ZEROS).max(1 << 30);
-    account::spare_terminal(target)?;
+    spare_terminal(target)?;
     let file = OutputFile::create_secret(target, !args.no_clobber)?;
     let mut file = file.packed(args.packing.of(target))?;
     if file.anywhere().is_none() && zeros > most {

@@ -23,6 +23,7 @@ use super::host::{self, Domain, Hyper};
 use super::unfinished::Unfinished;
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 use crate::cli::progress::Progress;
 use crate::cli::render::json::print_json;
 use crate::cli::render::size::counted;
@@ -58,7 +59,7 @@ pub(super) fn restore(
     mut xen: Hyper,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let loaded = open(&args.image, &wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));

@@ -22,6 +22,7 @@ use super::sink::Written;
 use super::unfinished::Unfinished;
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
 use crate::cli::render::size::{counted, human};
 use crate::cli::render::{account, style};
@@ -108,7 +109,7 @@ pub(super) fn save(
         None => Vec::new(),
         Some(path) => xend_header(&contents(path)?)?,
     };
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
     // Whoever reads a pipe may stop, and the guest stands still meanwhile.
     let file = file.patiently(Duration::from_secs(args.wait))?;

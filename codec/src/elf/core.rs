@@ -252,6 +252,7 @@ fn letters(layout: ContextLayout) -> u32 {
 mod tests {
     use super::*;
     use crate::image::{Checkpoint, Options, PageIndex};
+    use crate::size::place;
     use alloc::vec;
     use bytes::Bytes;
     use object::LittleEndian;

@@ -411,7 +411,9 @@ mod tests {
 
     #[test]
     fn what_no_tree_has_is_refused() {
-        let error = read(b"{\"a\": {\"b\": 1.5}}", Notation::Json).unwrap_err();
+        let error = read(b"{\"a\": {\"b\": 1.5}}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("a.b: 1.5"), "{error}");
         for bad in ["{\"a\": null}", "{\"a\": true}", "{", "{} x", ""] {
             assert!(read(bad.as_bytes(), Notation::Json).is_err(), "{bad}");
@@ -424,12 +426,16 @@ mod tests {
     #[test]
     fn a_name_stands_once_in_a_map() {
         let json = b"{\"a\": 1,\n \"b\": [{\"c\": 1}, {\"c\": 1,\n  \"d\": {}, \"c\": 2}]}";
-        let error = read(json, Notation::Json).unwrap_err();
+        let error = read(json, Notation::Json).unwrap_err().to_string();
         let expected = "b[1].c: it is there twice at line 3 column 14";
         assert_eq!(error, expected);
-        let error = read(b"{\"\\u0061\": 1, \"a\": 1}", Notation::Json).unwrap_err();
+        let error = read(b"{\"\\u0061\": 1, \"a\": 1}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("a: it is there twice"), "{error}");
-        let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml).unwrap_err();
+        let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains('c') && error.contains("line 4"), "{error}");
     }
 
@@ -467,10 +473,12 @@ mod tests {
             assert!(plain.is_ok());
             assert_eq!(read(marked.as_bytes(), notation), plain);
             let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let error = read(&wide, notation).unwrap_err();
+            let error = read(&wide, notation).unwrap_err().to_string();
             assert!(error.contains("UTF-16"), "{error}");
         }
-        let error = read(b"{\"\xff\": 1}", Notation::Json).unwrap_err();
+        let error = read(b"{\"\xff\": 1}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "byte 2 is no UTF-8");
     }
 }

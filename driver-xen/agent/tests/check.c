@@ -147,6 +147,21 @@ static void expose(struct stream *to, uint32_t region)
     end(to);
 }
 
+/* shadow_op for a domain: 2 switches log-dirty on, 0 off. */
+static void dirty_log(struct stream *to, uint32_t domain, uint32_t operation)
+{
+    call_head(to, FAKE_DOMCTL, 0, 1, 1);
+    u32(to, 144);
+    u32(to, AGENT_IN | AGENT_OUT);
+    link(to, ARGUMENT, 0, 0, 0);
+    u32(to, 10);
+    u32(to, FAKE_INTERFACE);
+    u64(to, domain);
+    u64(to, operation);
+    fill(to, 0, 120);
+    end(to);
+}
+
 static void small(struct stream *to, uint32_t type, uint64_t one, int has_two, uint64_t two)
 {
     begin(to, type);
@@ -223,6 +238,11 @@ static void session(void)
     expose(&stream, 0);
     small(&stream, AGENT_READ_REGION, (uint64_t)40 << 32, 1, 4056);
     small(&stream, AGENT_RELEASE, 0, 0, 0);
+    dirty_log(&stream, 7, 2);
+    dirty_log(&stream, 9, 2);
+    dirty_log(&stream, 7, 0);
+    small(&stream, AGENT_RESERVE, 1, 0, 0); /* 15: left to the end, with what is exposed there */
+    expose(&stream, 0);
 }
 
 static void check_session(void)
@@ -270,6 +290,11 @@ static void check_session(void)
     CHECK(length == 40 && body[0] == 0x5a && body[39] == 0x5a);
     (void)reply(&fake, 11, 0, &length);
     CHECK(length == 0);
+    for (i = 12; i < 15; i++) {
+        body = reply(&fake, i, 0, &length);
+        CHECK(length == 8 + 144 && get32(body) == 0 && get32(body + 8) == 10);
+    }
+    CHECK(fake.stuck == 0);
 }
 
 /* However the stream is cut into reads and writes, the answers are the same. */
@@ -316,6 +341,120 @@ static void check_ends(void)
         CHECK(result == AGENT_WRITE_FAILED);
         CHECK(fake_judge(&fake, result) == NULL);
         fake_free(&fake);
+    }
+}
+
+/* What a peer has switched on is off when it is gone, however it goes; what it has not is left alone. */
+static void check_undone(void)
+{
+    uint32_t length, i, calls;
+
+    fresh(1);
+    dirty_log(&stream, 3, 2); /* 1 */
+    dirty_log(&stream, 4, 2); /* 2: somebody else's */
+    dirty_log(&stream, 5, 2); /* 3 */
+    dirty_log(&stream, 5, 0);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.dirty[4] = 2;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(get32(reply(&fake, 2, 0, &length)) == (uint32_t)-22);
+    CHECK(fake.dirty[3] == 0 && fake.dirty[4] == 2 && fake.dirty[5] == 0);
+    CHECK(fake.calls == 5); /* one for what was left on, none for the others */
+    CHECK(fake_judge(&fake, AGENT_END) == NULL);
+    fake_free(&fake);
+
+    /* A peer that takes over what another has left: off, on. */
+    fresh(1);
+    dirty_log(&stream, 4, 0);
+    dirty_log(&stream, 4, 2);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.dirty[4] = 2;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(fake.dirty[4] == 0);
+    fake_free(&fake);
+
+    /* On twice is off once; an error of the hypervisor's is told to whoever links the agent. */
+    fresh(1);
+    dirty_log(&stream, 6, 2);
+    dirty_log(&stream, 6, 2);
+    dirty_log(&stream, 6, 0);
+    dirty_log(&stream, 8, 2);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.stubborn = 1;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(fake.calls == 6 && fake.stuck == 2);
+    CHECK(fake_judge(&fake, AGENT_END) == NULL);
+    fake_free(&fake);
+
+    /* No more than can be remembered, and that much. */
+    fresh(1);
+    for (i = 0; i <= AGENT_UNDOS; i++)
+        dirty_log(&stream, i, 2);
+    dirty_log(&stream, 0, 0);
+    dirty_log(&stream, AGENT_UNDOS, 2);
+    CHECK(serve(4096) == AGENT_END);
+    (void)reply(&fake, AGENT_UNDOS, 0, &length);
+    (void)reply(&fake, AGENT_UNDOS + 1, AGENT_ENOSPC, &length);
+    (void)reply(&fake, AGENT_UNDOS + 3, 0, &length);
+    CHECK(fake.calls == 2 * AGENT_UNDOS + 2);
+    fake_free(&fake);
+
+    /* What looks like it and is not: another hypercall, another domctl, no structure, half of one,
+     * one that only comes back, one whose head an address is written over. */
+    for (i = 0; i < 6; i++) {
+        fresh(1);
+        dirty_log(&stream, 3, 2);
+        switch (i) {
+        case 0: stream.bytes[stream.frame + 16] = 35; break;
+        case 1: stream.bytes[stream.frame + 16 + 64 + 24] = 13; break;
+        case 2: stream.bytes[stream.frame + 16 + 64 + 12] = 1; break;
+        case 3:
+            set32(stream.bytes + stream.frame + 16 + 64, 16);
+            stream.size -= 128;
+            end(&stream);
+            break;
+        case 4:
+            set32(stream.bytes + stream.frame + 16 + 68, AGENT_OUT);
+            stream.size -= 144;
+            end(&stream);
+            break;
+        default: set32(stream.bytes + stream.frame + 16 + 72, 0); break;
+        }
+        CHECK(serve(4096) == AGENT_END);
+        CHECK(fake.calls == 1);
+        fake_free(&fake);
+    }
+
+    /* Every byte at which a peer can go after it has left two domains with log-dirty and a region. */
+    for (calls = 0; calls < 3; calls++) {
+        size_t whole, from;
+
+        fresh(1);
+        dirty_log(&stream, 1, 2);
+        small(&stream, AGENT_RESERVE, 1, 0, 0);
+        expose(&stream, 0);
+        dirty_log(&stream, 2, 2);
+        whole = stream.size;
+        if (calls == 1) { /* goes on to do something wrong */
+            stream.bytes[stream.frame + 10] = 'B';
+            serve(1 << 20);
+            fake_free(&fake);
+            continue;
+        }
+        for (from = 0; from <= whole; from++) {
+            if (calls == 0) {
+                stream.size = from;
+                serve(1 + from % 300);
+            } else { /* or stops to listen */
+                int result;
+
+                fake_init(&fake, stream.bytes, whole, 4096);
+                fake.out_limit = from;
+                result = fake_serve(&fake);
+                CHECK(fake_judge(&fake, result) == NULL);
+            }
+            fake_free(&fake);
+        }
     }
 }
 
@@ -599,7 +738,7 @@ static void check_random(uint32_t rounds)
 
             for (j = 0; j < count; j++)
                 frames[j] = any(FAKE_PAGES + 2);
-            switch (any(9)) {
+            switch (any(10)) {
             case 0:
                 turn(&stream, any(7000));
                 break;
@@ -623,6 +762,9 @@ static void check_random(uint32_t rounds)
                 break;
             case 7:
                 small(&stream, AGENT_RELEASE, any(2), 0, 0);
+                break;
+            case 8:
+                dirty_log(&stream, any(4) == 0 ? any(FAKE_DOMAINS + 2) : any(2), any(3));
                 break;
             default:
                 begin(&stream, any(12));
@@ -727,6 +869,7 @@ int main(int argc, char **argv)
     fake_free(&fake);
     check_cuts();
     check_ends();
+    check_undone();
     check_violations();
     check_refusals();
     check_regions();

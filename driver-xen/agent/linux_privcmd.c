@@ -102,7 +102,7 @@ static void end_stream(int number)
     errno = kept;
 }
 
-/* Signals that would end us before anything is taken back. */
+/* Signals that would end us before anything is taken back; what whoever started us has ignored stays so. */
 static int catch_signals(void)
 {
     static const int numbers[3] = {SIGHUP, SIGINT, SIGTERM};
@@ -114,9 +114,14 @@ static int catch_signals(void)
         return -1;
     memset(&action, 0, sizeof action); /* without SA_RESTART: a call that waits begins anew */
     action.sa_handler = end_stream;
-    for (i = 0; i < 3; i++)
-        if (sigaction(numbers[i], &action, NULL) != 0)
+    for (i = 0; i < 3; i++) {
+        struct sigaction before;
+
+        if (sigaction(numbers[i], NULL, &before) != 0)
             return -1;
+        if (before.sa_handler != SIG_IGN && sigaction(numbers[i], &action, NULL) != 0)
+            return -1;
+    }
     signal(SIGPIPE, SIG_IGN);
     return 0;
 }

@@ -35,7 +35,7 @@ const KERNEL: [&str; 9] = [
     "-fno-common",
 ];
 /// Stands in for the C where it cannot be compiled, so that the linker's script is tried.
-const NO_C: &str = "\t.text\n\t.global bare_main\n\t.proc bare_main\nbare_main:\n\
+const NO_C: &str = "\t.explicit\n\t.text\n\t.global bare_main\n\t.proc bare_main\nbare_main:\n\
                     \tbr.ret.sptk.many b0 ;;\n\t.endp bare_main\n";
 /// Where the script puts the program.
 const ENTRY: &str = "0x4000000";
@@ -94,9 +94,9 @@ pub fn itanium(compiler: Option<&str>, built: &Path, skipped: &mut Vec<String>) 
             .then(|| written(fs::write(built.join("no-c.s"), NO_C)))
             .then(|| {
                 run(Command::new("ia64-linux-gnu-as")
-                    .arg(built.join("no-c.s"))
-                    .arg("-o")
-                    .arg(&object))
+                    .args(["-mconstant-gp", "--fatal-warnings", "-o"])
+                    .arg(&object)
+                    .arg(built.join("no-c.s")))
             });
         objects.push(object);
     }

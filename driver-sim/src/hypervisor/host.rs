@@ -36,6 +36,9 @@ pub struct Machine {
     pub registers: Registers,
     /// What the hypervisor's heap holds.
     pub heap: Heap,
+    /// Tools can reset the event channels of a domain. Kernels of ia64 control domains do not pass that
+    /// on.
+    pub passes_reset: bool,
 }
 
 impl Machine {
@@ -50,6 +53,7 @@ impl Machine {
             rbs_voff: era.rbs_voff(),
             registers: Registers::Real,
             heap: Heap::Zeros,
+            passes_reset: false,
         }
     }
 }

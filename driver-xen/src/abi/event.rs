@@ -10,3 +10,10 @@ layout! {
         @4 port: u32, Dec, "the channel";
     }
 }
+
+layout! {
+    /// `reset`: all channels of a domain are closed.
+    pub struct Reset: 2 {
+        @0 dom: u16, Dec, "domain whose channels they are";
+    }
+}

@@ -143,6 +143,11 @@ impl Release {
         near.then_some(Release { dialect, ..*self })
     }
 
+    /// Whether a suspended domain can go on: `XEN_DOMCTL_resumedomain` came with 3.1.
+    pub fn has_resume(&self) -> bool {
+        self.interface >= 5
+    }
+
     /// Whether its tools read the physical map from a table that the hypervisor exposes, rather than
     /// asking for a list.
     pub fn exposes_p2m(&self) -> bool {

@@ -21,6 +21,8 @@ impl FakeDevice {
             12 => self.memory_op(arg(0), arg(1)),
             29 if arg(0) == 4 => self.remote_shutdown(arg(1)),
             32 if arg(0) == 6 => self.alloc_unbound(arg(1)),
+            // A kernel's own list ends there; a control domain of another kind passes it on.
+            32 if arg(0) == 10 && self.host.machine().passes_reset => self.reset_channels(arg(1)),
             34 => self.hvm_op(arg(0), arg(1)),
             36 => self.domctl(arg(0)),
             48 => self.dom0vp([arg(0), arg(1), arg(2), arg(3), arg(4)]),
@@ -118,11 +120,17 @@ impl FakeDevice {
     fn alloc_unbound(&mut self, address: u64) -> Result<u64, Errno> {
         let bytes = self.buffer(address, 8)?;
         let domain = u16_at(&bytes, 0).into();
-        self.host.domain_info(domain)?;
-        let port = self.channels.entry(domain).or_insert(0);
-        *port += 1;
-        let port = *port;
+        let port = self.host.alloc_unbound(domain)?;
         self.process.copy_out(address + 4, &port.to_le_bytes())?;
+        Ok(0)
+    }
+
+    fn reset_channels(&mut self, address: u64) -> Result<u64, Errno> {
+        let domain = u16_at(&self.buffer(address, 2)?, 0).into();
+        if self.host.domain_info(domain).is_ok() {
+            self.enter(PortCall::ResetChannels)?;
+        }
+        self.host.reset_channels(domain)?;
         Ok(0)
     }
 

@@ -46,8 +46,6 @@ pub struct FakeDevice {
     interface: u32,
     batch_v2: bool,
     process: Process,
-    /// The event channel that each domain gets next.
-    channels: BTreeMap<DomId, u32>,
 }
 
 impl FakeDevice {
@@ -61,7 +59,6 @@ impl FakeDevice {
             interface: release.interface,
             batch_v2: false,
             process: Process::new(machine.page_size),
-            channels: BTreeMap::new(),
         }
     }
 

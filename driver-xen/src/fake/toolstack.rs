@@ -1,7 +1,7 @@
 //! The guest and the device model of a simulated host.
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
-use ia64save_codec::transfer::ports::{Errno, PortCall};
+use ia64save_codec::transfer::ports::{Errno, Introduction, PortCall};
 use ia64save_sim::Host;
 
 use crate::toolstack::{Devices, Toolstack};
@@ -30,6 +30,15 @@ impl Toolstack for FakeToolstack {
     fn suspend(&mut self, domain: DomainId, _hvm: bool) -> Result<(), Errno> {
         self.enter(PortCall::Suspend)?;
         self.host.request_suspend(domain.into())
+    }
+
+    fn introduces(&self, _domain: DomainId) -> bool {
+        true
+    }
+
+    fn introduce(&mut self, domain: DomainId, introduction: &Introduction) -> Result<(), Errno> {
+        self.enter(PortCall::Introduce)?;
+        self.host.introduce(domain.into(), introduction)
     }
 
     fn log_devices(&mut self, domain: DomainId, on: bool) -> Result<Devices, Errno> {

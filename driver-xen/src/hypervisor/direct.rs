@@ -8,7 +8,7 @@ use super::{Hypervisor, Info, Vcpu};
 use crate::abi::domctl::{
     ARGUMENTS, CREATE_HVM, Domctl, GetVcpuInfo, HvmContext, MaxMem, MaxVcpus, ShadowOp, VcpuContext,
 };
-use crate::abi::event::AllocUnbound;
+use crate::abi::event::{AllocUnbound, Reset};
 use crate::abi::hvm::Param;
 use crate::abi::memory::{MaximumGpfn, Reservation};
 use crate::abi::sched::RemoteShutdown;
@@ -519,5 +519,16 @@ impl<T: Transport> Hypervisor for Direct<T> {
         AllocUnbound::parse(&bytes)
             .map(|channel| channel.port)
             .ok_or(Errno::EPROTO)
+    }
+
+    fn reset_channels(&mut self, domain: DomainId) -> Result<(), Errno> {
+        let mut bytes = Reset { dom: domain }.to_bytes();
+        let operation = Some(numbers::RESET_CHANNELS);
+        self.operation(numbers::EVENT_CHANNEL_OP, operation, &mut bytes, None)
+            .map(drop)
+    }
+
+    fn has_resume(&self) -> bool {
+        self.release.has_resume()
     }
 }

@@ -23,6 +23,9 @@ pub use direct::Direct;
 pub(crate) use direct::Pointed;
 pub use version::{ProbeError, interface_of, probe, version};
 
+/// The highest number that a domain can have, which no host has given yet.
+const NO_DOMAIN: DomainId = 0x7fef;
+
 /// What `getdomaininfo` says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Info {
@@ -169,6 +172,25 @@ pub trait Hypervisor {
 
     /// An event channel of a domain that another one may bind.
     fn alloc_unbound(&mut self, domain: DomainId, remote: DomainId) -> Result<u32, Errno>;
+
+    /// Closes all event channels of a domain.
+    fn reset_channels(&mut self, domain: DomainId) -> Result<(), Errno>;
+
+    /// Whether [`Hypervisor::reset_channels`] reaches the hypervisor: kernels of ia64 control domains do not
+    /// pass it on. Asked for a domain that is not there, so that nothing happens.
+    fn passes_reset(&mut self) -> Result<bool, Errno> {
+        match self.domain_info(NO_DOMAIN) {
+            Err(Errno::ESRCH) => {}
+            Ok(_) => return Ok(false),
+            Err(errno) => return Err(errno),
+        }
+        Ok(self.reset_channels(NO_DOMAIN) == Err(Errno::ESRCH))
+    }
+
+    /// Whether [`Hypervisor::resume`] is there.
+    fn has_resume(&self) -> bool {
+        true
+    }
 
     /// What `getdomaininfo` says of a domain. `ESRCH` where there is none.
     fn domain_info(&mut self, domain: DomainId) -> Result<Info, Errno> {

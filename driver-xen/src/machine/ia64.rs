@@ -8,7 +8,7 @@ use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
 use ia64save_codec::wire::arch_setup::{ArchSetupPlain, ArchSetupVhpt, QUERY};
 use ia64save_codec::wire::{Context, SharedInfo, Wire};
 
-use super::Machine;
+use super::{Machine, scratch};
 use crate::abi::domctl::GetMemList;
 use crate::abi::hvm::ModifiedMemory;
 use crate::abi::numbers;
@@ -34,6 +34,8 @@ pub struct Ia64 {
     building: bool,
     /// Frames that this domain reported itself by machine frame (3.0.3).
     machine_frames: BTreeSet<u64>,
+    /// A domain that was made to ask the host something, while it is there.
+    scratch: Option<DomainId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +56,7 @@ impl Ia64 {
             table: None,
             building: false,
             machine_frames: BTreeSet::new(),
+            scratch: None,
         }
     }
 
@@ -396,6 +399,14 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
             self.machine_frames.insert(context.privregs_pfn());
         }
         Ok(context)
+    }
+
+    fn rbs_voff(&mut self, xen: &mut Direct<T>) -> Result<Option<u64>, Errno> {
+        scratch::rbs_voff(xen, self.spec().context, &mut self.scratch).map(Some)
+    }
+
+    fn leftover(&self) -> Option<DomainId> {
+        self.scratch
     }
 
     fn set_vcpu_context(

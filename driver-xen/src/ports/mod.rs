@@ -95,6 +95,11 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
         self.domain
     }
 
+    /// A domain that was made to ask the host something and could not be destroyed: paused, without memory.
+    pub fn leftover(&self) -> Option<DomainId> {
+        self.machine.leftover()
+    }
+
     /// The hypervisor, for what the ports do not have.
     pub fn hypervisor(&mut self) -> &mut H {
         &mut self.xen

@@ -1,14 +1,12 @@
 //! A domain that is restored.
 
-use ia64save_codec::grammar::PageRun;
 use ia64save_codec::transfer::ports::{
-    HvmParam, PageResult, Populated, PortCall, PortError, Setup, TargetDomain,
+    HvmParam, Populated, PortCall, PortError, Setup, TargetDomain,
 };
 
 use super::{XenDomain, failed};
 use crate::hypervisor::Hypervisor;
 use crate::machine::Machine;
-use crate::transport::Layout;
 
 impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
     fn set_setup(&mut self, setup: &Setup) -> Result<(), PortError> {
@@ -27,27 +25,6 @@ impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
         self.xen
             .decrease_reservation(self.domain, gpfns)
             .map_err(failed(PortCall::DecreaseReservation))
-    }
-
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError> {
-        let failed = failed(PortCall::WritePages);
-        let gpfns: Vec<u64> = run.gmfns().collect();
-        let frames = self
-            .machine
-            .frames(&mut self.xen, self.domain, &gpfns)
-            .map_err(&failed)?;
-        // A record is its gmfn and its page.
-        let layout = Layout {
-            at: 8,
-            stride: run.stride(),
-        };
-        self.xen
-            .write_foreign(self.domain, &frames, run.bytes(), layout, results)
-            .map_err(failed)
     }
 
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
@@ -73,10 +50,10 @@ impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
         Ok(())
     }
 
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError> {
         self.machine
-            .set_vcpu_context(&mut self.xen, self.domain, vcpu, context)
-            .map_err(failed(PortCall::SetVcpuContext))
+            .rbs_voff(&mut self.xen)
+            .map_err(failed(PortCall::RbsVoff))
     }
 
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {

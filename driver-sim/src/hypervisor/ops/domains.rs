@@ -79,19 +79,30 @@ impl Host {
     pub fn unpause(&self, domid: DomId) -> Result<(), Errno> {
         let mut state = self.state();
         state.count(Op::UnpauseDomain);
-        state.domain(domid)?.paused = false;
+        let era = state.machine.era;
+        let domain = state.domain(domid)?;
+        domain.paused = false;
+        if domain.shutdown.is_none() {
+            // One that was restored stands in the call of the guest that was saved.
+            domain.return_from_call(era);
+        }
         Ok(())
     }
 
     /// Lets a domain that has suspended itself go on, its device model with it. One that runs, or has
-    /// shut down otherwise, is left alone.
+    /// shut down otherwise, is left alone. `ENOSYS` before 3.1.
     pub fn resume(&self, domid: DomId) -> Result<(), Errno> {
         let mut state = self.state();
         state.count(Op::ResumeDomain);
+        let era = state.machine.era;
         let domain = state.domain(domid)?;
+        if !era.has_resume() {
+            return Err(Errno::ENOSYS);
+        }
         if domain.shutdown == Some(ShutdownReason::Suspend) {
             domain.shutdown = None;
             domain.device_model.stopped = false;
+            domain.return_from_call(era);
         }
         Ok(())
     }

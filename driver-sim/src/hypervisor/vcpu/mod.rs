@@ -18,7 +18,8 @@
 //! against.
 
 pub(crate) mod arch;
-pub(crate) mod get;
+pub(crate) mod call;
+mod get;
 pub(crate) mod heap;
 pub(crate) mod kept;
 mod load;

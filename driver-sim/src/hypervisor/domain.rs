@@ -8,19 +8,15 @@ use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::ShutdownReason;
 
 use super::channels::Channels;
+use super::devices::Devices;
 use super::era::Era;
-use super::hvm::Devices;
 use super::kernel::Kernel;
 use super::memory::{Memory, Pool};
+use super::places::shared_info_frame;
 use super::vcpu::{Shared, Vcpu, fresh_privregs, hvm_privregs_pfn};
 use crate::fields::Fields;
 use crate::workload::{Script, Workload};
 use ia64save_codec::wire::{layout_of_shared_info, layout_of_start_info};
-
-/// Frame of the shared_info page where tools name pages by gpfn: those of the vcpus follow.
-pub(crate) const SHARED_INFO_GPFN: u64 = 1 << 40 >> 14;
-/// The same where they name it by machine frame.
-const SHARED_INFO_FRAME: u64 = 0x800_0000;
 
 pub(crate) struct Domain {
     pub(crate) guest: Guest,
@@ -254,14 +250,5 @@ impl Domain {
     /// Whether something of it is held, so that it cannot go away.
     pub(crate) fn is_held(&self) -> bool {
         self.exposed || self.mapped_pages > 0
-    }
-}
-
-/// Frame of the shared_info page, as tools name it.
-pub(crate) fn shared_info_frame(era: Era) -> u64 {
-    if era.maps_by_gpfn() {
-        SHARED_INFO_GPFN
-    } else {
-        SHARED_INFO_FRAME
     }
 }

@@ -7,8 +7,9 @@ use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{DomainInfo, Errno, ShutdownReason};
 
 use crate::hypervisor::count::Op;
-use crate::hypervisor::domain::{Domain, shared_info_frame};
+use crate::hypervisor::domain::Domain;
 use crate::hypervisor::host::{DomId, Host};
+use crate::hypervisor::places::shared_info_frame;
 
 /// No domain of Xen has this many vcpus.
 const MOST_VCPUS: u32 = 64;

@@ -6,10 +6,11 @@ use ia64save_codec::wire::Context;
 
 use crate::hypervisor::count::Op;
 use crate::hypervisor::domain::Domain;
-use crate::hypervisor::host::{DomId, Down, Host, Machine};
+use crate::hypervisor::host::{DomId, Down, Host};
+use crate::hypervisor::machine::{Machine, Registers};
+use crate::hypervisor::vcpu::Frame;
 use crate::hypervisor::vcpu::arch::{ArchState, Started};
-use crate::hypervisor::vcpu::set::Refusal;
-use crate::hypervisor::vcpu::{Frame, Registers};
+use crate::hypervisor::vcpu::given::Refusal;
 
 impl Host {
     /// Vcpus of a domain that are up: what `getdomaininfo` says besides.

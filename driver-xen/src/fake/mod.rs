@@ -26,6 +26,7 @@ mod process;
 pub mod recorded;
 mod replay;
 mod toolstack;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -40,8 +41,9 @@ use crate::privcmd::{Access, Device, Privcmd};
 use crate::transport::DomainId;
 pub use halves::Halves;
 use process::{Content, Process, u16_at, u32_at, u64_at};
-pub use replay::{Other, Replay, World};
+pub use replay::{Other, Replay};
 pub use toolstack::FakeToolstack;
+pub use world::World;
 
 /// Machine frames begin here, and gpfn 0 has the first.
 const FIRST_FRAME: u64 = 0x8_0000;

@@ -3,12 +3,14 @@
 //! What a driver does today and did not when the recording was made, or did then and no longer, is named and
 //! counted apart: nothing is passed over in silence.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, PageResult};
 
 use super::recorded::{Kept, Recorded, recording};
+use super::world::{World, memmap};
 use crate::abi::numbers;
 use crate::abi::xencomm::INLINE;
 use crate::transport::{
@@ -23,30 +25,8 @@ const CHUNK: usize = 64;
 const MAPS: [u64; 2] = [9, 18];
 const UNMAPS: [u64; 2] = [5, 17];
 
-/// What a recording does not hold: memory that was mapped, and the ends of long answers.
-#[derive(Clone, Debug, Default)]
-pub struct World {
-    /// Pfns that have memory.
-    pub present: BTreeSet<u64>,
-    /// The machine frame of pfn 0, where tools name pages so: those of the others count down from it.
-    pub machine: Option<u64>,
-    /// Pages by the frame that they are mapped by. All others hold zeros.
-    pub pages: BTreeMap<u64, Vec<u8>>,
-    /// Contexts by vcpu, of which a recording has the beginning.
-    pub contexts: BTreeMap<u32, Vec<u8>>,
-    /// The HVM context, of which a recording has the beginning.
-    pub hvm_context: Vec<u8>,
-}
-
-impl World {
-    fn frame(&self, pfn: u64) -> u64 {
-        if self.present.contains(&pfn) {
-            self.machine.map_or(pfn, |first| first.wrapping_sub(pfn))
-        } else {
-            u64::MAX
-        }
-    }
-}
+/// Where a domctl that creates a domain has its UUID.
+const HANDLE: Range<usize> = 20..36;
 
 /// What was not as it was recorded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -130,6 +110,11 @@ fn u32_at(bytes: &[u8], at: usize) -> u32 {
 
 fn u16_at(bytes: &[u8], at: usize) -> u16 {
     u32_at(&[bytes.get(at..at + 2).unwrap_or(&[]), &[0; 2]].concat(), 0) as u16
+}
+
+/// The command of a domctl.
+fn number_of(call: &Hypercall<'_, '_>, structure: &[u8]) -> Option<u32> {
+    (call.number == numbers::DOMCTL).then(|| u32_at(structure, 0))
 }
 
 /// The number, the operation or command, and the domain of a call, as far as they name it.
@@ -231,6 +216,9 @@ impl State {
                 assert_ne!(pointer & INLINE, 0, "line {line}");
                 places[link.target] = pointer & !INLINE;
                 sent[link.offset..link.offset + 8].copy_from_slice(&pointer.to_le_bytes());
+            }
+            if self.world.any_handle && number_of(call, &sent) == Some(numbers::CREATEDOMAIN) {
+                sent[HANDLE].copy_from_slice(&bytes[HANDLE]);
             }
             assert!(*is_cut || sent.len() == bytes.len(), "line {line}");
             assert_eq!(
@@ -343,14 +331,6 @@ impl State {
         let page = self.world.pages.entry(frame);
         page.or_insert_with(|| vec![0; PAGE])
     }
-}
-
-/// The memory map of the recorded guests: one descriptor, of RAM.
-fn memmap() -> Vec<u8> {
-    let words: [u64; 8] = [40, 40, 1, 7, 0, 0, 0x40_0000 >> 12, 8];
-    let mut page: Vec<u8> = words.iter().flat_map(|word| word.to_le_bytes()).collect();
-    page.resize(PAGE, 0);
-    page
 }
 
 impl Transport for Replay {

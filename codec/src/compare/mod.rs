@@ -11,12 +11,14 @@
 //! | `meaning` | which fields mean the same in two eras, and which mean nothing |
 //! | `registers` | what eras have in different forms: the stack, NaT bits, psr |
 //! | `state` | [`state`]: everything but pages |
+//! | [`restored`] | what a restore changes by design, taken out of a comparison |
 //! | `pages` | [`PagePairs`]: which pages to compare; the caller has the bytes and the threads |
 
 mod difference;
 mod meaning;
 mod pages;
 mod registers;
+pub mod restored;
 mod state;
 mod structure;
 

@@ -63,6 +63,8 @@ numbers! {
 pub const SCHED_OP: u64 = 29;
 /// `SCHEDOP_remote_shutdown`.
 pub const REMOTE_SHUTDOWN: u64 = 4;
+/// `EVTCHNOP_status`.
+pub const CHANNEL_STATUS: u64 = 5;
 /// `EVTCHNOP_alloc_unbound`.
 pub const ALLOC_UNBOUND: u64 = 6;
 /// `EVTCHNOP_reset`.

@@ -84,8 +84,14 @@ pub trait Hypervisor {
     /// Lets one that has suspended itself go on.
     fn resume(&mut self, domain: DomainId) -> Result<(), Errno>;
 
-    /// Ends it.
+    /// Ends it, going on where an earlier call stopped. `EAGAIN` where it comes no further.
     fn destroy(&mut self, domain: DomainId) -> Result<(), Errno>;
+
+    /// Whether a destroy of it was begun and not ended: `getdomaininfo` does not say so, and lists it as it
+    /// was before, though pages are missing. `false` too where that can't be found out.
+    fn is_half_destroyed(&mut self, _domain: DomainId) -> Result<bool, Errno> {
+        Ok(false)
+    }
 
     /// Says that it has shut down, for one that can't say so itself.
     fn shut_down(&mut self, domain: DomainId, reason: u32) -> Result<(), Errno>;
@@ -133,8 +139,8 @@ pub trait Hypervisor {
     /// Ends it.
     fn disable_log_dirty(&mut self, domain: DomainId) -> Result<(), Errno>;
 
-    /// The record in place of what stood in `dirty`. Where log-dirty is off it is empty, and that is
-    /// no error: callers keep track.
+    /// The record in place of what stood in `dirty`. Where log-dirty is off, x86 gives an empty one without
+    /// an error, ia64 `EINVAL`: callers keep track.
     fn peek_dirty(&mut self, domain: DomainId, dirty: &mut PfnBitmap) -> Result<(), Errno>;
 
     /// As [`Hypervisor::peek_dirty`], and begins the record anew.

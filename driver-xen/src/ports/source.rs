@@ -40,6 +40,20 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
         }
     }
 
+    /// Up to today every hypervisor answers `EINVAL` where log-dirty is on, for ever if nobody turns it off:
+    /// then off, and on again, so that the record begins with this save.
+    fn begin_log_dirty(&mut self) -> Result<(), Errno> {
+        match self.xen.enable_log_dirty(self.domain) {
+            Err(Errno::EINVAL) if !self.log_dirty => {
+                self.xen.disable_log_dirty(self.domain)?;
+                self.xen.enable_log_dirty(self.domain)?;
+                self.found_log_dirty = true;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     fn dirty(&mut self, call: PortCall, dirty: &mut PfnBitmap) -> Result<(), PortError> {
         if !self.log_dirty {
             return Err(PortError::new(call, Errno::EINVAL));
@@ -69,7 +83,7 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
     fn enable_log_dirty(&mut self) -> Result<(), PortError> {
         let failed = failed(PortCall::EnableLogDirty);
         let hvm = self.is_hvm().map_err(&failed)?;
-        self.xen.enable_log_dirty(self.domain).map_err(&failed)?;
+        self.begin_log_dirty().map_err(&failed)?;
         self.log_dirty = true;
         if hvm && let Err(errno) = self.begin_devices() {
             self.log_dirty = false;

@@ -1,12 +1,32 @@
 //! A domain that is restored.
 
+use ia64save_codec::dialect::P2mSizeMeaning;
 use ia64save_codec::transfer::ports::{
-    HvmParam, Populated, PortCall, PortError, Setup, TargetDomain,
+    Errno, HvmParam, Populated, PortCall, PortError, Setup, TargetDomain,
 };
 
 use super::{XenDomain, failed};
 use crate::hypervisor::Hypervisor;
 use crate::machine::Machine;
+
+impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
+    /// Makes a restored domain's limit of memory what its image says, up to 3.1, where tools take it for the
+    /// end of the map: whatever a restore needed beyond that would be in the next image's `p2m_size`, and in
+    /// `start_info.nr_pages` of whom that is restored to. Does nothing from 3.2 on.
+    ///
+    /// # Errors
+    /// What the hypervisor refuses. The domain is not what its image says then: the caller destroys it.
+    pub fn fit_limit(&mut self, p2m_size: u64) -> Result<(), Errno> {
+        if self.machine.dialect().spec().p2m_size != P2mSizeMeaning::MaxMem {
+            return Ok(());
+        }
+        if self.asked()?.max_pages == p2m_size {
+            return Ok(());
+        }
+        let kib = p2m_size.saturating_mul(self.xen.page_size() as u64 / 1024);
+        self.xen.set_max_mem(self.domain, kib)
+    }
+}
 
 impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
     fn set_setup(&mut self, setup: &Setup) -> Result<(), PortError> {

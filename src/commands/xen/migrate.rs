@@ -52,7 +52,7 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     let unfinished = Unfinished::of(&args.host);
     unfinished.offer();
     let mut xen = host::open(&args.host)?;
-    host::require(&mut xen, args.domain)?;
+    host::savable(&mut xen, args.domain, &args.suspending)?;
     let front = match &args.config {
         Some(config) => xend_header(&contents(config)?)?,
         None => return Err(Failure::Usage("--config names the configuration".into())),

@@ -146,11 +146,16 @@ pub(super) fn recover(
         }
         Err(errno) => return Err(host::refused(domain, &errno)),
     };
+    let half = xen
+        .is_half_destroyed(domain)
+        .map_err(|errno| host::refused(domain, &errno))?;
     let machine = Ia64::new(xen.release().era());
     let mut source = XenDomain::new(xen, machine, domain).with_boxed_toolstack(toolstack);
-    let stands = info.flags & (domctl::PAUSED | domctl::SHUTDOWN) != 0;
+    let stands = half || info.flags & (domctl::PAUSED | domctl::SHUTDOWN | domctl::DYING) != 0;
     let destroyed = if args.destroy {
         Some("as it was asked for")
+    } else if half {
+        Some("somebody had begun to")
     } else if left.iter().any(Left::is_half_built) && !args.resume {
         Some("a restore had not completed it")
     } else if !args.resume && given_away(args, domain, &left)? {
@@ -164,7 +169,9 @@ pub(super) fn recover(
             return Err(Failure::Usage(text));
         }
         Some(why) => {
-            source.destroy().map_err(host::failed(domain))?;
+            if let Err(error) = source.destroy() {
+                return Err(host::undestroyed(source.hypervisor(), domain, &error));
+            }
             Fate::Destroyed(why)
         }
         None => {

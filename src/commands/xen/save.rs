@@ -36,7 +36,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let unfinished = Unfinished::of(&args.host);
     unfinished.offer();
     let mut xen = host::open(&args.host)?;
-    host::require(&mut xen, args.domain)?;
+    host::savable(&mut xen, args.domain, &args.suspending)?;
     let toolstack = host::toolstack(&args.suspending)?;
     let done = save(args, xen, toolstack, &unfinished)?;
     // Standard output may hold the image, or the words of a dialogue.
@@ -52,14 +52,24 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
 pub(super) struct Done {
     saved: Saved,
     page_size: u64,
+    /// Log-dirty was on already.
+    found_log_dirty: bool,
 }
+
+/// What is said where log-dirty was on already.
+pub(super) const FOUND_LOG_DIRTY: &str = "log-dirty was on already, left by a save that was killed or lost its way to the host: it was begun anew";
 
 impl Done {
     /// For people.
     pub(super) fn text(&self, args: &Save) -> String {
         let saved = &self.saved;
+        let note = if self.found_log_dirty {
+            format!("{FOUND_LOG_DIRTY}\n")
+        } else {
+            String::new()
+        };
         format!(
-            "domain {}: {} ({}) sent in {}, {}; down for {:.3} s; {}",
+            "{note}domain {}: {} ({}) sent in {}, {}; down for {:.3} s; {}",
             args.domain,
             counted(saved.sent, "page"),
             human(saved.sent.saturating_mul(self.page_size)),
@@ -85,6 +95,7 @@ impl Done {
                 Afterwards::Resume => "runs",
                 Afterwards::Destroy => "destroyed",
             },
+            "notes": self.found_log_dirty.then_some(FOUND_LOG_DIRTY).as_slice(),
             "live": args.live,
             "policy": args.transfer.policy.name(),
         });
@@ -162,10 +173,20 @@ pub(super) fn save(
     match args.then {
         Afterwards::Suspended => {}
         Afterwards::Resume => source.resume().map_err(failed)?,
-        Afterwards::Destroy => source.destroy().map_err(failed)?,
+        Afterwards::Destroy => {
+            if let Err(error) = source.destroy() {
+                record.keep();
+                return Err(host::undestroyed(source.hypervisor(), domain, &error));
+            }
+        }
     }
+    let found_log_dirty = source.found_log_dirty();
     drop((record, guard));
-    Ok(Done { saved, page_size })
+    Ok(Done {
+        saved,
+        page_size,
+        found_log_dirty,
+    })
 }
 
 /// Whether what will be written outlives the machine: nothing is destroyed for less.

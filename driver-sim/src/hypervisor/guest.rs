@@ -129,6 +129,11 @@ impl Host {
         Ok(())
     }
 
+    /// What [`Host::set_kernel`] has said.
+    pub fn kernel(&self, domid: DomId) -> Result<Option<Kernel>, Errno> {
+        Ok(self.state().domain(domid)?.kernel)
+    }
+
     /// What the guest does from now on.
     pub fn set_workload(&self, domid: DomId, workload: Workload) -> Result<(), Errno> {
         self.state().domain(domid)?.workload = Some(workload);

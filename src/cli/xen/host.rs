@@ -1,12 +1,13 @@
 //! The hypervisor.
 
-use std::io;
+use std::io::{self, Write as _};
 use std::process::Command;
 use std::time::Duration;
 
 use ia64save::signals;
 use ia64save_codec::transfer::policy::{Adaptive, Policy, Xen};
-use ia64save_codec::transfer::ports::{Errno, PortError};
+use ia64save_codec::transfer::ports::{Domain as _, Errno, PortError};
+use ia64save_codec::transfer::resume::{ResumeMode, possible};
 use ia64save_codec::transfer::{Cause, Fate, TransferError};
 use ia64save_xen::XenDomain;
 use ia64save_xen::abi::domctl;
@@ -19,6 +20,7 @@ use ia64save_xen::toolstack::{ByCommand, ByDialogue, ByXenstore, Nobody, Toolsta
 use ia64save_xen::transport::{DomainId, Transport};
 
 use super::args::{Host, PolicyName, Suspending, Transfer};
+use super::way_back;
 use crate::cli::exit::Failure;
 use crate::cli::render::size::counted;
 
@@ -76,7 +78,7 @@ pub fn toolstack(suspending: &Suspending) -> Result<Box<dyn Toolstack>, Failure>
     } else if suspending.suspend_dialogue {
         Box::new(ByDialogue::new(io::stdin().lock(), io::stdout()))
     } else if let Some(command) = &suspending.suspend_command {
-        Box::new(ByCommand::new(command))
+        Box::new(ByCommand::new(command).with_introduce(suspending.introduce_command.clone()))
     } else {
         let store = Xenstore::connect().map_err(|error| {
             let text = format!("xenstore: {error}; --suspend-command asks the guest another way");
@@ -98,6 +100,31 @@ pub fn source(
         .with_boxed_toolstack(toolstack)
         .with_patience(Duration::from_secs(suspending.suspend_wait))
         .while_wanted(|| !signals::is_asked())
+}
+
+/// That a domain could go on here after its suspension, before anything is begun.
+pub fn needs_way_back(
+    domain: DomainId,
+    source: &mut Domain,
+    mode: Option<ResumeMode>,
+) -> Result<(), Failure> {
+    let info = source.info().map_err(|error| refused(domain, &error))?;
+    possible(source, info.guest, mode).map_err(|cause| match cause {
+        Cause::NoWayBack(why) => way_back::refused(domain, why),
+        cause => refused(domain, &cause),
+    })
+}
+
+/// Names a domain that was made to ask the host something, and is still there.
+pub fn name_leftover(target: &Domain) {
+    if let Some(scratch) = target.leftover() {
+        let text = format!(
+            "domain {scratch}, which was made to learn how this host lays register stacks out, could not be \
+             destroyed: `ia64save xen recover {scratch} --destroy` does it"
+        );
+        // Whoever reads nothing there cannot be told.
+        let _ = writeln!(io::stderr(), "{text}");
+    }
 }
 
 /// Who decides, as the user wants it.
@@ -177,6 +204,9 @@ pub fn transfer(domain: DomainId, source: &mut Domain, error: TransferError) -> 
     if let Some(why) = source.hypervisor().transport().failure() {
         let left = format!("what is left, `ia64save xen recover {domain}` mends");
         return io::Error::other(format!("{name}: {error}: {why}; {left}")).into();
+    }
+    if let (Cause::NoWayBack(why), Fate::Untouched) = (&error.cause, error.fate) {
+        return way_back::refused(domain, *why);
     }
     if error.cause == Cause::NotSuspended(None)
         && let Ok(info) = source.hypervisor().domain_info(domain)

@@ -102,7 +102,9 @@ pub(super) fn restore(
     };
     let machine = Ia64::new(xen.release().era());
     let mut target = XenDomain::new(xen, machine, domain);
-    let restored = match feed(&loaded, &mut target, options) {
+    let restored = feed(&loaded, &mut target, options);
+    host::name_leftover(&target);
+    let restored = match restored {
         Ok(restored) => restored,
         Err(error) => {
             if error.fate == Fate::HalfBuilt {

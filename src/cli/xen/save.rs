@@ -10,9 +10,10 @@ use ia64save::files::OutputFile;
 use ia64save::files::is_stdout;
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
-use ia64save_codec::transfer::Cancel;
-use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
+use ia64save_codec::transfer::ports::{Domain as _, Sink as _};
+use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
 use serde_json::{Value, json};
@@ -108,9 +109,10 @@ impl Done {
 pub(super) fn save(
     args: &Save,
     xen: Hyper,
-    toolstack: Box<dyn Toolstack>,
+    mut toolstack: Box<dyn Toolstack>,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
+    let mode = args.way_back.mode(args.domain, toolstack.as_mut())?;
     let to_stdout = is_stdout(&args.out);
     if to_stdout && args.suspending.suspend_dialogue {
         let text =
@@ -141,7 +143,7 @@ pub(super) fn save(
     let record = unfinished.begin("save", domain);
     let mut source = host::source(xen, domain, toolstack, &args.suspending);
     let progress = Progress::new("xen save", None);
-    let saved = write(args, &mut file, &front, &mut source, &progress);
+    let saved = write(args, &mut file, &front, (&mut source, mode), &progress);
     drop(progress);
     let saved = saved.and_then(|saved| {
         if signals::is_asked() {
@@ -158,7 +160,7 @@ pub(super) fn save(
         Ok(saved) => saved,
         Err(failure) => {
             // The engine has seen to a save that failed; what failed later has not been.
-            if let Err(error) = source.resume() {
+            if let Err(error) = resume(&mut source, mode) {
                 let remedy = unfinished.remedy(domain);
                 let text = format!("{failure}; then {error}: {remedy} lets domain {domain} go on");
                 record.keep();
@@ -167,13 +169,13 @@ pub(super) fn save(
             return Err(failure);
         }
     };
-    let failed = |error| {
+    let failed = |error: Cause| {
         let text = format!("domain {domain} is saved, and stays suspended: {error}");
         io::Error::other(text)
     };
     match args.then {
         Afterwards::Suspended => {}
-        Afterwards::Resume => source.resume().map_err(failed)?,
+        Afterwards::Resume => resume(&mut source, mode).map_err(failed)?,
         Afterwards::Destroy => {
             if let Err(error) = source.destroy() {
                 record.keep();
@@ -207,7 +209,7 @@ fn write(
     args: &Save,
     file: &mut OutputFile,
     front: &[u8],
-    source: &mut host::Domain,
+    (source, mode): (&mut host::Domain, Option<ResumeMode>),
     progress: &Progress,
 ) -> Result<Saved, Failure> {
     let mut sink = Written::new(file, progress);
@@ -222,6 +224,8 @@ fn write(
     let options = Options {
         live: args.live,
         skip_unreadable: args.transfer.skip_unreadable,
+        resume_mode: mode,
+        needs_way_back: args.then == Afterwards::Resume && !args.accept_loss,
         ..Options::default()
     };
     let saved = Engine::new(source, &mut sink)

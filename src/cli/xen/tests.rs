@@ -25,6 +25,8 @@ use super::unfinished::Unfinished;
 use super::{list, recover, restore, save};
 use crate::cli::{Cli, Command as CliCommand};
 
+mod way_back;
+
 fn hypervisor(host: &Host) -> Hyper {
     let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(host));
     let release = probe(&mut transport).unwrap();
@@ -75,14 +77,21 @@ fn told_of(
     let What::Save(args) = what(&all) else {
         unreachable!()
     };
-    let toolstack = Box::new(FakeToolstack::new(host));
+    told_by(host, FakeToolstack::new(host), &args)
+}
+
+fn told_by(
+    host: &Host,
+    toolstack: FakeToolstack,
+    args: &super::args::Save,
+) -> Result<(String, Value), String> {
     let done = save::save(
-        &args,
+        args,
         hypervisor(host),
-        toolstack,
+        Box::new(toolstack),
         &Unfinished::within(None),
     );
-    done.map(|done| (done.text(&args), done.value(&args)))
+    done.map(|done| (done.text(args), done.value(args)))
         .map_err(|failure| failure.to_string())
 }
 

@@ -1,7 +1,6 @@
 //! The HVM context: devices of a domain and of its vcpus as records (spec 10.3).
 
 use ia64save_codec::transfer::ports::Errno;
-use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
 use ia64save_codec::wire::hvm::viosapic::VIOSAPIC_BASE;
 use ia64save_codec::wire::hvm::{HvmSaveHeader, Per, RECORDS, Record, record_of};

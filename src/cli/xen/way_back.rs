@@ -82,7 +82,7 @@ impl WayBack {
 fn kernel(path: &Path) -> io::Result<Vec<u8>> {
     let mut file = File::open(path)?;
     let mut bytes = Vec::new();
-    Read::take(&mut file, LARGEST).read_to_end(&mut bytes)?;
+    (&mut file).take(LARGEST).read_to_end(&mut bytes)?;
     if !bytes.starts_with(&[0x1f, 0x8b]) {
         return Ok(bytes);
     }

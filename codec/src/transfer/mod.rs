@@ -15,7 +15,6 @@
 //! | [`restore`] | [`Restore`]: a stream becomes a domain |
 //! | [`resume`] | a domain that has suspended itself goes on where it is |
 //! | [`policy`] | when to send which page, and when to suspend: the original's way, and a better one |
-//! | [`tools`] | what the tools of a time did where the stream does not say it |
 //! | [`observer`] | what a save tells while it is under way |
 //! | [`error`] | how a transfer fails, and what became of the domain |
 //! | [`cancel`] | a flag that ends a transfer |
@@ -40,7 +39,6 @@ pub mod restore;
 pub mod resume;
 pub mod save;
 mod start_info;
-pub mod tools;
 
 pub use cancel::Cancel;
 pub use error::{Cause, Fate, TransferError};

@@ -4,8 +4,10 @@ mod envelope;
 mod format;
 mod packing;
 mod reading;
+mod token;
 
 pub use envelope::EnvelopeKind;
 pub use format::{Color, Format};
 pub use packing::Packing;
 pub use reading::{Reading, dialect, guest};
+pub use token::token;

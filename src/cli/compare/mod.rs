@@ -79,15 +79,13 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
 }
 
 fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
-    let options = compare::Options {
-        garbage: args.garbage,
-        // What is taken out of a report has to be in it.
-        limit: if args.restored {
-            usize::MAX
-        } else {
-            args.limit
-        },
+    // What is taken out of a report has to be in it.
+    let limit = if args.restored {
+        usize::MAX
+    } else {
+        args.limit
     };
+    let options = compare::Options::new(limit).garbage(args.garbage);
     let sizes = [a, b].map(|loaded| loaded.image().page_size);
     if sizes[0] != sizes[1] {
         let text = format!(

@@ -154,7 +154,10 @@ fn of(difference: &Difference, guest: Guest) -> Option<&'static Rule> {
     };
     let holds = match rule.allows {
         Allows::Any => difference.a.is_some() && difference.b.is_some(),
-        Allows::Empty => empty(difference.a.as_deref()) == Some(true) && empty(difference.b.as_deref()) == Some(true),
+        Allows::Empty => {
+            empty(difference.a.as_deref()) == Some(true)
+                && empty(difference.b.as_deref()) == Some(true)
+        }
         Allows::Pv => guest == Guest::Pv,
     };
     holds.then_some(rule)
@@ -201,7 +204,8 @@ pub fn may_differ(images: [&Image; 2], checkpoint: usize, pfn: u64) -> bool {
         return false;
     };
     let start_info = [a, b].map(|one| one.start_info_pfn() == Some(pfn)) == [true; 2];
-    start_info || (is_of_device(a.magic_pfns.as_ref(), pfn) && is_of_device(b.magic_pfns.as_ref(), pfn))
+    start_info
+        || (is_of_device(a.magic_pfns.as_ref(), pfn) && is_of_device(b.magic_pfns.as_ref(), pfn))
 }
 
 fn is_of_device(magic: Option<&MagicPfns>, pfn: u64) -> bool {

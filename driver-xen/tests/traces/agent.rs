@@ -13,12 +13,12 @@ use ia64save_codec::image::{Image, Options};
 use ia64save_codec::transfer::ports::{Domain as _, Errno, Sink, SinkError, SourceDomain as _};
 use ia64save_codec::transfer::{Adaptive, Restore, Save, Saved, restore, save};
 use ia64save_corpus::{Golden, golden};
+use ia64save_xen::XenDomain;
 use ia64save_xen::abi::numbers::CONTROL_DOMAIN;
 use ia64save_xen::fake::recorded::Recorded;
 use ia64save_xen::fake::{Other, Replay, World};
 use ia64save_xen::hypervisor::{Direct, Hypervisor as _};
 use ia64save_xen::machine::Ia64;
-use ia64save_xen::XenDomain;
 
 use super::session::{Asks, Session, is};
 use Other::{Less, More};

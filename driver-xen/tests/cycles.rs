@@ -314,6 +314,7 @@ fn a_save_and_a_restore_take_few_calls() {
     let mut table = String::from(
         "| release | guest | cold save | live save | of them for passes | restore |\n|---|---|---|---|---|---|\n",
     );
+    let mut within = Vec::new();
     for (era, guest) in releases() {
         let site = Site::new(era);
         let spec = spec(guest);
@@ -341,15 +342,28 @@ fn a_save_and_a_restore_take_few_calls() {
             restore.hypercalls,
         );
         let _ = writeln!(table, "{line}");
-        assert!(cold.hypercalls <= 40, "{line}");
-        assert!(live.hypercalls <= 60 + passes, "{line}");
-        assert!(restore.hypercalls <= 60, "{line}");
+        // 3.0.3 has to look up the machine frame of every stretch of pages.
+        let looks_up = era.to_string() == "xen-3.0.3";
+        let most = if looks_up {
+            [40, 200, 250]
+        } else {
+            [40, 50, 50]
+        };
+        let found = [
+            cold.hypercalls,
+            live.hypercalls - passes,
+            restore.hypercalls,
+        ];
+        within.push((
+            line,
+            found.iter().zip(most).all(|(found, most)| *found <= most),
+        ));
         // Pages go in batches.
-        assert!(
-            live.pages >= 195 && live.batches <= 12 + passes,
-            "{line} {live:?}"
-        );
-        assert!(restore.batches <= 16, "{line} {restore:?}");
+        let few = live.pages >= 195 && live.batches <= 12 + passes && restore.batches <= 16;
+        within.push((format!("{live:?} {restore:?}"), few));
     }
     println!("{table}");
+    for (line, is_within) in within {
+        assert!(is_within, "{line}");
+    }
 }

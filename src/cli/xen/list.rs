@@ -20,11 +20,7 @@ use crate::cli::render::table::{Align, Table};
 pub fn run(args: &List) -> Result<Outcome, Failure> {
     Unfinished::of(&args.host).offer();
     let mut xen = host::open(&args.host)?;
-    let domains = domains(&mut xen)?;
-    let domains: Vec<(Info, bool)> = domains
-        .into_iter()
-        .map(|info| (info, is_half_destroyed(&mut xen, &info)))
-        .collect();
+    let domains = listed(&mut xen)?;
     let page_size = xen.page_size() as u64;
     let release = xen.release();
     match args.format {
@@ -70,6 +66,14 @@ pub(super) fn domains(xen: &mut Hyper) -> Result<Vec<Info>, Failure> {
         .map_err(|errno| io::Error::other(format!("the domains of this host: {errno}")).into())
 }
 
+/// Every domain, and whether it is half destroyed.
+pub(super) fn listed(xen: &mut Hyper) -> Result<Vec<(Info, bool)>, Failure> {
+    let domains = domains(xen)?.into_iter();
+    Ok(domains
+        .map(|info| (info, is_half_destroyed(xen, &info)))
+        .collect())
+}
+
 /// Whether somebody began to destroy it and did not end that. Whom nobody can ask is listed as he says he is.
 fn is_half_destroyed(xen: &mut Hyper, info: &Info) -> bool {
     let known = info.domain == 0 || info.flags & domctl::DYING != 0;
@@ -99,7 +103,7 @@ fn guest(info: &Info) -> &'static str {
 
 /// What matters most of what it is. The hypervisor does not say itself that a domain is half destroyed: it
 /// follows from something else, so with a question mark.
-fn state(info: &Info, half: bool) -> &'static str {
+pub(super) fn state(info: &Info, half: bool) -> &'static str {
     let has = |flag| info.flags & flag != 0;
     if has(domctl::DYING) {
         "dying"

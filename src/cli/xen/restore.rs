@@ -132,14 +132,16 @@ pub(super) fn restore(
     }
     if let Err(error) = loaded.verify() {
         // What was restored is not what the file says now.
-        let why = error.to_string();
-        return Err(undone(
-            target.hypervisor(),
-            domain,
-            record,
-            unfinished,
-            &why,
-        ));
+        return Err(match target.destroy() {
+            Ok(()) => error.into(),
+            Err(_) => undone(
+                target.hypervisor(),
+                domain,
+                record,
+                unfinished,
+                &error.to_string(),
+            ),
+        });
     }
     if signals::is_asked() {
         let why = format!("by {}", signals::name());

@@ -1,4 +1,14 @@
 //! The commands over a simulated host's hypercalls.
+//!
+//! | file | what |
+//! |---|---|
+//! | `left` | domains that somebody left as they should not be: half destroyed, paused, with log-dirty on |
+//! | `lost` | a way to the host that breaks |
+//! | `recorded` | what real hypervisors answered |
+
+mod left;
+mod lost;
+mod recorded;
 
 use std::fs::File;
 use std::io::{Read, Write as _};

@@ -1,9 +1,8 @@
 //! The bytes of every call of whole saves and restores on a real Xen/ia64, against what this driver
 //! sends, and its answers against what this driver reads.
 //!
-//! The traces in `tests/data/traces` were recorded between each release's own tools and hypervisor:
-//! `W` writes memory, `Z` fills it with zeros, `H` is a hypercall, `@R` its result, `D` reads memory,
-//! `@D` what it held. Only the first bytes of long stretches were kept.
+//! The traces in `tests/data/traces` were recorded between each release's own tools and hypervisor
+//! ([`recorded`](ia64save_xen::fake::recorded) reads them).
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -12,6 +11,7 @@ use ia64save_codec::Dialect;
 use ia64save_codec::transfer::ports::{Errno, PageResult, Setup};
 use ia64save_xen::abi::xencomm::INLINE;
 use ia64save_xen::abi::{Release, numbers};
+use ia64save_xen::fake::recorded::{Kept, Recorded, recording};
 use ia64save_xen::hypervisor::{Direct, Hypervisor, Info};
 use ia64save_xen::machine::{Ia64, Machine};
 use ia64save_xen::transport::{Argument, DomainId, Geometry, Hypercall, Layout, Region, Transport};
@@ -22,14 +22,6 @@ fn data(folder: &str) -> PathBuf {
         .join(folder)
 }
 
-fn bytes(hex: &str) -> Vec<u8> {
-    let digits: Vec<u8> = hex.bytes().filter(u8::is_ascii_hexdigit).collect();
-    digits
-        .chunks_exact(2)
-        .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
-        .collect()
-}
-
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
@@ -38,70 +30,16 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_le_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
-/// One recorded hypercall.
-#[derive(Clone, Debug)]
-struct Recorded {
-    line: usize,
-    number: u64,
-    arguments: [u64; 5],
-    /// What lay at each address when the call was made; the first bytes of it.
-    memory: BTreeMap<u64, Vec<u8>>,
-    result: i64,
-    /// What was read back after the call.
-    read: BTreeMap<u64, Vec<u8>>,
-}
-
-impl Recorded {
-    /// What the structure of the call held.
-    fn structure(&self) -> &[u8] {
-        let address = self
-            .arguments
-            .iter()
-            .find(|argument| **argument & INLINE != 0);
-        &self.memory[&(address.expect("a call with a structure") & !INLINE)]
-    }
+/// What the structure of a call held.
+fn structure(call: &Recorded) -> &[u8] {
+    let mut arguments = call.arguments.iter();
+    let address = arguments.find(|argument| **argument & INLINE != 0);
+    &call.memory[&(address.expect("a call with a structure") & !INLINE)]
 }
 
 fn recorded(path: &Path) -> Vec<Recorded> {
     let text = std::fs::read_to_string(path).unwrap();
-    let mut calls: Vec<Recorded> = Vec::new();
-    let mut memory: BTreeMap<u64, Vec<u8>> = BTreeMap::new();
-    let mut reads = None;
-    let number = |word: &str| u64::from_str_radix(word, 16).unwrap();
-    for (index, line) in text.lines().enumerate() {
-        let words: Vec<&str> = line.split(' ').collect();
-        match words[..] {
-            [">", "W", address, hex] => {
-                memory.insert(number(address), bytes(hex));
-            }
-            [">", "Z", address, _] => {
-                memory.insert(number(address), vec![0; 48]);
-            }
-            [">", "H", op, ..] => {
-                let mut arguments = [0; 5];
-                for (argument, word) in arguments.iter_mut().zip(&words[3..]) {
-                    *argument = number(word);
-                }
-                calls.push(Recorded {
-                    line: index + 1,
-                    number: number(op),
-                    arguments,
-                    memory: memory.clone(),
-                    result: 0,
-                    read: BTreeMap::new(),
-                });
-            }
-            [">", "D", address, _] => reads = Some(number(address)),
-            ["@R", result] => calls.last_mut().unwrap().result = number(result) as i64,
-            ["@D", hex] => {
-                let address = reads.take().unwrap();
-                calls.last_mut().unwrap().read.insert(address, bytes(hex));
-            }
-            ["@K"] | ["@S", ..] => {}
-            _ => panic!("{}:{}: {line}", path.display(), index + 1),
-        }
-    }
-    calls
+    recording(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 /// Answers one call as the recorded hypervisor did, once it is the call that was recorded.
@@ -149,7 +87,7 @@ impl Transport for Player {
             assert_eq!(sent[..common], expected[..common], "line {}", recorded.line);
         }
         for (buffer, place) in call.buffers.iter_mut().zip(&places) {
-            if let Some(read) = recorded.read.get(&place.unwrap()) {
+            if let Some(read) = recorded.read_at(place.unwrap()) {
                 let common = buffer.bytes.len().min(read.len());
                 buffer.bytes[..common].copy_from_slice(&read[..common]);
             }
@@ -216,6 +154,7 @@ fn traces() -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(data("traces"))
         .unwrap()
         .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_file())
         .collect();
     paths.sort();
     assert_eq!(paths.len(), 10);
@@ -248,7 +187,7 @@ fn replay(call: &Recorded, release: Release) {
             Ok(())
         }
         (0x24, _) => {
-            let bytes = call.structure();
+            let bytes = structure(call);
             let (command, domain, u) = (u32_at(bytes, 0), bytes[8].into(), &bytes[16..]);
             let place = call.arguments[0] & !INLINE;
             match command {
@@ -257,7 +196,7 @@ fn replay(call: &Recorded, release: Release) {
                     .map(|domain| assert_eq!(domain, 1, "{what}")),
                 4 => xen.unpause(domain),
                 5 => xen.next_domain(domain).map(|info| {
-                    let read = &call.read[&place];
+                    let read = call.read_at(place).unwrap();
                     assert_eq!(u64::from(info.domain), u64::from(read[16]), "{what}");
                     assert_eq!(info.flags, u64::from(u32_at(read, 20)), "{what}");
                     assert_eq!(info.tot_pages, u64_at(read, 24), "{what}");
@@ -279,19 +218,19 @@ fn replay(call: &Recorded, release: Release) {
                     let at = u64_at(u, 8) & !INLINE;
                     let context = ia64.vcpu_context(&mut xen, domain, u32_at(u, 0));
                     context.map(|context| {
-                        let read = &call.read[&at];
+                        let read = call.read_at(at).unwrap();
                         assert_eq!(context[..read.len()], read[..], "{what}");
                     })
                 }
                 0xe => xen.vcpu_info(domain, u32_at(u, 0)).map(|vcpu| {
-                    let read = &call.read[&place];
+                    let read = call.read_at(place).unwrap();
                     assert_eq!(vcpu.online, read[20] != 0, "{what}");
                     assert_eq!(vcpu.running, read[22] != 0, "{what}");
                     assert_eq!(vcpu.cpu_time, u64_at(read, 24), "{what}");
                 }),
                 0xf => xen.set_max_vcpus(domain, u32_at(u, 0)),
                 0x17 if u64_at(u, 0) & 2 != 0 => ia64.setup(&mut xen, domain).map(|setup| {
-                    let read = &call.read[&place];
+                    let read = call.read_at(place).unwrap();
                     assert_eq!(setup.flags, u64_at(read, 16), "{what}");
                     assert_eq!(setup.maxmem, u64_at(read, 32), "{what}");
                     assert_eq!(setup.bp, 0, "{what}");
@@ -311,7 +250,7 @@ fn replay(call: &Recorded, release: Release) {
             }
         }
         (0xc, 6) => {
-            let bytes = call.structure();
+            let bytes = structure(call);
             let list = &call.memory[&(u64_at(bytes, 0) & !INLINE)];
             // The first frames were kept; they count up from 0.
             assert_eq!(u64_at(list, 8), 1, "{what}");
@@ -320,7 +259,7 @@ fn replay(call: &Recorded, release: Release) {
                 .map(|populated| assert_eq!(populated.done as i64, call.result, "{what}"))
         }
         (0xc, 0xe) => {
-            let domain: DomainId = call.structure()[0].into();
+            let domain: DomainId = structure(call)[0].into();
             let info = Info {
                 domain,
                 max_pages: 0x100,
@@ -333,7 +272,7 @@ fn replay(call: &Recorded, release: Release) {
             return;
         }
         (0x22, 0) => {
-            let bytes = call.structure();
+            let bytes = structure(call);
             xen.set_hvm_param(bytes[0].into(), u32_at(bytes, 4), u64_at(bytes, 8))
         }
         (0x30, 9) => {
@@ -353,7 +292,7 @@ fn replay(call: &Recorded, release: Release) {
             recorded.arguments[3] = 0x4000;
             xen.transport().next = Some(recorded);
             let memmap = ia64.memmap(&mut xen, &info).unwrap();
-            let read = &call.read[&(call.arguments[2] & !INLINE)];
+            let read = call.read_at(call.arguments[2] & !INLINE).unwrap();
             assert_eq!(memmap[..read.len()], read[..], "{what}");
             assert_eq!(u64_at(&memmap, 8), 40, "{what}");
             Ok(())
@@ -382,18 +321,29 @@ fn whole_replies_of_a_real_hypervisor_are_read() {
     struct Reply(&'static str);
     impl Reply {
         fn bytes(&self) -> Vec<u8> {
-            bytes(&std::fs::read_to_string(data("replies").join(self.0)).unwrap())
+            let hex = std::fs::read_to_string(data("replies").join(self.0)).unwrap();
+            let digits: String = hex.split_whitespace().collect();
+            let pairs = digits.as_bytes().chunks_exact(2);
+            pairs
+                .map(|pair| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap())
+                .collect()
         }
         fn answer(&self, command: u64) -> Direct<Player> {
             let mut read = vec![0; 16];
             read.extend(self.bytes());
+            let kept = Kept {
+                address: 0x1000,
+                is_cut: false,
+                bytes: read,
+            };
             let recorded = Recorded {
                 line: 0,
                 number: numbers::DOMCTL,
                 arguments: [0x1000 | INLINE, 0, 0, 0, 0],
+                written: Vec::new(),
                 memory: BTreeMap::from([(0x1000, command.to_le_bytes()[..4].to_vec())]),
                 result: 0,
-                read: BTreeMap::from([(0x1000, read)]),
+                read: vec![(kept, 144)],
             };
             let release = Release::find(5, 0x3_0004).unwrap();
             Direct::new(

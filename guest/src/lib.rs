@@ -7,6 +7,8 @@
 //! | [`unwind`] | the unwind tables of ia64 |
 //! | [`program`] | symbols, lines, types and arguments of an ELF file with DWARF |
 //! | [`backtrace`](mod@backtrace) | who called whom |
+//! | [`linux`] | what a Linux kernel keeps about itself |
+//! | [`vcpu`] | a vcpu of an image, to begin with 
 //!
 //! Nothing here reads files: bytes in, answers out.
 
@@ -14,9 +16,11 @@
 #![deny(missing_docs)]
 
 pub mod backtrace;
+pub mod linux;
 pub mod memory;
 pub mod program;
 pub mod rse;
 pub mod unwind;
+pub mod vcpu;
 
 pub use memory::{Memory, Unreadable};

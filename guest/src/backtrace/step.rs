@@ -61,7 +61,7 @@ impl<'a> Leaving<'a> {
             Place::Own => match register {
                 Preserved::Gr(number) => own.general[usize::from(number)],
                 Preserved::Br(number) => own.branch[usize::from(number)].map(Word::from),
-                Preserved::Rp => own.branch[0].map(Word::from),
+                Preserved::Rp => own.branch[usize::from(self.rules.return_in & 7)].map(Word::from),
                 Preserved::Pr => own.pr.map(Word::from),
                 Preserved::Pfs => own.pfs.map(Word::from),
                 Preserved::Unat => own.unat.map(Word::from),

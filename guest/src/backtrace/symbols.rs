@@ -27,8 +27,11 @@ pub trait Symbols {
     /// The function that an address lies in, and where that begins.
     fn symbol(&self, address: u64) -> Option<(&str, u64)>;
 
-    /// The address of a name.
-    fn address_of(&self, name: &str) -> Option<u64>;
+    /// Address and size of a name; the size is 0 where nobody said.
+    fn named(&self, name: &str) -> Option<(u64, u64)>;
+
+    /// What the kernel's file loads to an address, up to the end of the segment.
+    fn loaded(&self, address: u64) -> Option<&[u8]>;
 
     /// The functions of an instruction, the innermost of inlined ones first.
     fn functions(&self, address: u64, frame: &dyn FrameValues) -> Vec<Function>;
@@ -98,12 +101,15 @@ impl Symbols for Programs<'_> {
         Some((symbol.name, symbol.address))
     }
 
-    fn address_of(&self, name: &str) -> Option<u64> {
-        let mut found = self.programs.iter().filter_map(|program| {
+    fn named(&self, name: &str) -> Option<(u64, u64)> {
+        self.programs.iter().find_map(|program| {
             let symbol = program.object().symbols().named(name)?;
-            Some(symbol.address)
-        });
-        found.next()
+            Some((symbol.address, symbol.size))
+        })
+    }
+
+    fn loaded(&self, address: u64) -> Option<&[u8]> {
+        self.of(address)?.object().loaded(address)
     }
 
     fn functions(&self, address: u64, frame: &dyn FrameValues) -> Vec<Function> {

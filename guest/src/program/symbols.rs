@@ -100,23 +100,19 @@ impl<'a> Symbols<'a> {
     pub fn at(&self, address: u64) -> Option<&Symbol<'a>> {
         let end = self.sorted.partition_point(|s| s.address <= address);
         let before = self.sorted[..end].iter().rev().take(BACK);
-        let mut label = None;
+        let mut label: Option<&Symbol<'a>> = None;
+        let mut ended = 0;
         for symbol in before {
-            let behind = address - symbol.address;
-            if behind < symbol.size {
+            if address - symbol.address < symbol.size {
                 return Some(symbol);
             }
+            ended = ended.max(symbol.address.saturating_add(symbol.size));
             if symbol.size == 0 && label.is_none() {
                 label = Some(symbol);
             }
         }
-        // Behind the end of a symbol with a size a label from before it says nothing.
-        label.filter(|label| {
-            let mut between = self.sorted[..end].iter().rev();
-            between
-                .find(|symbol| symbol.address > label.address)
-                .is_none()
-        })
+        // A label within something that ended before says nothing about what is behind.
+        label.filter(|label| label.address >= ended)
     }
 }
 

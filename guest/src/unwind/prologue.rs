@@ -76,35 +76,33 @@ impl Prologue {
                 self.floating |= floating;
             }
             Record::BranchInGeneral { mask, first } => {
-                let numbers = (0..5).filter(|bit| mask >> bit & 1 != 0);
-                let places = numbers.zip(first..).map(|(bit, gr)| (bit + 1, gr));
-                self.named
-                    .extend(places.map(|(b, gr)| (Preserved::Br(b), Place::Gr(gr))));
+                let places = (first..).map(Place::Gr);
+                self.named.extend(branch(mask).into_iter().zip(places));
             }
             Record::GeneralInGeneral { mask, first } => {
-                let numbers = (0..4).filter(|bit| mask >> bit & 1 != 0);
-                let places = numbers.zip(first..).map(|(bit, gr)| (bit + 4, gr));
-                self.named
-                    .extend(places.map(|(r, gr)| (Preserved::Gr(r), Place::Gr(gr))));
+                let places = (first..).map(Place::Gr);
+                self.named.extend(general(mask).into_iter().zip(places));
             }
             Record::SpillMask { offset, size } => self.spill_mask = Some((offset, size)),
             _ => {}
         }
     }
 
-    /// Puts all of it into the state that holds behind the prologue.
-    pub(super) fn finish(self, state: &mut State, descriptors: &[u8]) -> Result<(), Error> {
+    /// All of it, as what holds behind the prologue besides what held before.
+    pub(super) fn finish(self, before: &State, descriptors: &[u8]) -> Result<State, Error> {
+        let mut said = State::default();
+        let state = &mut said;
         let end = self.start.saturating_add(self.slots);
         let mut gr = self.first;
         for (bit, register) in ORDER.into_iter().take(4).enumerate() {
             if self.mask >> (3 - bit) & 1 != 0 {
-                state.save(register, self.general(gr)?, end);
+                state.save(register, self.in_general(gr)?, end);
                 gr = gr.saturating_add(1);
             }
         }
         for (register, place) in &self.named {
             if let Place::Gr(number) = place {
-                self.general(*number)?;
+                self.in_general(*number)?;
             }
             state.save(*register, *place, end);
         }
@@ -112,6 +110,8 @@ impl Prologue {
         for (register, from) in &self.times {
             if let Some(saved) = state.saved_mut(*register) {
                 saved.from = *from;
+            } else if let Some(saved) = before.saved(*register) {
+                state.save(*register, saved.place, *from);
             }
         }
         let nowhere = |register: &Preserved| {
@@ -124,7 +124,7 @@ impl Prologue {
             .filter_map(|register| Some((register, nowhere(&register)?)))
             .collect();
         for (register, from) in unsaid {
-            state.save(register, self.general(gr)?, from);
+            state.save(register, self.in_general(gr)?, from);
             gr = gr.saturating_add(1);
         }
         for (register, _) in &self.times {
@@ -134,10 +134,10 @@ impl Prologue {
                 return Err(Error::new(self.offset, expected, found));
             }
         }
-        Ok(())
+        Ok(said)
     }
 
-    fn general(&self, number: u8) -> Result<Place, Error> {
+    fn in_general(&self, number: u8) -> Result<Place, Error> {
         if number < 128 {
             return Ok(Place::Gr(number));
         }
@@ -148,35 +148,42 @@ impl Prologue {
     /// Gives the spilled registers their homes: one below the other, the floating-point ones on top, and
     /// of each kind those with high numbers above those with low ones.
     fn spills(&self, state: &mut State, descriptors: &[u8]) -> Result<(), Error> {
-        let floating = (0..20u8).filter(|bit| self.floating >> bit & 1 != 0);
-        let floating = floating.map(|bit| match bit {
-            0..4 => Preserved::Fr(bit + 2),
-            _ => Preserved::Fr(bit + 12),
-        });
-        let branch = (0..5u8).filter(|bit| self.branch >> bit & 1 != 0);
-        let general = (0..4u8).filter(|bit| self.general >> bit & 1 != 0);
-        let kinds: [(Vec<Preserved>, i64); 3] = [
-            (floating.collect(), 16),
-            (general.map(|bit| Preserved::Gr(bit + 4)).collect(), 8),
-            (branch.map(|bit| Preserved::Br(bit + 1)).collect(), 8),
-        ];
         let end = self.start.saturating_add(self.slots);
         let mut home = self.spill_base;
-        for kind in [0, 2, 1] {
-            let (registers, size) = &kinds[kind];
-            for register in registers.iter().rev() {
-                home = home.saturating_sub(*size);
-                state.save(*register, Place::Psp(home), end);
+        let mut lay = |registers: &mut dyn Iterator<Item = Preserved>, size| {
+            for register in registers {
+                home = home.saturating_sub(size);
+                state.save(register, Place::Psp(home), end);
             }
-        }
+        };
+        lay(&mut floating(self.floating).into_iter().rev(), 16);
+        lay(&mut branch(self.branch).into_iter().rev(), 8);
+        lay(&mut general(self.general).into_iter().rev(), 8);
+        self.times_of_spills(state, descriptors)
+    }
+
+    /// When each of them is spilled: a mask says it slot by slot, for those that are saved in general
+    /// registers too. Of one kind those with low numbers come first.
+    fn times_of_spills(&self, state: &mut State, descriptors: &[u8]) -> Result<(), Error> {
         let Some((offset, size)) = self.spill_mask else {
             return Ok(());
         };
+        let bit = |register| match register {
+            Preserved::Gr(number) => (1u8 << (number - 4), 0),
+            Preserved::Br(number) => (0, 1u8 << (number - 1)),
+            _ => (0, 0),
+        };
+        let moved = self.named.iter().map(|(register, _)| bit(*register));
+        let moved = moved.fold((0, 0), |all, one| (all.0 | one.0, all.1 | one.1));
+        let kinds = [
+            floating(self.floating),
+            general(self.general | moved.0),
+            branch(self.branch | moved.1),
+        ];
         let mask = descriptors.get(offset..offset + size).unwrap_or_default();
-        let mut next = kinds.each_ref().map(|(registers, _)| registers.iter());
+        let mut next = kinds.each_ref().map(|registers| registers.iter());
         for slot in 0..self.slots.min(mask.len() as u64 * 4) {
-            let byte = mask[(slot / 4) as usize];
-            let kind = byte >> (6 - 2 * (slot % 4)) & 3;
+            let kind = mask[(slot / 4) as usize] >> (6 - 2 * (slot % 4)) & 3;
             let Some(kind) = usize::from(kind).checked_sub(1) else {
                 continue;
             };
@@ -191,6 +198,25 @@ impl Prologue {
         }
         Ok(())
     }
+}
+
+/// The floating-point registers of a mask: f2 to f5, f16 to f31.
+fn floating(mask: u32) -> Vec<Preserved> {
+    let bits = (0..20u8).filter(|bit| mask >> bit & 1 != 0);
+    bits.map(|bit| Preserved::Fr(if bit < 4 { bit + 2 } else { bit + 12 }))
+        .collect()
+}
+
+/// The general registers of a mask, from r4.
+fn general(mask: u8) -> Vec<Preserved> {
+    let bits = (0..4u8).filter(|bit| mask >> bit & 1 != 0);
+    bits.map(|bit| Preserved::Gr(bit + 4)).collect()
+}
+
+/// The branch registers of a mask, from b1.
+fn branch(mask: u8) -> Vec<Preserved> {
+    let bits = (0..5u8).filter(|bit| mask >> bit & 1 != 0);
+    bits.map(|bit| Preserved::Br(bit + 1)).collect()
 }
 
 /// The slot from which on something that happens at a time of a region is done, at its end at the latest.

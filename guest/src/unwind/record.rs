@@ -85,6 +85,8 @@ pub enum Record {
         /// When.
         time: u64,
     },
+    /// The function is called with its return address in that branch register instead of b0.
+    ReturnIn(u8),
     /// The frame was not made by a call: who made it, and what it is.
     Abi {
         /// 0 SVR4, 1 HP-UX, 2 NT; Linux has 3.
@@ -267,6 +269,9 @@ impl<'a> Records<'a> {
                 let second = self.byte()?;
                 let gr = Place::Gr(second & 0x7f);
                 let code = (first & 7) << 1 | second >> 7;
+                if code == 6 && second & 0x7f < 8 {
+                    return Ok(Record::ReturnIn(second & 7));
+                }
                 let (register, place) = match code {
                     0 => (Preserved::Psp, gr),
                     1 => (Preserved::Rp, gr),
@@ -274,7 +279,6 @@ impl<'a> Records<'a> {
                     3 => (Preserved::Pr, gr),
                     4 => (Preserved::Unat, gr),
                     5 => (Preserved::Lc, gr),
-                    6 if second & 0x7f < 8 => (Preserved::Rp, Place::Br(second & 7)),
                     7 => (Preserved::Rnat, gr),
                     8 => (Preserved::Bsp, gr),
                     9 => (Preserved::Bspstore, gr),

@@ -40,12 +40,13 @@ pub(super) struct Saved {
     pub from: u64,
 }
 
-/// What the prologues so far have done.
+/// What the prologues so far have done: up to the slot that is asked for, no more.
 #[derive(Clone, Debug)]
 pub(super) struct State {
     pub saved: [Option<Saved>; COUNT],
-    frame: Option<(u64, u64)>,
+    frame: Option<u64>,
     abi: Option<(u8, u8)>,
+    return_in: u8,
 }
 
 impl Default for State {
@@ -54,6 +55,7 @@ impl Default for State {
             saved: [None; COUNT],
             frame: None,
             abi: None,
+            return_in: 0,
         }
     }
 }
@@ -76,6 +78,8 @@ pub struct Rules {
     pub psp: Psp,
     /// The frame was not made by a call: ABI and context of the record.
     pub abi: Option<(u8, u8)>,
+    /// The branch register in which the function got its return address: 0, but in a few of assembler.
+    pub return_in: u8,
 }
 
 impl Rules {
@@ -85,6 +89,7 @@ impl Rules {
             places: [Place::Own; COUNT],
             psp: Psp::Above(0),
             abi: None,
+            return_in: 0,
         }
     }
 
@@ -163,8 +168,11 @@ impl Walk<'_> {
                 }
             }
             Record::StackFrame { time, bytes } => {
-                self.state.frame = Some((bytes, done(self.start, self.slots, time)));
+                if self.slot >= done(self.start, self.slots, time) {
+                    self.state.frame = Some(bytes);
+                }
             }
+            Record::ReturnIn(branch) => self.state.return_in = branch,
             Record::Abi { abi, context } => self.state.abi = Some((abi, context)),
             Record::Spill {
                 predicate,
@@ -206,7 +214,16 @@ impl Walk<'_> {
     /// The region's records are complete.
     fn close(&mut self) -> Result<(), Error> {
         match self.prologue.take() {
-            Some(prologue) => prologue.finish(&mut self.state, self.descriptors),
+            Some(prologue) => {
+                let said = prologue.finish(&self.state, self.descriptors)?;
+                // What is not done yet is where it was before.
+                for (own, said) in self.state.saved.iter_mut().zip(said.saved) {
+                    if let Some(saved) = said.filter(|saved| self.slot >= saved.from) {
+                        *own = Some(saved);
+                    }
+                }
+                Ok(())
+            }
             None => Ok(()),
         }
     }
@@ -238,6 +255,7 @@ impl Walk<'_> {
         let restored = self.epilogue.is_some_and(|(from, _)| self.slot >= from);
         let mut rules = Rules::of_leaf();
         rules.abi = self.state.abi;
+        rules.return_in = self.state.return_in;
         for register in Preserved::all() {
             let Some(saved) = self.state.saved(register) else {
                 continue;
@@ -249,14 +267,12 @@ impl Walk<'_> {
                     Place::Psp(bytes) => bytes <= 16,
                     _ => register == Preserved::Psp,
                 };
-            if self.slot >= saved.from && !gone {
+            if !gone {
                 rules.places[register.index()] = saved.place;
             }
         }
         rules.psp = match (rules.place(Preserved::Psp), self.state.frame) {
-            (Place::Own, Some((bytes, from))) if self.slot >= from && !restored => {
-                Psp::Above(bytes)
-            }
+            (Place::Own, Some(bytes)) if !restored => Psp::Above(bytes),
             (Place::Own, _) => Psp::Above(0),
             (place, _) => Psp::Saved(place),
         };

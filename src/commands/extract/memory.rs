@@ -1,6 +1,6 @@
 //! Cores and raw memory.
 
-use ia64save_codec::elf::{Core, XenCore};
+use ia64save_codec::elf::{Core, Shown, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
 use ia64save_codec::pfns::Pfns;
@@ -19,6 +19,9 @@ use crate::progress::Progress;
 /// every image.
 const MOST_ZEROS: u64 = 64;
 
+/// The privilege level of processes.
+const USER: u8 = 3;
+
 /// Makes what was asked for.
 pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     let target = out(args)?;
@@ -31,16 +34,22 @@ pub fn run(args: &Extract, loaded: &Loaded) -> Result<(), Failure> {
     } else if args.elf_core || args.virtual_ {
         let vcpu = args.virtual_.then(|| vcpu(args, loaded)).transpose()?;
         let view = vcpu.map(|vcpu| {
-            let view = View::of_vcpu(loaded.image(), vcpu);
-            view.ok_or_else(|| nothing(loaded, "no whole context"))
+            let view = View::of_vcpu(&memory, args.checkpoint, vcpu);
+            view.map_err(|why| nothing(loaded, &why.to_string()))
         });
         let view = view.transpose()?;
-        let core = Core::new(&memory, args.checkpoint, view.as_ref()).map_err(refused)?;
+        let shown = view.as_ref().map(|view| Shown {
+            view,
+            // The stack of a vcpu that runs a process is among the process's addresses.
+            processes: view.registers().level == USER,
+        });
+        let core = Core::new(&memory, args.checkpoint, shown).map_err(refused)?;
         made.what = "ELF core";
         made.segments = Some(core.segments);
         made.unreachable = core.unreachable;
+        made.stacked = Some(core.stacked);
         if let (Some(vcpu), Some(view)) = (vcpu, view) {
-            made.view = Some(Views::new(loaded.image(), &memory, vcpu, view));
+            made.view = Some(Views::new(&memory, vcpu, view));
         }
         core.assembly
     } else {

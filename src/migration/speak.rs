@@ -10,7 +10,7 @@ use ia64save_codec::transfer::migration::{
 
 use super::address::Address;
 use super::connection::{Connection, Heard};
-use crate::cancel;
+use crate::signals;
 
 /// Bytes of the target's lines that are read at a time.
 const LINE: usize = 4096;
@@ -61,7 +61,7 @@ pub fn speak(
                 Heard::Bytes(count) => end.received(&buffer[..count]),
                 Heard::Closed => end.closed(),
                 Heard::Broken => end.broken(),
-                Heard::Nothing if cancel::is_asked() => end.interrupted(cancel::name()),
+                Heard::Nothing if signals::is_asked() => end.interrupted(signals::name()),
                 Heard::Nothing => end.timed_out(),
             },
             SourceStep::Done(fate) => return fate,
@@ -75,8 +75,8 @@ fn last_words(end: &mut SourceEnd, connection: &mut Connection) {
     if let Heard::Bytes(count) = connection.hear(&mut buffer) {
         end.received(&buffer[..count]);
     }
-    if cancel::is_asked() {
-        end.interrupted(cancel::name());
+    if signals::is_asked() {
+        end.interrupted(signals::name());
     } else {
         end.broken();
     }

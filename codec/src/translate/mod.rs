@@ -40,7 +40,7 @@
 //! | `segments` | [`Segment`]: the parts that have pages |
 //! | `backward` | [`Backward`]: from physical to virtual addresses |
 //!
-//! Source: spec 16 (informative).
+//! Source: spec 17 (informative).
 
 mod backward;
 mod fault;

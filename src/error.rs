@@ -1,7 +1,6 @@
 //! Why a file is not read.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use ia64save_codec::envelope::Foreign;
 use ia64save_codec::file::NotAnImage;

@@ -3,6 +3,19 @@
 //!
 //! What an image means is the business of [`codec`], which knows no file; this crate brings it files.
 //!
+//! ```
+//! use ia64save::Options;
+//!
+//! let loaded = ia64save::open("tests/corpus/golden/realD2-pv.sav.zst", &Options::new())?;
+//! let first = loaded.image().first().expect("a complete image");
+//! assert_eq!(first.pages.distinct(), 253);
+//! # Ok::<(), ia64save::Error>(())
+//! ```
+//!
+//! Without its default features (`default-features = false`) this crate is that library alone: no parser of
+//! arguments, no terminal. `document` adds what there is to say as JSON, and inventories; `migration` the
+//! sockets of a migration.
+//!
 //! | module | what |
 //! |---|---|
 //! | [`open()`], [`from_reader`], [`Options`] | from a path, a pipe or a reader to a [`Loaded`] image |
@@ -14,6 +27,8 @@
 //! | [`inventory`] | many images, a row for each |
 //! | [`migration`] | sockets, secrets and the protocol between two hosts |
 //! | [`signals`] | opt-in: what becomes of what is unfinished when the process is ended |
+
+#![deny(missing_docs)]
 
 #[cfg(feature = "document")]
 pub mod document;

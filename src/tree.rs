@@ -16,13 +16,50 @@ const WIDTH: usize = 108;
 
 /// How a tree is written down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Notation {
+    /// JSON.
     Json,
+    /// YAML.
     Yaml,
 }
 
+impl Notation {
+    /// How the name of such a file ends.
+    pub const fn extension(self) -> &'static str {
+        match self {
+            Notation::Json => "json",
+            Notation::Yaml => "yaml",
+        }
+    }
+}
+
+/// Why a text is no tree: what is wrong with it, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotATree(String);
+
+impl Display for NotATree {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotATree {}
+
+/// Why a tree cannot be written down.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotWritten(String);
+
+impl Display for NotWritten {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for NotWritten {}
+
 /// A tree as a text that people edit.
-pub fn write(node: &Node, notation: Notation) -> Result<String, String> {
+pub fn write(node: &Node, notation: Notation) -> Result<String, NotWritten> {
     match notation {
         Notation::Json => {
             let mut out = String::new();
@@ -30,7 +67,9 @@ pub fn write(node: &Node, notation: Notation) -> Result<String, String> {
             out.push('\n');
             Ok(out)
         }
-        Notation::Yaml => serde_saphyr::to_string(&Shown(node)).map_err(|error| error.to_string()),
+        Notation::Yaml => {
+            serde_saphyr::to_string(&Shown(node)).map_err(|error| NotWritten(error.to_string()))
+        }
     }
 }
 
@@ -38,13 +77,14 @@ pub fn write(node: &Node, notation: Notation) -> Result<String, String> {
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
 /// The way back, from the bytes of a file.
-pub fn read(bytes: &[u8], notation: Notation) -> Result<Node, String> {
+pub fn read(bytes: &[u8], notation: Notation) -> Result<Node, NotATree> {
     if let [0xff, 0xfe, ..] | [0xfe, 0xff, ..] = bytes {
-        return Err("it is UTF-16, by its byte order mark; a tree is UTF-8".into());
+        let text = "it is UTF-16, by its byte order mark; a tree is UTF-8";
+        return Err(NotATree(text.into()));
     }
     let text = std::str::from_utf8(bytes).map_err(|error| {
         let at = error.valid_up_to();
-        format!("byte {at} is no UTF-8")
+        NotATree(format!("byte {at} is no UTF-8"))
     })?;
     // Editors of some systems put one there; none of the two notations takes it for a blank.
     let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
@@ -55,12 +95,12 @@ pub fn read(bytes: &[u8], notation: Notation) -> Result<Node, String> {
             let mut json = serde_json::Deserializer::from_str(text);
             let node = place.deserialize(&mut json);
             let node = node.and_then(|node| json.end().map(|()| node));
-            node.map_err(|error| error.to_string())
+            node.map_err(|error| NotATree(error.to_string()))
         }
         Notation::Yaml => {
             let read = |yaml: serde_saphyr::Deserializer<'_, '_>| place.deserialize(yaml);
             serde_saphyr::with_deserializer_from_str_with_options(text, as_long_as(text), read)
-                .map_err(|error| error.to_string())
+                .map_err(|error| NotATree(error.to_string()))
         }
     }
 }

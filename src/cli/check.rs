@@ -7,8 +7,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use ia64save::document::{Verdicts, finding};
-use ia64save::inventory;
-use ia64save::{Loaded, open};
+use ia64save::{Loaded, inventory, open};
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
 use ia64save_codec::image::PageIndex;
 use ia64save_codec::repair::Note;
@@ -17,8 +16,7 @@ use serde_json::{Value, json};
 
 use super::repair::cause;
 use crate::cli::args::{Format, Reading};
-use crate::cli::exit::complain;
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome, complain};
 use crate::cli::render::hexline::HexLine;
 use crate::cli::render::json::Documents;
 use crate::cli::render::severity_style;

@@ -68,7 +68,6 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
         all.map(|era| PossibleValue::new(era.id()).help(era.dialect().name()))
     };
     match (path, argument) {
-        #[cfg(feature = "simulate")]
         ("simulate save" | "simulate migrate", "dialect") | ("simulate restore", "host") => {
             ia64save_sim::Era::all()
                 .map(|era| PossibleValue::new(era.to_string()))
@@ -80,7 +79,6 @@ fn values(path: &str, argument: &str) -> Vec<PossibleValue> {
         (_, "guest") => [Guest::Pv, Guest::Hvm]
             .map(|guest| PossibleValue::new(guest.name()))
             .into(),
-        #[cfg(feature = "simulate")]
         (_, "workload") => ia64save_sim::workload::Pattern::ALL
             .iter()
             .map(|pattern| PossibleValue::new(pattern.name()))

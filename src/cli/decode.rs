@@ -5,10 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
-use ia64save::files::{self, Compress};
-use ia64save::files::{Beside, Placed};
+use ia64save::files::{self, Beside, Compress, OutputFile, Placed, is_stdout};
 use ia64save::progress::Task;
 use ia64save::tree::{Notation, write};
 use ia64save::{Loaded, open};
@@ -22,8 +19,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::spare;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
-use crate::cli::render::size::counted;
-use crate::cli::render::size::human;
+use crate::cli::render::size::{counted, human};
 use crate::cli::render::style::{DIM, HEADING, OK, Painted};
 
 /// Bytes of a mapped image that are copied before its memory is let go.
@@ -112,11 +108,8 @@ impl Places {
                 fs::create_dir_all(&args.out).map_err(|error| {
                     io::Error::new(error.kind(), format!("{}: {error}", args.out.display()))
                 })?;
-                let tree = match asked {
-                    Notation::Json => "image.json",
-                    Notation::Yaml => "image.yaml",
-                };
-                Ok(Places::of(&args.out, tree, "image", "", asked))
+                let tree = format!("image.{}", asked.extension());
+                Ok(Places::of(&args.out, &tree, "image", "", asked))
             }
         }
     }

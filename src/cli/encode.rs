@@ -16,8 +16,7 @@ use ia64save_codec::tree::{self, Parts, Seal};
 use serde_json::json;
 
 use super::decode::notation_of;
-use crate::cli::args::Format;
-use crate::cli::args::Packing;
+use crate::cli::args::{Format, Packing};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Progress;
 use crate::cli::render::account;

@@ -9,11 +9,9 @@ use serde_json::json;
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::render::json::print_json;
-use crate::cli::render::screen;
-use crate::cli::render::severity_style;
 use crate::cli::render::style::{self, DIM, HEADING, LABEL, Painted};
 use crate::cli::render::table::{Align, Cell, Table};
-use crate::cli::render::wrap;
+use crate::cli::render::{screen, severity_style, wrap};
 
 /// What the user says.
 #[derive(clap::Args, Debug)]

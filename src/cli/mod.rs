@@ -12,7 +12,6 @@ mod check;
 mod compare;
 mod completions;
 mod convert;
-#[cfg(feature = "simulate")]
 mod corpus;
 mod decode;
 mod dump;
@@ -32,7 +31,6 @@ mod opened;
 mod progress;
 mod render;
 mod repair;
-#[cfg(feature = "simulate")]
 mod simulate;
 mod translate;
 #[cfg(feature = "xen")]
@@ -49,7 +47,6 @@ use render::style::{HEADING, Painted};
 /// What the program was built with.
 fn long_version() -> String {
     let features = [
-        ("simulate", cfg!(feature = "simulate")),
         ("xen", cfg!(feature = "xen")),
         ("parquet", cfg!(feature = "parquet")),
     ];
@@ -125,10 +122,8 @@ pub enum Command {
     Edit(edit::Args),
     /// Save what can be saved of a damaged image, as an image that passes check
     Repair(repair::Args),
-    #[cfg(feature = "simulate")]
     /// Good and bad streams of every dialect, for other people's parsers
     Corpus(corpus::Args),
-    #[cfg(feature = "simulate")]
     /// Save, restore and move domains on a simulated host
     Simulate(simulate::args::Simulate),
     /// Save, restore and move domains of a real Xen/ia64 host
@@ -171,7 +166,6 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Decode(args) => decode::run(args),
         Command::Encode(args) => encode::run(args),
         Command::Edit(args) => edit::run(args),
-        #[cfg(feature = "simulate")]
         Command::Corpus(args) => corpus::run(args),
         Command::Completions(args) => completions::run(args, command()),
         Command::Man(args) => man::run(args, command()),
@@ -179,7 +173,6 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Repair(args) => repair::run(args),
         Command::Report(args) => html::run(args),
         Command::Dump(args) => dump::run(args),
-        #[cfg(feature = "simulate")]
         Command::Simulate(args) => simulate::run(args),
         #[cfg(feature = "xen")]
         Command::Xen(args) => xen::run(args),

@@ -1,16 +1,15 @@
-//! A line on the terminal for what takes longer than a second.
+//! A line on the terminal for what takes longer than a second, and none elsewhere.
 
 use std::io::{self, IsTerminal, Write as _};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::LazyLock;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ia64save::progress::{self, Notice, Task};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::render::size::human;
-use super::render::style;
+use super::render::{screen, style};
 
 /// What the library has to say, on standard error.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +53,19 @@ fn say_waiting() -> io::Result<()> {
 /// What is done before the first line: whoever waits for less than this needs no consolation.
 const PATIENCE: Duration = Duration::from_secs(1);
 const REDRAW: Duration = Duration::from_millis(200);
+/// Letters of what is under way that leave room for the bar.
+const LABEL: usize = 32;
+
+/// The lines that are there: two images may be read at once.
+static LINES: LazyLock<MultiProgress> =
+    LazyLock::new(|| MultiProgress::with_draw_target(ProgressDrawTarget::stderr_with_hz(5)));
 
 /// Shows how far something is on standard error until dropped, if that is a terminal.
 #[derive(Debug)]
 pub struct Progress {
-    counter: Arc<AtomicU64>,
-    painter: Option<(Sender<()>, JoinHandle<()>)>,
+    bar: ProgressBar,
+    /// Has the bar wait until somebody could be impatient.
+    patience: Option<(Sender<()>, JoinHandle<()>)>,
 }
 
 impl Progress {
@@ -69,82 +75,94 @@ impl Progress {
     }
 
     fn with(label: &str, total: Option<u64>, visible: bool) -> Self {
-        let counter = Arc::new(AtomicU64::new(0));
-        let painter = visible.then(|| {
+        let total = total.filter(|total| *total > 0);
+        let bar = ProgressBar::with_draw_target(total, ProgressDrawTarget::hidden());
+        let patience = visible.then(|| {
+            bar.set_style(style_of(total));
+            bar.set_message(shortened(&style::safe(label)));
             let (stop, stopped) = mpsc::channel();
-            let (label, counter) = (label.to_owned(), Arc::clone(&counter));
-            let paint = move || {
-                let began = Instant::now();
-                let mut wait = PATIENCE;
-                while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    wait = REDRAW;
-                    let text = line(
-                        &label,
-                        counter.load(Ordering::Relaxed),
-                        total,
-                        began.elapsed(),
-                    );
-                    show(&text);
-                }
-                if wait == REDRAW {
-                    show("");
+            let own = bar.clone();
+            let show = move || {
+                if stopped.recv_timeout(PATIENCE) == Err(RecvTimeoutError::Timeout) {
+                    LINES.add(own).enable_steady_tick(REDRAW);
                 }
             };
-            (stop, thread::spawn(paint))
+            (stop, thread::spawn(show))
         });
-        Progress { counter, painter }
-    }
-}
-
-impl Task for Progress {
-    fn add(&self, bytes: u64) {
-        self.counter.fetch_add(bytes, Ordering::Relaxed);
+        Progress { bar, patience }
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
-        if let Some((stop, thread)) = self.painter.take() {
+        if let Some((stop, thread)) = self.patience.take() {
             drop(stop);
             // It can only have failed to draw, which is no reason to stop working.
             let _ = thread.join();
         }
+        self.bar.finish_and_clear();
+        LINES.remove(&self.bar);
     }
 }
 
-/// Replaces the line on the terminal.
-fn show(text: &str) {
-    let _ = write!(io::stderr(), "\r{text}\x1b[K");
+/// What a line says where it is known how much there is.
+const KNOWN: &str = "{msg} {percent:>3}% {wide_bar} {binary_bytes} of {binary_total_bytes}  {binary_bytes_per_sec}  {eta}";
+/// And where not.
+const UNKNOWN: &str = "{msg} {binary_bytes}  {binary_bytes_per_sec}";
+
+/// How far, how fast, how long it takes.
+fn style_of(total: Option<u64>) -> ProgressStyle {
+    let template = if total.is_some() { KNOWN } else { UNKNOWN };
+    let bar = if screen::unicode() {
+        "\u{2588}\u{2589}\u{258a}\u{258b}\u{258c}\u{258d}\u{258e}\u{258f}\u{2591}"
+    } else {
+        "#-"
+    };
+    let style = ProgressStyle::with_template(template);
+    style.map_or_else(
+        |_| ProgressStyle::default_bar(),
+        |style| style.progress_chars(bar),
+    )
 }
 
-fn line(label: &str, done: u64, total: Option<u64>, elapsed: Duration) -> String {
-    let rate = human((done as f64 / elapsed.as_secs_f64()) as u64);
-    match total {
-        Some(total) if total > 0 => {
-            let percent = u128::from(done.min(total)) * 100 / u128::from(total);
-            let (done, total) = (human(done.min(total)), human(total));
-            format!("{label} {percent:>3}%  {done} of {total}  {rate}/s")
-        }
-        _ => format!("{label} {}  {rate}/s", human(done)),
+/// A label of which the end is there, as it is with the path of a file.
+fn shortened(label: &str) -> String {
+    let letters = label.chars().count();
+    if letters <= LABEL {
+        return label.into();
+    }
+    let end = label.chars().skip(letters - LABEL + 3);
+    std::iter::repeat_n('.', 3).chain(end).collect()
+}
+
+impl Task for Progress {
+    fn add(&self, bytes: u64) {
+        self.bar.inc(bytes);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
     use super::*;
 
-    const GIB: u64 = 1 << 30;
+    #[test]
+    fn what_a_line_says_is_understood() {
+        for template in [KNOWN, UNKNOWN] {
+            assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
+        }
+    }
 
     #[test]
-    fn a_line_says_how_far_and_how_fast() {
-        let two = Duration::from_secs(2);
-        assert_eq!(
-            line("check", GIB, Some(4 * GIB), two),
-            "check  25%  1.0 GiB of 4.0 GiB  512.0 MiB/s"
+    fn the_end_of_a_long_name_is_shown() {
+        assert_eq!(shortened("check"), "check");
+        let long = shortened("/a/long/path/that/goes/on/and/on/to/an/image.sav: digest");
+        assert_eq!(long.chars().count(), LABEL);
+        assert!(
+            long.starts_with("...") && long.ends_with("image.sav: digest"),
+            "{long}"
         );
-        assert_eq!(line("check", GIB, None, two), "check 1.0 GiB  512.0 MiB/s");
-        assert_eq!(line("check", 0, Some(0), two), "check 0 B  0 B/s");
-        assert!(line("check", 9, Some(4), two).contains("100%"));
     }
 
     #[test]
@@ -152,7 +170,7 @@ mod tests {
         let began = Instant::now();
         let progress = Progress::with("check", None, true);
         progress.add(3);
-        assert_eq!(progress.counter.load(Ordering::Relaxed), 3);
+        assert_eq!(progress.bar.position(), 3);
         drop(progress);
         assert!(began.elapsed() < PATIENCE);
     }

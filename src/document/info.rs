@@ -3,12 +3,11 @@
 use ia64save_codec::detect::Detection;
 use ia64save_codec::elf::XenCore;
 use ia64save_codec::image::{Checkpoint, Image, MagicPfns, Vcpu};
-use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::arch_setup::ArchSetup;
-use ia64save_codec::wire::hvm;
 use ia64save_codec::wire::memmap::MemmapInfo;
 use ia64save_codec::wire::shared_info::SharedInfo;
 use ia64save_codec::wire::vcpu_context::Context;
+use ia64save_codec::wire::{Wire, hvm};
 use ia64save_codec::{Dialect, Era, ram};
 use serde_json::{Map, Value, json};
 

@@ -4,9 +4,8 @@
 //! has; the document, replaced last, names it; and only then the file that the old document named goes.
 //! Whenever that is interrupted, there is a document whose file is its own.
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use tempfile::TempPath;
 

@@ -31,6 +31,7 @@ const PIPE: usize = 1 << 20;
 
 /// How to open inputs.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// Map regular files.
     pub mmap: bool,

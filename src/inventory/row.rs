@@ -14,9 +14,13 @@ use crate::open::{Options, open};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Kind {
+    /// A text.
     Text,
+    /// A number.
     Number,
+    /// Yes or no.
     Flag,
     /// Texts; in a table joined by spaces.
     Texts,

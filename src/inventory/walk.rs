@@ -4,6 +4,8 @@ use std::fs::{self, Metadata};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use walkdir::WalkDir;
+
 use crate::input::identity::{self, Identity};
 
 /// What images are usually called, once .zst, .gz and .xz are taken off.
@@ -14,7 +16,9 @@ pub const PACKED: [&str; 3] = ["zst", "gz", "xz"];
 /// A file to be looked at, or a path that leads to none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct File {
+    /// Where it is.
     pub path: PathBuf,
+    /// Its size in bytes; 0 where there is none.
     pub size: u64,
     /// Why nothing can be looked at there.
     pub error: Option<String>,
@@ -60,34 +64,26 @@ pub fn files(paths: &[PathBuf], all: bool) -> Vec<File> {
 }
 
 fn walk(folder: &Path, all: bool, files: &mut Vec<File>) {
-    let mut entries = Vec::new();
-    let read = fs::read_dir(folder).and_then(|all| {
-        for entry in all {
-            let entry = entry?;
-            entries.push((entry.path(), entry.file_type()));
-        }
-        Ok(())
-    });
-    if let Err(error) = read {
-        files.push(File::unreadable(folder, &error));
-    }
-    entries.sort_by(|a, b| a.0.cmp(&b.0));
-    for (path, kind) in entries {
-        match kind {
-            Ok(kind) if kind.is_dir() => walk(&path, all, files),
-            // A link that leads nowhere is no less missing than a file that is named.
-            Ok(kind) if !(kind.is_file() || path.is_file() || is_dangling(kind, &path)) => {}
-            Ok(_) if all || looks_like_one(&path) => {
-                files.push(File::new(&path, fs::metadata(&path)));
+    for entry in WalkDir::new(folder).min_depth(1).sort_by_file_name() {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(folder).to_owned();
+                // Only a loop of links is none of the system's, and none is followed.
+                let error = error.into_io_error();
+                let error = error.unwrap_or_else(|| io::Error::from_raw_os_error(libc::ELOOP));
+                files.push(File::unreadable(&path, &error));
+                continue;
             }
-            Ok(_) => {}
-            Err(error) => files.push(File::unreadable(&path, &error)),
+        };
+        let path = entry.path();
+        // A link that leads nowhere is no less missing than a file that is named.
+        let is_dangling = || entry.path_is_symlink() && fs::metadata(path).is_err();
+        let is_file = path.is_file() || is_dangling();
+        if is_file && (all || looks_like_one(path)) {
+            files.push(File::new(path, fs::metadata(path)));
         }
     }
-}
-
-fn is_dangling(kind: fs::FileType, path: &Path) -> bool {
-    kind.is_symlink() && fs::metadata(path).is_err()
 }
 
 /// Whether a file is called as images are: by extension, or without one, as xend called them.
@@ -158,7 +154,7 @@ mod tests {
         assert_eq!((&found[1].path, found[1].size), (&path("a.sav"), 3));
         // No folder can be read where there is none, whoever asks.
         let mut found = Vec::new();
-        walk(&path("a.sav"), false, &mut found);
+        walk(&path("none"), false, &mut found);
         assert_eq!(found.len(), 1);
         assert!(found[0].error.is_some(), "{found:?}");
     }

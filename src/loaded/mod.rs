@@ -3,13 +3,11 @@
 mod kept;
 mod vcpus;
 
-use std::fmt;
-use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{self, RecvTimeoutError};
-use std::thread;
 use std::time::Duration;
+use std::{fmt, io, thread};
 
 use bytes::Bytes;
 use ia64save_codec::SaveFile;

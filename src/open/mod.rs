@@ -112,10 +112,10 @@ pub fn open(path: impl AsRef<Path>, options: &Options) -> Result<Loaded, Error> 
 /// Reads what is not a file yet, from its start to its end.
 pub fn from_reader(
     name: &str,
-    reader: Box<dyn Read + Send>,
+    reader: impl Read + Send + 'static,
     options: &Options,
 ) -> Result<Loaded, Error> {
-    let (file, digest) = stream::read(name, None, reader, options)?;
+    let (file, digest) = stream::read(name, None, Box::new(reader), options)?;
     Ok(Loaded {
         name: name.to_owned(),
         compression: None,

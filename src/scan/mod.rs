@@ -11,12 +11,11 @@ mod digest;
 mod reader;
 mod zero;
 
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{io, thread};
 
 pub use digest::digest;
 pub use zero::ZeroPages;

@@ -6,8 +6,7 @@ use std::fs::File;
 use std::sync::atomic::AtomicU64;
 
 use super::*;
-use crate::input::Mapping;
-use crate::input::{Input, Kind, Options};
+use crate::input::{Input, Kind, Mapping, Options};
 use proptest::prelude::*;
 
 /// Bytes that a scan says it passed.

@@ -2,11 +2,10 @@
 #![allow(unsafe_code)]
 
 use std::ffi::{CString, c_char, c_int, c_void};
-use std::io;
 use std::ops::Range;
-use std::ptr;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use std::{io, ptr};
 
 use super::ending::remove_unfinished;
 use super::system::{once, say};

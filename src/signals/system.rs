@@ -2,9 +2,8 @@
 #![allow(unsafe_code)]
 
 use std::ffi::c_int;
-use std::io;
-use std::ptr;
 use std::sync::OnceLock;
+use std::{io, ptr};
 
 /// Writes to standard error, from a handler.
 pub(super) fn say(text: &[u8]) {

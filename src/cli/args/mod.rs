@@ -6,6 +6,7 @@ mod number;
 mod packing;
 mod reading;
 mod space;
+mod token;
 
 pub use envelope::EnvelopeKind;
 pub use format::{Color, Format};
@@ -13,3 +14,4 @@ pub use number::number;
 pub use packing::Packing;
 pub use reading::{Reading, dialect, guest};
 pub use space::Space;
+pub use token::token;

@@ -9,8 +9,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{OutputFile, is_stdout};
 use serde_json::Value;
 
 use crate::cli::exit::Failure;

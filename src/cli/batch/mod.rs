@@ -18,8 +18,7 @@ use std::sync::{Arc, mpsc};
 use std::thread;
 
 use clap::ValueHint;
-use ia64save::files::is_stdout;
-use ia64save::files::{self, Compress};
+use ia64save::files::{self, Compress, is_stdout};
 use ia64save::input::identity::{self, Identity};
 use ia64save::inventory;
 use ia64save::progress::{Silent, Task};

@@ -78,10 +78,7 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
 }
 
 fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
-    let options = compare::Options {
-        garbage: args.garbage,
-        limit: args.limit,
-    };
+    let options = compare::Options::new(args.limit).garbage(args.garbage);
     let sizes = [a, b].map(|loaded| loaded.image().page_size);
     if sizes[0] != sizes[1] {
         let text = format!(

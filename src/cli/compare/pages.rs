@@ -1,10 +1,9 @@
 //! Pages of two files, compared side by side on all cores.
 
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
-use std::thread;
+use std::{io, thread};
 
 use ia64save::Loaded;
 use ia64save::input::Source;

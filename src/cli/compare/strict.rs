@@ -1,10 +1,9 @@
 //! Files, byte by byte.
 
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
+use std::{io, thread};
 
 use ia64save::Loaded;
 use ia64save::input::Source;

@@ -15,8 +15,7 @@ mod together;
 
 use std::io::{self, Write};
 
-use ia64save::files::Held;
-use ia64save::files::OutputFile;
+use ia64save::files::{Held, OutputFile};
 use ia64save::open;
 use ia64save_codec::Error;
 use ia64save_codec::convert::{self, ConvertOptions};
@@ -51,10 +50,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     // What stands in front of the stream and behind it is the envelope's business.
     let trailing = loaded.file.image.trailing.take();
     let surroundings = Surroundings::new(args, &loaded, trailing)?;
-    let options = ConvertOptions {
-        to: args.to.map_or(era, |to| to.era(era)),
-        compact: args.compact,
-    };
+    let options = ConvertOptions::to(args.to.map_or(era, |to| to.era(era))).compact(args.compact);
     let conversion = convert::plan(&loaded.file.image, &options)
         .map_err(|error| Failure::Invalid(loaded.name.clone(), error))?
         .byte_order(surroundings.order);

@@ -1,7 +1,6 @@
 //! What stands in front of the stream and behind it.
 
-use std::fs;
-use std::io;
+use std::{fs, io};
 
 use bytes::Bytes;
 use ia64save::Loaded;

@@ -22,9 +22,8 @@ use serde_json::json;
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::render::screen;
 use crate::cli::render::style::{self, DIM, LABEL, Painted};
-use crate::cli::render::wrap;
+use crate::cli::render::{screen, wrap};
 
 /// What the user says.
 #[derive(clap::Args, Debug)]

@@ -8,16 +8,14 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::{ArgGroup, ValueHint};
-use ia64save::files::Held;
-use ia64save::files::OutputFile;
+use ia64save::files::{Held, OutputFile};
 use ia64save::input::Passing;
 use ia64save::{Loaded, from_reader, open};
 use ia64save_codec::Dialect;
 use ia64save_codec::edit::{Patch, Refusal, patch};
 use serde_json::json;
 
-use crate::cli::args::Packing;
-use crate::cli::args::{Format, Reading};
+use crate::cli::args::{Format, Packing, Reading};
 use crate::cli::dump::unknown;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Screen;

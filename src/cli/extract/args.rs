@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
 
-use crate::cli::args::Packing;
-use crate::cli::args::{Format, Reading, Space, number};
+use crate::cli::args::{Format, Packing, Reading, Space, number};
 
 /// The arguments of `extract`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own

@@ -1,8 +1,7 @@
 //! Cores and raw memory.
 
 use ia64save::Loaded;
-use ia64save::files::OutputFile;
-use ia64save::files::assemble;
+use ia64save::files::{OutputFile, assemble};
 use ia64save_codec::elf::{Core, Shown, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};

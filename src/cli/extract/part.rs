@@ -4,8 +4,7 @@ use std::io::Write;
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{OutputFile, is_stdout};
 use ia64save_codec::wire::hvm;
 use serde_json::json;
 

@@ -19,9 +19,7 @@ mod words;
 
 use std::io::Write;
 
-use ia64save::files::Compress;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{Compress, OutputFile, is_stdout};
 use ia64save::open;
 use serde_json::Value;
 

@@ -19,8 +19,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use ia64save::document;
-use ia64save::{Loaded, open};
+use ia64save::{Loaded, document, open};
 
 use behind::{behind, rounds};
 use machine::{hvm, vcpus};
@@ -28,8 +27,7 @@ use memory::{memory_map, pages};
 use stream::{core, stream};
 
 use crate::cli::args::{Format, Reading};
-use crate::cli::exit::complain;
-use crate::cli::exit::{Failure, Outcome};
+use crate::cli::exit::{Failure, Outcome, complain};
 use crate::cli::render::json::Documents;
 use crate::cli::render::size::human;
 use crate::cli::render::style::{self, DIM, HEADING, Painted};

@@ -16,9 +16,7 @@ mod state;
 
 use std::io::{self, Read};
 
-use ia64save::files::Held;
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{Held, OutputFile, is_stdout};
 use ia64save::open;
 use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 

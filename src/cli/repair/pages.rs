@@ -6,8 +6,7 @@ use std::io::{self, Write as _};
 
 use ia64save::Loaded;
 use ia64save::document::finding;
-use ia64save::files::Beside;
-use ia64save::files::OutputFile;
+use ia64save::files::{Beside, OutputFile};
 use ia64save_codec::image::{Image, is_zero};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;

@@ -3,14 +3,12 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum, ValueHint};
-use ia64save::migration::parse_token as token;
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::migration::Token;
 use ia64save_sim::Era;
 use ia64save_sim::workload::Pattern;
 
-use crate::cli::args::Packing;
-use crate::cli::args::{EnvelopeKind, Format, Reading};
+use crate::cli::args::{EnvelopeKind, Format, Packing, Reading, token};
 
 #[derive(Args, Debug)]
 pub struct Simulate {

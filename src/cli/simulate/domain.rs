@@ -12,8 +12,7 @@ use ia64save_sim::{DomId, Host};
 
 use super::args::{Domain, PolicyName, Transfer};
 use crate::cli::exit::Failure;
-use crate::cli::render::size::counted;
-use crate::cli::render::size::human;
+use crate::cli::render::size::{counted, human};
 
 /// Bytes of memory from which on pages are marked rather than filled.
 const LARGE: u64 = 1 << 30;

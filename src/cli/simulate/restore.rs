@@ -3,10 +3,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ia64save::document::finding;
-use ia64save::document::joined;
-use ia64save::files::is_stdout;
-use ia64save::files::{self, OutputFile};
+use ia64save::document::{finding, joined};
+use ia64save::files::{self, OutputFile, is_stdout};
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save::{Loaded, open};
@@ -27,8 +25,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::spare;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
-use crate::cli::render::size::counted;
-use crate::cli::render::size::{grouped, human};
+use crate::cli::render::size::{counted, grouped, human};
 use crate::cli::render::style::{ERROR, HEADING, OK, Painted};
 use crate::cli::render::table::{Block, Cell};
 

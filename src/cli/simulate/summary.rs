@@ -12,8 +12,7 @@ use ia64save_codec::transfer::save::Saved;
 use serde_json::{Value, json};
 
 use crate::cli::progress::Progress;
-use crate::cli::render::size::counted;
-use crate::cli::render::size::{grouped, human};
+use crate::cli::render::size::{counted, grouped, human};
 use crate::cli::render::style::{HEADING, OK, Painted, VALUE, WARNING};
 use crate::cli::render::table::{Align, Block, Cell, Table};
 

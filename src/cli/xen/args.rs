@@ -3,13 +3,11 @@
 use std::path::PathBuf;
 
 use clap::{ArgGroup, Args, Subcommand, ValueEnum, ValueHint};
-use ia64save::migration::parse_token as token;
 use ia64save_codec::Dialect;
 use ia64save_codec::transfer::migration::Token;
 use ia64save_xen::transport::DomainId;
 
-use crate::cli::args::Packing;
-use crate::cli::args::{Format, Reading, dialect};
+use crate::cli::args::{Format, Packing, Reading, dialect, token};
 
 #[derive(Args, Debug)]
 pub struct Xen {

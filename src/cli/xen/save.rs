@@ -6,8 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use ia64save::document::{joined, saved};
-use ia64save::files::OutputFile;
-use ia64save::files::is_stdout;
+use ia64save::files::{OutputFile, is_stdout};
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
 use ia64save_codec::transfer::Cancel;
@@ -24,10 +23,8 @@ use super::unfinished::Unfinished;
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Progress;
-use crate::cli::render::account;
-use crate::cli::render::size::counted;
-use crate::cli::render::size::human;
-use crate::cli::render::style;
+use crate::cli::render::size::{counted, human};
+use crate::cli::render::{account, style};
 
 /// Bytes of a configuration, and of a device model's state, that are taken for one.
 const LARGEST: u64 = 64 << 20;

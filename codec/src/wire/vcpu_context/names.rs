@@ -1,11 +1,7 @@
-//! Layout A: the hypervisor's trap frame, by the names that its registers have elsewhere.
+//! Layout A, the hypervisor's trap frame, by the names that its registers have in B to F.
 
 use alloc::format;
 use alloc::string::{String, ToString};
-use alloc::vec::Vec;
-
-use crate::convert::fields::{self, Pair};
-use crate::wire::Layout;
 
 /// Registers whose names differ by more than a number: in A, and in B to F.
 const NAMES: [(&str, &str); 23] = [
@@ -38,7 +34,7 @@ const NAMES: [(&str, &str); 23] = [
 const LOADRS: &str = "user_regs.loadrs";
 
 /// The path in A of a field of [`NAMES`], or of the one that stands for it.
-pub(super) fn name_in_a(name: &str) -> Option<&'static str> {
+pub fn name_in_a(name: &str) -> Option<&'static str> {
     if name == "regs.ar.bsp" {
         return Some(LOADRS);
     }
@@ -49,7 +45,7 @@ pub(super) fn name_in_a(name: &str) -> Option<&'static str> {
 }
 
 /// The path in B to F of a field of A; `None` where they have none that means the same.
-pub(crate) fn name_elsewhere(path: &str) -> Option<String> {
+pub fn name_elsewhere(path: &str) -> Option<String> {
     if let Some((_, name)) = NAMES.iter().find(|(a, _)| *a == path) {
         return Some((*name).to_string());
     }
@@ -70,17 +66,13 @@ pub(crate) fn name_elsewhere(path: &str) -> Option<String> {
         .map(|number| format!("regs.f[{number}].u.bits"))
 }
 
-/// Pairs the fields of A with those of another layout, except where width or meaning differ.
-pub(super) fn pairs(a: &Layout, other: &Layout) -> Vec<Pair> {
-    fields::pairs(a, other, name_elsewhere)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::dialect::ContextLayout;
     use crate::wire::{Style, layout_of_context};
     use alloc::vec;
+    use alloc::vec::Vec;
 
     #[test]
     fn every_field_of_a_has_a_place_in_b_but_loadrs() {

@@ -1,15 +1,15 @@
-//! What the tools of a dialect's time did, where the bytes of the stream do not say it: one row a dialect.
-//!
-//! A restore does what was done in the time of its *target*, since that is the hypervisor which has to take
-//! it: an image of 3.2 restored on 3.4 gets the flags of 3.4. How contexts were set is a matter of the
-//! hypervisor, and stands in the table of [eras](crate::era).
-//!
-//! Within D10 tools changed too: from 2008-02-07 (c5df471dc7) the last pass sent what was dirty. The row says
-//! what 3.2 did.
+//! What the tools of a dialect's time did.
 
-use crate::dialect::Dialect;
+use super::Dialect;
 
-/// What the tools of a time did. See the [module](self).
+/// What the tools of a time did, where the bytes of the stream do not say it: one row a dialect.
+///
+/// A restore does what was done in the time of its *target*, since that is the hypervisor which has to take
+/// it: an image of 3.2 restored on 3.4 gets the flags of 3.4. How contexts were set is a matter of the
+/// hypervisor, and stands in the table of [eras](crate::era).
+///
+/// Within D10 tools changed too: from 2008-02-07 (c5df471dc7) the last pass sent what was dirty. The row says
+/// what 3.2 did.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools)] // a row of a table, not a state
 pub struct Tools {

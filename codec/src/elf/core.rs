@@ -13,7 +13,6 @@ use super::sketch::Sketch;
 use crate::dialect::{ContextLayout, Guest};
 use crate::era::Era;
 use crate::error::Error;
-use crate::image::Image;
 use crate::memory::{Assembly, Memory};
 use crate::pfns::Pfns;
 use crate::translate::{Overlay, View};
@@ -129,7 +128,7 @@ impl Core {
         }
         loads.sort_by_key(|load| load.virt);
         let stacks = stacks(memory, checkpoint);
-        let notes = notes(memory.image(), checkpoint);
+        let notes = notes(memory, checkpoint, shown);
         let mut sketch = Sketch::default();
         let begin = head(&mut sketch, &loads, &notes, data, page_size)
             .map_err(|error| super::refused(&error))?;
@@ -256,9 +255,10 @@ fn head(
     Ok(begin)
 }
 
-/// Linux's notes of each vcpu, then ours.
-fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
+/// Linux's notes of each vcpu and of the kernel, then ours.
+fn notes(memory: &Memory<'_>, checkpoint: usize, shown: Option<Shown<'_, '_>>) -> Vec<u8> {
     let mut out = Vec::new();
+    let image = memory.image();
     let Some(round) = image.checkpoints.get(checkpoint) else {
         return out;
     };
@@ -276,6 +276,13 @@ fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
     }
     for (id, context) in &parsed {
         note::bare_registers(&mut out, *id, context, by);
+    }
+    if let Some(shown) = shown {
+        note::of_kernel(&mut out, shown.view);
+    } else if let Some(first) = round.vcpus.first()
+        && let Ok(view) = View::of_vcpu(memory, checkpoint, first)
+    {
+        note::of_kernel(&mut out, &view);
     }
     for vcpu in &round.vcpus {
         let head = [vcpu.id, letters(vcpu.layout)];
@@ -317,7 +324,7 @@ fn letters(layout: ContextLayout) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Checkpoint, Options, PageIndex};
+    use crate::image::{Checkpoint, Image, Options, PageIndex};
     use alloc::vec;
     use bytes::Bytes;
     use crate::memory::Content;
@@ -334,7 +341,7 @@ mod tests {
         let mut bytes = Vec::new();
         for piece in &core.assembly.pieces {
             if let Content::Bytes(own) = &piece.content {
-                bytes.resize(piece.at as usize, 0);
+                bytes.resize(place(piece.at), 0);
                 bytes.extend_from_slice(own);
             }
         }

@@ -174,7 +174,7 @@ mod tests {
         let layout = layout_of_context(ContextLayout::F);
         for (cfm, end) in [(6, 0x8208), (1 << 63 | 6, 0x81d0)] {
             let mut bytes = vec![0; layout.size];
-            let words = [
+            let words: [(&str, u64); 4] = [
                 ("regs.cfm", cfm),
                 ("regs.ar.bspstore", 0x81d0),
                 ("regs.ar.bsp", 0x81d0),

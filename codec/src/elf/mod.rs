@@ -5,6 +5,7 @@
 //! | `sketch` | what the `object` crate writes, kept as pieces |
 //! | `gregset` | a context in the order in which Linux saved registers |
 //! | `note` | notes: those of Linux, those of Xen, our own |
+//! | `kernel` | what a core says of the kernel in it |
 //! | `core` | [`Core`]: for gdb, crash and volatility, by physical or by virtual address |
 //! | `patch` | pages with the dirty stacked registers in them |
 //! | `xen_core` | [`XenCore`]: the format of `xm dump-core`, written and read |
@@ -13,6 +14,7 @@
 
 mod core;
 mod gregset;
+mod kernel;
 mod note;
 mod patch;
 mod sketch;

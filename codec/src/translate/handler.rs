@@ -7,12 +7,13 @@ use super::fixed::Fixed;
 use super::geometry::Geometry;
 use super::physical::{self, PHYSICAL_LOG2};
 use crate::memory::Memory;
+use crate::size::place;
 
 /// Vectors whose handlers walk the kernel's tables: VHPT miss, nested data TLB miss, instruction and data
 /// TLB miss. Each has room for 64 bundles.
 const VECTORS: [u64; 4] = [0, 0x1400, 0x400, 0x800];
 /// Bytes of a vector.
-const VECTOR: u64 = 0x400;
+const VECTOR: usize = 0x400;
 /// Bytes of a bundle.
 const BUNDLE: usize = 16;
 /// Numbers of a vcpu's handlers that are looked at as addresses of tables.
@@ -25,7 +26,7 @@ pub(super) fn directory(
     iva: u64,
     geometry: Geometry,
 ) -> Option<(u64, u64)> {
-    let mut code = [0; VECTOR as usize];
+    let mut code = [0; VECTOR];
     let mut left = CANDIDATES;
     VECTORS.into_iter().find_map(|vector| {
         let at = iva.checked_add(vector)?;
@@ -80,7 +81,7 @@ pub(super) fn is_directory(
     }
     let size = geometry.page_size();
     // Tables may be larger than the image's pages.
-    let mut pages = (0..size).step_by(memory.page_size().clamp(1, size) as usize);
+    let mut pages = (0..size).step_by(place(memory.page_size().clamp(1, size)));
     if !pages.all(|offset| physical::has(memory, address + offset)) {
         return None;
     }

@@ -40,7 +40,7 @@
 //! | `segments` | [`Segment`]: the parts that have pages |
 //! | `backward` | [`Backward`]: from physical to virtual addresses |
 //!
-//! Source: spec 15 (informative).
+//! Source: spec 17 (informative).
 
 mod backward;
 mod fault;
@@ -57,6 +57,8 @@ mod registers;
 mod segments;
 mod stack;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod tr;
 mod view;
 

@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use super::stack::RegisterStack;
 use super::view::View;
 use crate::pfns::Pfns;
+use crate::size::place;
 
 /// Dirty stacked registers by the guest physical address at which they belong.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,7 +77,7 @@ impl Overlay {
             .partition_point(|(at, _)| at.saturating_add(7) < physical);
         for (at, word) in self.words[from..].iter().take_while(|(at, _)| *at < end) {
             for (byte, value) in (*at..).zip(word.to_le_bytes()) {
-                let place = byte.checked_sub(physical).map(|place| place as usize);
+                let place = byte.checked_sub(physical).map(place);
                 if let Some(byte) = place.and_then(|place| bytes.get_mut(place)) {
                     *byte = value;
                 }

@@ -1,6 +1,7 @@
 //! Guest physical memory by address, whatever pages it lies on.
 
 use crate::memory::Memory;
+use crate::size::place;
 
 /// Bits of the physical addresses that a page table entry can hold.
 pub(super) const PHYSICAL_LOG2: u32 = 50;
@@ -16,7 +17,7 @@ pub(super) fn read(memory: &Memory<'_>, address: u64, into: &mut [u8]) -> usize 
         let Some(page) = at.checked_div(size).and_then(|pfn| memory.page(pfn)) else {
             break;
         };
-        let from = &page[((at % size) as usize).min(page.len())..];
+        let from = &page[place(at % size).min(page.len())..];
         let count = from.len().min(into.len() - done);
         if count == 0 {
             break;
@@ -46,7 +47,7 @@ pub(super) fn used<'a>(
         .map_while(move |number| {
             let mut block = [0; BLOCK];
             let at = address.checked_add(number * BLOCK as u64)?;
-            let wanted = (length - number * BLOCK as u64).min(BLOCK as u64) as usize;
+            let wanted = place(length - number * BLOCK as u64).min(BLOCK);
             let count = read(memory, at, &mut block[..wanted]);
             (count > 0).then_some((at, block, count))
         })

@@ -6,6 +6,7 @@ use core::fmt;
 use super::fault::Fault;
 use super::physical;
 use super::view::View;
+use crate::size::place;
 
 /// Why bytes cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,7 +76,7 @@ impl View<'_> {
     fn read_piece(&self, at: u64, into: &mut [u8]) -> Result<usize, NoBytes> {
         for window in &self.windows {
             if let Some(offset) = window.offset(at) {
-                let bytes = &window.page.bytes[offset as usize..];
+                let bytes = &window.page.bytes[place(offset)..];
                 let count = bytes.len().min(into.len());
                 into[..count].copy_from_slice(&bytes[..count]);
                 return Ok(count);
@@ -83,10 +84,10 @@ impl View<'_> {
         }
         let to = self.translate(at).map_err(NoBytes::Fault)?;
         let physical = to.physical.unwrap_or(0);
-        let most = usize::try_from(to.left).map_or(into.len(), |left| left.min(into.len()));
+        let most = place(to.left).min(into.len());
         // Xen's pages may lie within what else is mapped.
         let window = self.windows.iter().filter_map(|w| w.first.checked_sub(at));
-        let most = window.fold(most, |most, away| most.min(away as usize));
+        let most = window.fold(most, |most, away| most.min(place(away)));
         let into = &mut into[..most];
         let count = physical::read(self.memory, physical, into);
         if count == 0 {

@@ -18,7 +18,6 @@ const PSR_CPL: u32 = 32;
 
 /// The registers of a vcpu by which it translates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Registers {
     /// Region registers; `None` where nobody has set one (spec 8.8).
     pub rr: [Option<u64>; 8],

@@ -7,7 +7,7 @@
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
 //! | `kaitai` | the Kaitai Struct grammar against the tool, on good images and on bad ones |
-//! | `debuggers` | the cores of `extract` in readelf, gdb and volatility3 |
+//! | `debuggers` | the cores of `extract` in readelf, gdb, volatility3 and drgn; backtraces of a kernel |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |

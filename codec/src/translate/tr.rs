@@ -39,9 +39,13 @@ pub struct Register {
     pub size_log2: u32,
     /// Guest physical address of the first byte.
     pub physical: u64,
-    /// The region id that it is for.
+    /// The region id that it is for, where it stands in a region register: `rr & 0xffffff00`, in every
+    /// era, PV and HVM (spec 8.8).
     pub rid: u64,
 }
+
+/// Bits of the region id within a region register, and within `tr.rid`.
+pub(super) const RID: u64 = 0xffff_ff00;
 
 impl Register {
     /// Decodes an entry. `None` where the register is empty or has no page size: Xen returns an empty
@@ -57,7 +61,7 @@ impl Register {
             first: entry.vadr & mask,
             size_log2,
             physical: entry.pte & FRAME & mask,
-            rid: entry.rid & 0xff_ffff,
+            rid: entry.rid & RID,
         })
     }
 
@@ -82,14 +86,14 @@ mod tests {
             pte: 0x0010_0000_0400_0661,
             itir: 0x68,
             vadr: 0xa000_0001_0000_4000,
-            rid: 0x105,
+            rid: 0x10500,
         };
         let register = Register::decode(Slot::Code(0), &entry).unwrap();
         assert_eq!(
             (register.first, register.last(), register.physical),
             (0xa000_0001_0000_0000, 0xa000_0001_03ff_ffff, 0x400_0000)
         );
-        assert_eq!((register.region(), register.rid), (5, 0x105));
+        assert_eq!((register.region(), register.rid), (5, 0x10500));
         let empty = TrEntry { pte: 0x80, ..entry };
         assert_eq!(Register::decode(Slot::Data(0), &empty), None);
         let odd = TrEntry {

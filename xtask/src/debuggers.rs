@@ -1,11 +1,12 @@
 //! The cores of `ia64save extract` in readelf, gdb and volatility3: `tests/debuggers/compare.py`.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
+use crate::cargo::{release, target};
 use crate::kaitai::once;
-use crate::step::{Outcome, cargo, run};
+use crate::step::{Outcome, run};
 
 /// What the test needs from PyPI.
 const MODULES: [&str; 1] = ["volatility3==2.28.2"];
@@ -13,17 +14,15 @@ const MODULES: [&str; 1] = ["volatility3==2.28.2"];
 /// Installs volatility3 into the target directory, builds the tool and runs the test. The other
 /// programs are Debian's: gdb-multiarch and binutils-ia64-linux-gnu.
 pub fn check() -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     let venv = target.join("debuggers");
-    install(&venv)
-        .then(|| run(&mut cargo(&["build", "--package", "ia64save"])))
-        .then(|| {
-            run(Command::new(venv.join("bin/python"))
-                .arg("tests/debuggers/compare.py")
-                .arg("--tool")
-                .arg(target.join("debug/ia64save"))
-                .args(["--golden", "tests/corpus/golden"]))
-        })
+    install(&venv).then(release).then(|| {
+        run(Command::new(venv.join("bin/python"))
+            .arg("tests/debuggers/compare.py")
+            .arg("--tool")
+            .arg(target.join("release/ia64save"))
+            .args(["--golden", "tests/corpus/golden"]))
+    })
 }
 
 fn install(venv: &Path) -> Outcome {

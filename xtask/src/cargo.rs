@@ -129,8 +129,8 @@ pub fn transfer(args: &[&str]) -> Outcome {
 }
 
 fn benches(name: &str, args: &[&str]) -> Outcome {
-    let bench = ["bench", "--workspace", "--features", FEATURES, "--bench"];
-    run(cargo(&bench).args([name, "--"]).args(args))
+    let bench = ["bench", "--workspace", "--bench", name, "--"];
+    run(cargo(&bench).args(args))
 }
 
 /// Mutation tests by cargo-mutants, of files and folders of the codec; `.cargo/mutants.toml` says more.

@@ -70,7 +70,12 @@ const STEPS: &[Step] = &[
 pub fn all() -> Outcome {
     let start = Instant::now();
     let folder = target().join("ci");
-    let report = match fs::create_dir_all(&folder).and_then(|()| run_all(&folder)) {
+    // A copy runs: the step `test` builds this program anew.
+    let own = folder.join("xtask");
+    let copied = fs::create_dir_all(&folder)
+        .and_then(|()| env::current_exe())
+        .and_then(|exe| fs::copy(exe, &own));
+    let report = match copied.and_then(|_| run_all(&own, &folder)) {
         Ok(report) => report,
         Err(error) => return Outcome::Failed(format!("{}: {error}", folder.display())),
     };
@@ -121,13 +126,13 @@ struct Running {
 
 type Report = Vec<(&'static str, Duration, Outcome)>;
 
-fn run_all(folder: &Path) -> io::Result<Report> {
+fn run_all(own: &Path, folder: &Path) -> io::Result<Report> {
     let mut waiting: Vec<&'static Step> = STEPS.iter().collect();
     let mut running: Vec<Running> = Vec::new();
     let mut report = Report::new();
     while !waiting.is_empty() || !running.is_empty() {
         while let Some(at) = next(&waiting, &running) {
-            running.push(Running::start(waiting.remove(at), folder)?);
+            running.push(Running::start(waiting.remove(at), own, folder)?);
         }
         thread::sleep(LOOKED);
         let mut at = 0;
@@ -159,12 +164,12 @@ fn may_begin(needs: Needs, busy: &[Needs]) -> bool {
 }
 
 impl Running {
-    fn start(step: &'static Step, folder: &Path) -> io::Result<Running> {
+    fn start(step: &'static Step, own: &Path, folder: &Path) -> io::Result<Running> {
         let name = step.line[0];
         let log = folder.join(name);
         let output = File::create(&log)?;
         println!("-- {name} begins");
-        let child = Command::new(env::current_exe()?)
+        let child = Command::new(own)
             .args(step.line)
             .stdout(output.try_clone()?)
             .stderr(output)

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::image::{Fill, Plan};
+use ia64save_corpus::large::{Fill, Plan};
+
 use super::options::Options;
 use super::pipeline::Pipeline;
 use super::table::{Goal, Table};

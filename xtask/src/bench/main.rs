@@ -1,5 +1,5 @@
 //! `cargo xtask bench`: the release against `cat`, `cp` and `cmp`. The decoder against a loop written by
-//! hand is `benches/decode.rs`.
+//! hand is `tests/corpus/benches/decode.rs`, and the image that both read is of that crate.
 //!
 //! Absolute times depend on the machine and on the hour, so everything is a ratio of two
 //! measurements that were taken in turns, in one run. A goal that was not measured is not met.
@@ -7,7 +7,6 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `options` | the command line |
-//! | `image` | the image that is read; `benches/decode.rs` has it too |
 //! | `pipeline` | commands |
 //! | `hyperfine` | their times |
 //! | `contents` | what is inside an image, against `cp` and `cmp` |
@@ -16,10 +15,6 @@
 
 mod contents;
 mod hyperfine;
-#[allow(dead_code, reason = "a stream in memory is for the other benchmark")]
-mod image;
-#[cfg(test)]
-mod image_tests;
 mod options;
 mod peak;
 mod pipeline;
@@ -28,7 +23,7 @@ mod table;
 use std::path::Path;
 use std::process::ExitCode;
 
-use image::Fill;
+use ia64save_corpus::large::{Fill, Plan};
 use options::{HELP, Options};
 use pipeline::Pipeline;
 use table::{Goal, Table};
@@ -97,7 +92,7 @@ fn bench(options: &Options) -> Result<Table, String> {
         .suffix(".sav")
         .tempfile_in(&options.dir)
         .map_err(|e| io("making the image", e))?;
-    let plan = image::Plan::of_size(options.size);
+    let plan = Plan::of_size(options.size);
     let fill = if options.dense {
         Fill::Zeros
     } else {

@@ -1,20 +1,12 @@
 //! The decoder over a stream in memory, against the loop that anybody would write by hand. Both add up
 //! the frames, so that neither can leave one out.
 
-#[path = "../src/bench/image.rs"]
-#[allow(
-    dead_code,
-    reason = "what writes it to a file is for the other benchmark"
-)]
-mod image;
-
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use ia64save_codec::PAGE_SIZE;
 use ia64save_codec::decode::{Decoder, Event, Step};
 use ia64save_codec::grammar::PAGES_END;
-
-use image::{PAGES_OFFSET, Plan};
+use ia64save_corpus::large::{PAGES_OFFSET, Plan};
 
 /// Bytes of guest memory; pages that are never touched take none of the machine's.
 const SIZES: [u64; 2] = [64 << 20, 1 << 30];

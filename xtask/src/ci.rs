@@ -75,7 +75,7 @@ pub fn all() -> Outcome {
     let copied = fs::create_dir_all(&folder)
         .and_then(|()| env::current_exe())
         .and_then(|exe| fs::copy(exe, &own));
-    let report = match copied.and_then(|_| run_all(&own, &folder)) {
+    let report = match copied.and_then(|_| run_all(STEPS, &own, &folder)) {
         Ok(report) => report,
         Err(error) => return Outcome::Failed(format!("{}: {error}", folder.display())),
     };
@@ -126,8 +126,8 @@ struct Running {
 
 type Report = Vec<(&'static str, Duration, Outcome)>;
 
-fn run_all(own: &Path, folder: &Path) -> io::Result<Report> {
-    let mut waiting: Vec<&'static Step> = STEPS.iter().collect();
+fn run_all(steps: &'static [Step], own: &Path, folder: &Path) -> io::Result<Report> {
+    let mut waiting: Vec<&'static Step> = steps.iter().collect();
     let mut running: Vec<Running> = Vec::new();
     let mut report = Report::new();
     while !waiting.is_empty() || !running.is_empty() {
@@ -143,7 +143,7 @@ fn run_all(own: &Path, folder: &Path) -> io::Result<Report> {
             }
         }
     }
-    let place = |name: &str| STEPS.iter().position(|step| step.line[0] == name);
+    let place = |name: &str| steps.iter().position(|step| step.line[0] == name);
     report.sort_by_key(|(name, ..)| place(name));
     Ok(report)
 }
@@ -205,6 +205,32 @@ mod tests {
         assert!(!may_begin(Debug, &[Debug]) && !may_begin(Release, &[Release]));
         assert!(!may_begin(Nothing, &[Debug, Release]), "two at a time");
         assert!(!may_begin(Quiet, &[Nothing]) && !may_begin(Nothing, &[Quiet]));
+    }
+
+    #[test]
+    fn every_step_runs_and_is_heard() {
+        use std::os::unix::fs::PermissionsExt;
+        const SOME: &[Step] = &[
+            step(&["slow", "0.3"], Needs::Debug),
+            step(&["bad", "0"], Needs::Debug),
+            step(&["quick", "0"], Needs::Nothing),
+            step(&["alone", "0"], Needs::Quiet),
+        ];
+        let folder = tempfile::tempdir().unwrap();
+        let own = folder.path().join("steps");
+        let script = "#!/bin/sh\nsleep $2\n[ $1 != bad ] || { echo bad: FAILED: it is; exit 1; }\n\
+            echo $1: ok: after $2\n";
+        fs::write(&own, script).unwrap();
+        fs::set_permissions(&own, fs::Permissions::from_mode(0o755)).unwrap();
+        let report = run_all(SOME, &own, folder.path()).unwrap();
+        let said: Vec<_> = report.iter().map(|(name, _, how)| how.said(name)).collect();
+        let expected = [
+            "slow: ok: after 0.3",
+            "bad: FAILED: it is",
+            "quick: ok: after 0",
+            "alone: ok: after 0",
+        ];
+        assert_eq!(said, expected);
     }
 
     #[test]

@@ -1,127 +1,52 @@
-//! A line on the terminal for what takes longer than a second.
+//! Who is told what is under way: bars on a terminal, lines in a log, a window.
+//!
+//! The library itself shows nothing. What takes a while is a [`Task`] that somebody's [`Progress`] began; what
+//! whoever waits should know is a [`Notice`].
 
-use std::io::{self, IsTerminal, Write};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
+use std::fmt::Debug;
+use std::path::Path;
 
-use crate::output::size::human;
+use crate::input::Damage;
 
-/// Bytes done so far. Workers add to it; whoever shows it reads.
-#[derive(Debug, Default)]
-pub struct Counter(AtomicU64);
+/// Is told what begins, and what is worth knowing meanwhile.
+pub trait Progress: Debug + Send + Sync {
+    /// Something begins that takes `total` bytes, where that is known. It is over when the task is dropped.
+    fn begin(&self, what: &str, total: Option<u64>) -> Box<dyn Task>;
 
-impl Counter {
-    /// Counts more bytes.
-    pub fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    /// Bytes counted.
-    pub fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+    /// Something that whoever waits should know.
+    fn notice(&self, notice: &Notice<'_>) {
+        let _ = notice;
     }
 }
 
-/// What is done before the first line: whoever waits for less than this needs no consolation.
-const PATIENCE: Duration = Duration::from_secs(1);
-const REDRAW: Duration = Duration::from_millis(200);
-
-/// Shows a [`Counter`] on standard error until dropped, if that is a terminal.
-#[derive(Debug)]
-pub struct Progress {
-    counter: Arc<Counter>,
-    painter: Option<(Sender<()>, JoinHandle<()>)>,
+/// Something that takes a while.
+pub trait Task: Send + Sync {
+    /// So many bytes more are done. Called by any thread, every few hundred kilobytes.
+    fn add(&self, bytes: u64);
 }
 
-impl Progress {
-    /// Watches over something called `label` that takes `total` bytes, where that is known.
-    pub fn new(label: &str, total: Option<u64>) -> Self {
-        Self::with(label, total, io::stderr().is_terminal())
-    }
+/// What whoever waits should know.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Notice<'a> {
+    /// Standard input is read next.
+    StandardInput,
+    /// Packed data are damaged; what came out before is read.
+    Damaged(&'a Damage),
+    /// Somebody else holds the file called so; it is waited for.
+    Locked(&'a Path),
+}
 
-    fn with(label: &str, total: Option<u64>, visible: bool) -> Self {
-        let counter = Arc::new(Counter::default());
-        let painter = visible.then(|| {
-            let (stop, stopped) = mpsc::channel();
-            let (label, counter) = (label.to_owned(), Arc::clone(&counter));
-            let paint = move || {
-                let began = Instant::now();
-                let mut wait = PATIENCE;
-                while stopped.recv_timeout(wait) == Err(RecvTimeoutError::Timeout) {
-                    wait = REDRAW;
-                    let text = line(&label, counter.get(), total, began.elapsed());
-                    show(&text);
-                }
-                if wait == REDRAW {
-                    show("");
-                }
-            };
-            (stop, thread::spawn(paint))
-        });
-        Progress { counter, painter }
-    }
+/// Tells nobody.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
 
-    /// What to count with.
-    pub fn counter(&self) -> &Counter {
-        &self.counter
+impl Progress for Silent {
+    fn begin(&self, _: &str, _: Option<u64>) -> Box<dyn Task> {
+        Box::new(Silent)
     }
 }
 
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some((stop, thread)) = self.painter.take() {
-            drop(stop);
-            // It can only have failed to draw, which is no reason to stop working.
-            let _ = thread.join();
-        }
-    }
-}
-
-/// Replaces the line on the terminal.
-fn show(text: &str) {
-    let _ = write!(io::stderr(), "\r{text}\x1b[K");
-}
-
-fn line(label: &str, done: u64, total: Option<u64>, elapsed: Duration) -> String {
-    let rate = human((done as f64 / elapsed.as_secs_f64()) as u64);
-    match total {
-        Some(total) if total > 0 => {
-            let percent = u128::from(done.min(total)) * 100 / u128::from(total);
-            let (done, total) = (human(done.min(total)), human(total));
-            format!("{label} {percent:>3}%  {done} of {total}  {rate}/s")
-        }
-        _ => format!("{label} {}  {rate}/s", human(done)),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const GIB: u64 = 1 << 30;
-
-    #[test]
-    fn a_line_says_how_far_and_how_fast() {
-        let two = Duration::from_secs(2);
-        assert_eq!(
-            line("check", GIB, Some(4 * GIB), two),
-            "check  25%  1.0 GiB of 4.0 GiB  512.0 MiB/s"
-        );
-        assert_eq!(line("check", GIB, None, two), "check 1.0 GiB  512.0 MiB/s");
-        assert_eq!(line("check", 0, Some(0), two), "check 0 B  0 B/s");
-        assert!(line("check", 9, Some(4), two).contains("100%"));
-    }
-
-    #[test]
-    fn ends_at_once_when_dropped() {
-        let began = Instant::now();
-        let progress = Progress::with("check", None, true);
-        progress.counter().add(3);
-        assert_eq!(progress.counter().get(), 3);
-        drop(progress);
-        assert!(began.elapsed() < PATIENCE);
-    }
+impl Task for Silent {
+    fn add(&self, _: u64) {}
 }

@@ -11,8 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         zero: true, // look into every page
         ..Options::default()
     };
-    let file = SaveFile::parse(&std::fs::read(path)?.into(), &options)
-        .map_err(|reason| format!("no image: {reason:?}"))?;
+    let file = SaveFile::parse(&std::fs::read(path)?.into(), &options)?;
     for (index, checkpoint) in file.image.checkpoints.iter().enumerate() {
         let pages = &checkpoint.pages;
         println!(

@@ -14,11 +14,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Some(digits) => u64::from_str_radix(digits, 16)?,
         None => pfn.parse()?,
     };
-    let file = SaveFile::parse(&std::fs::read(path)?.into(), &Options::default())
-        .map_err(|reason| format!("no image: {reason:?}"))?;
+    let file = SaveFile::parse(&std::fs::read(path)?.into(), &Options::default())?;
     let last = file.image.checkpoints.len().saturating_sub(1);
     // A live save sends a page again; this is the copy that counts.
     let (offset, page) = file.image.page_of(last, pfn).ok_or("no such page")?;
-    eprintln!("pfn {pfn:#x}: record at byte {offset}");
+    eprintln!("pfn {pfn:#x}: page at byte {offset}");
     Ok(stdout().write_all(page)?)
 }

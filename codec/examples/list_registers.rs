@@ -8,8 +8,7 @@ use ia64save_codec::{SaveFile, registers};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("which image?")?;
-    let file = SaveFile::parse(&std::fs::read(path)?.into(), &Options::default())
-        .map_err(|reason| format!("no image: {reason:?}"))?;
+    let file = SaveFile::parse(&std::fs::read(path)?.into(), &Options::default())?;
     let first = file.image.first().ok_or("no checkpoint")?;
     for vcpu in &first.vcpus {
         println!("vcpu {}", vcpu.id);

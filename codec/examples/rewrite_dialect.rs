@@ -3,6 +3,7 @@
 
 use std::error::Error;
 
+use ia64save_codec::Era;
 use ia64save_codec::convert::{self, ConvertOptions};
 use ia64save_codec::image::{Image, Options};
 
@@ -12,10 +13,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("IMAGE, DIALECT and OUT".into());
     };
     let image = Image::parse(&std::fs::read(path)?.into(), &Options::default());
-    let options = ConvertOptions {
-        to: dialect.parse()?,
-        compact: false,
-    };
+    let options = ConvertOptions::to(dialect.parse::<Era>()?);
     let conversion = convert::plan(&image, &options)?;
     for loss in conversion.losses() {
         println!("lost {}: {}", loss.path, loss.what);

@@ -5,9 +5,10 @@ use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
+use crate::digits::{number, unhex};
 use crate::fields::{self, Selection};
 use crate::file::SaveFile;
-use crate::tree::{number, unhex};
+use crate::size::place;
 use crate::wire::{Style, Value};
 
 /// Bytes to be put in the place of others.
@@ -23,6 +24,7 @@ pub struct Patch {
 
 /// Why there is no such patch.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Refusal {
     /// The file has no field of this path.
     Unknown(String),
@@ -69,7 +71,7 @@ pub fn patch(file: &SaveFile, path: &str, value: &str) -> Result<Patch, Refusal>
         count += 1;
         first.get_or_insert_with(|| field.path.to_string());
         if field.path == path && found.is_none() {
-            let bytes = encoded(&field.value, field.style, field.size as usize, value);
+            let bytes = encoded(&field.value, field.style, place(field.size), value);
             found = Some(match bytes {
                 Ok(bytes) => Ok(Patch {
                     path: path.into(),

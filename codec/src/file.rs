@@ -1,10 +1,12 @@
 //! A whole save file: the envelope, the image in it, and the device model's state behind it.
 
 use alloc::string::String;
+use core::fmt;
 use core::ops::Range;
 
 use bytes::Bytes;
 
+#[cfg(feature = "elf")]
 use crate::elf::XenCore;
 use crate::envelope::{self, Config, DeviceModel, Envelope, Foreign, Probe, SyntaxError, Tail};
 use crate::error::Error;
@@ -13,6 +15,7 @@ use crate::limits::Limits;
 
 /// What a file holds.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct SaveFile {
     /// What surrounds the stream.
     pub envelope: Envelope,
@@ -27,6 +30,7 @@ pub struct SaveFile {
     /// Bytes of the file.
     pub size: u64,
     /// The file is no stream but a core, which says this of itself.
+    #[cfg(feature = "elf")]
     pub core: Option<XenCore>,
 }
 
@@ -37,6 +41,25 @@ pub enum NotAnImage {
     Foreign(Foreign),
     /// Its envelope is broken.
     Broken(Error),
+}
+
+impl fmt::Display for NotAnImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NotAnImage::Foreign(foreign) => write!(f, "no image of Xen/ia64 but {foreign}"),
+            NotAnImage::Broken(error) => error.fmt(f),
+        }
+    }
+}
+
+impl core::error::Error for NotAnImage {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            NotAnImage::Foreign(_) => None,
+            // It shows itself: its own cause is the next.
+            NotAnImage::Broken(error) => error.source(),
+        }
+    }
 }
 
 impl From<Error> for NotAnImage {
@@ -95,6 +118,7 @@ impl SaveFile {
             image,
             device_model,
             size,
+            #[cfg(feature = "elf")]
             core: None,
         }
     }
@@ -104,11 +128,20 @@ impl SaveFile {
     ///
     /// # Errors
     /// Where it is no core of an ia64 domain, or ends too early.
+    #[cfg(feature = "elf")]
     pub fn of_core(data: &Bytes) -> Result<SaveFile, Error> {
         let (core, image) = XenCore::read(data)?;
         let mut file = SaveFile::new(Envelope::bare(), data, image, data.len() as u64);
         file.core = Some(core);
         Ok(file)
+    }
+
+    /// The file is no stream but a core, which knows no more than memory and contexts.
+    pub fn is_core(&self) -> bool {
+        #[cfg(feature = "elf")]
+        return self.core.is_some();
+        #[cfg(not(feature = "elf"))]
+        false
     }
 
     /// Bytes behind the stream and its device-model record that belong to nobody: where they begin,

@@ -41,8 +41,8 @@
 //! A whole file, mapped or in memory:
 //!
 //! ```
-//! use bytes::Bytes;
 //! use ia64save_codec::SaveFile;
+//! use ia64save_codec::bytes::Bytes;
 //! use ia64save_codec::image::Options;
 //!
 //! # fn look(mapped: Bytes) -> Option<()> {
@@ -50,7 +50,7 @@
 //! let image = &file.image;
 //! println!("{:?}, {:?}", image.dialect(), image.guest());
 //! let (offset, page) = image.page_of(0, 42)?; // the copy of pfn 42 that counts
-//! println!("{} bytes at {offset}", page.len());
+//! println!("its {} bytes stand at byte {offset} of the file", page.len());
 //! # Some(()) }
 //! ```
 //!
@@ -62,6 +62,7 @@
 //! assert!(!descriptor.is_ram());
 //! ```
 #![no_std]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
@@ -69,33 +70,53 @@ extern crate alloc;
 #[cfg(test)]
 extern crate std;
 
-pub mod check;
 pub mod code;
-pub mod compare;
-pub mod convert;
 pub mod decode;
 pub mod detect;
 pub mod dialect;
-pub mod edit;
-pub mod elf;
+#[cfg(any(feature = "edit", feature = "tree"))]
+mod digits;
 pub mod encode;
 pub mod envelope;
 pub mod era;
 pub mod error;
-pub mod fields;
 pub mod file;
 pub mod grammar;
 pub mod image;
 pub mod limits;
-pub mod memory;
 pub mod pfns;
 pub mod ram;
-pub mod registers;
-pub mod repair;
-pub mod transfer;
-pub mod translate;
-pub mod tree;
+mod size;
 pub mod wire;
+
+// The rooms above the grammar: a feature each.
+#[cfg(feature = "check")]
+pub mod check;
+#[cfg(feature = "compare")]
+pub mod compare;
+#[cfg(feature = "convert")]
+pub mod convert;
+#[cfg(feature = "edit")]
+pub mod edit;
+#[cfg(feature = "elf")]
+pub mod elf;
+#[cfg(feature = "fields")]
+pub mod fields;
+#[cfg(feature = "memory")]
+pub mod memory;
+#[cfg(feature = "registers")]
+pub mod registers;
+#[cfg(feature = "repair")]
+pub mod repair;
+#[cfg(feature = "transfer")]
+pub mod transfer;
+#[cfg(feature = "translate")]
+pub mod translate;
+#[cfg(feature = "tree")]
+pub mod tree;
+
+/// Sections are [`Bytes`](bytes::Bytes) of this crate; its version is part of the interface.
+pub use bytes;
 
 pub use code::{Code, Severity};
 pub use dialect::{Dialect, Guest, Version};

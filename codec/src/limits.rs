@@ -38,13 +38,23 @@ pub struct Limits {
     pub config_bytes: u32,
 }
 
+/// Records whose index a machine can address, and whose number takes 32 bits.
+const RECORDS: u64 = {
+    let addressable = crate::size::MOST as u64 / 24;
+    if addressable < u32::MAX as u64 {
+        addressable
+    } else {
+        u32::MAX as u64
+    }
+};
+
 impl Default for Limits {
     fn default() -> Self {
         Limits {
             memmap_pages: 16,
             max_virt_cpus: 4096,
             hvm_context_bytes: 8 << 20,
-            page_records: u64::from(u32::MAX),
+            page_records: RECORDS,
             unallocated_ranges: 1 << 19,
             checkpoints: 1 << 14,
             retained_bytes: 40 << 20,

@@ -59,10 +59,7 @@ fn converted_with_notes(
     to: impl Into<Era>,
     compact: bool,
 ) -> Result<Converted, Error> {
-    let options = ConvertOptions {
-        to: to.into(),
-        compact,
-    };
+    let options = ConvertOptions::to(to).compact(compact);
     let conversion = plan(image, &options)?;
     let mut out = Vec::new();
     let written = conversion.write(|piece: &Piece<'_>| -> Result<(), Error> {
@@ -578,7 +575,7 @@ proptest! {
         for to in Dialect::ALL {
             for compact in [false, true] {
                 // An edit of p2m_size can make the list of version 1 as long as that says.
-                let size = plan(&source, &ConvertOptions { to: to.into(), compact }).map(|plan| plan.size());
+                let size = plan(&source, &ConvertOptions::to(to).compact(compact)).map(|plan| plan.size());
                 if size.is_ok_and(|size| size > 1 << 24) {
                     continue;
                 }

@@ -75,7 +75,10 @@ fn a_page_is_extracted() {
     for number in [format!("{pfn:#x}"), format!("{pfn}")] {
         let done = example("extract_page", &[path, &number]);
         assert!(done.status.success(), "{done:?}");
-        assert_eq!(done.stdout, image.page_of(0, pfn).expect("a page").1);
+        let (offset, page) = image.page_of(0, pfn).expect("a page");
+        assert_eq!(done.stdout, page);
+        let said = String::from_utf8_lossy(&done.stderr);
+        assert!(said.contains(&format!("page at byte {offset}")), "{said}");
     }
     assert!(
         !example("extract_page", &[path, "0x7fffffff"])

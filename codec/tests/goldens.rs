@@ -156,7 +156,10 @@ fn pages() {
             let page = image.page(checkpoint, last).unwrap();
             assert_eq!(sha256(page), truth["last_sha256"][&key], "{name}: {pfn}");
             let (offset, same) = image.page_of(0, pfn).unwrap();
-            assert_eq!((offset, same), (pages.record_offset(last), page), "{name}");
+            assert_eq!((offset, same), (pages.page_offset(last), page), "{name}");
+            let record = image.record_offset_of(0, pfn);
+            assert_eq!(record, Some(pages.record_offset(last)), "{name}");
+            assert_eq!(record, Some(offset - 8), "{name}: {pfn}");
             if copies > 1 {
                 duplicates += 1;
                 let expected = truth["duplicates"][&key].as_u64();

@@ -89,8 +89,8 @@ fn a_page_is_its_last_copy_up_to_a_checkpoint() {
                     }
                 }
                 let expected = last.map(|offset| {
-                    let page = offset as usize + 8;
-                    (offset, &made.bytes[page..page + made.page_size])
+                    let page = offset + 8;
+                    (page, &made.bytes[page as usize..][..made.page_size])
                 });
                 assert!(image.page_of(index, pfn) == expected, "{pfn} at {index}");
             }
@@ -247,10 +247,7 @@ fn a_record_is_carried_as_far_as_its_checkpoint() {
     let made = rounds(Dialect::D11, Guest::Hvm, 2, Trailing::Nothing);
     let (bytes, begins) = with_records(&made, ByteOrder::Little, true);
     let to = |image: &Image, to: Dialect, compact, order| {
-        let options = ConvertOptions {
-            to: to.into(),
-            compact,
-        };
+        let options = ConvertOptions::to(to).compact(compact);
         let conversion = convert::plan(image, &options).unwrap().byte_order(order);
         let mut out = Vec::new();
         let written = conversion.write(|piece| {
@@ -345,14 +342,7 @@ fn a_page_that_was_given_back_between_rounds_is_gone() {
     assert_eq!(image.page_of(2, pfn), None);
     // Nor does it come back where the rounds are folded into one.
     for (to, compact) in [(Dialect::D10, false), (Dialect::D11, true)] {
-        let conversion = convert::plan(
-            &image,
-            &ConvertOptions {
-                to: to.into(),
-                compact,
-            },
-        )
-        .unwrap();
+        let conversion = convert::plan(&image, &ConvertOptions::to(to).compact(compact)).unwrap();
         let mut out = Vec::new();
         let written = conversion.write(|piece| {
             piece.write_to(&mut out);

@@ -368,13 +368,7 @@ fn image(dialect: Dialect, guest: Guest) -> Image {
 
 fn converted(image: &Image, to: Dialect) -> Code {
     let compact = false;
-    code(plan(
-        image,
-        &ConvertOptions {
-            to: to.into(),
-            compact,
-        },
-    ))
+    code(plan(image, &ConvertOptions::to(to).compact(compact)))
 }
 
 fn xend(config: &[u8]) -> Vec<u8> {

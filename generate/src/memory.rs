@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
+use ia64save_codec::dialect::Tools;
 use ia64save_codec::ram::RamMap;
-use ia64save_codec::transfer::tools::Tools;
 use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::memmap::{EfiMemoryDesc, MemmapInfo};
 use ia64save_codec::{Dialect, Guest};

@@ -16,6 +16,7 @@ const ZSTD_WINDOW: u32 = 27;
 
 /// How an image is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Compression {
     /// Zstandard, any number of frames.
     Zstd,

@@ -3,7 +3,9 @@
 mod compression;
 pub mod identity;
 mod mapped;
-pub mod signals;
+mod mapping;
+mod passing;
+mod source;
 mod stored;
 
 use std::fmt;
@@ -13,7 +15,10 @@ use std::os::fd::AsFd;
 use std::path::Path;
 
 pub use compression::{Compression, Damage};
-pub use mapped::{Mapped, Mapping};
+pub use mapped::Mapped;
+pub use mapping::Mapping;
+pub use passing::Passing;
+pub use source::Source;
 pub use stored::Stored;
 
 use compression::{HEAD, Unpacking};
@@ -26,6 +31,7 @@ const PIPE: usize = 1 << 20;
 
 /// How to open inputs.
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// Map regular files.
     pub mmap: bool,
@@ -273,7 +279,7 @@ impl Read for Named {
 }
 
 /// The error with a name; damage stays what it is.
-fn named(name: &str, error: &io::Error) -> io::Error {
+pub(crate) fn named(name: &str, error: &io::Error) -> io::Error {
     match Damage::of(error) {
         Some(damage) => io::Error::new(error.kind(), damage.named(name)),
         None => io::Error::new(error.kind(), format!("{name}: {error}")),

@@ -1,11 +1,10 @@
 //! Where to connect and to listen.
 
-use std::fmt;
-use std::io;
 use std::net::{TcpListener, TcpStream, ToSocketAddrs};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, io};
 
 use super::connection::Connection;
 use super::secret::random;

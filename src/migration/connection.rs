@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
-use crate::cancel;
+use crate::signals;
 
 /// How long one look takes. Whoever waits longer looks again, as long as the work is wanted.
 const GLANCE: Duration = Duration::from_millis(50);
@@ -96,7 +96,7 @@ impl Connection {
                 Ok(count) => Heard::Bytes(count),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 Err(error) if is_late(&error) => {
-                    if began.elapsed() < self.patience && !cancel::is_asked() {
+                    if began.elapsed() < self.patience && !signals::is_asked() {
                         continue;
                     }
                     Heard::Nothing
@@ -154,7 +154,7 @@ impl Write for Connection {
             };
             match written {
                 Err(error) if is_late(&error) => {
-                    if cancel::is_asked() {
+                    if signals::is_asked() {
                         return Err(io::Error::other("interrupted"));
                     }
                     if began.elapsed() >= self.patience {

@@ -14,5 +14,5 @@ mod speak;
 
 pub use address::{Address, Listener};
 pub use connection::{Connection, Heard};
-pub use secret::{parse_token, random, secret, token};
+pub use secret::{random, secret, token};
 pub use speak::{Broken, Target, said, speak};

@@ -25,12 +25,6 @@ pub fn token() -> io::Result<Token> {
     random().map(u64::from_le_bytes).map(Token)
 }
 
-/// A token that a user names.
-pub fn parse_token(text: &str) -> Result<Token, String> {
-    text.parse()
-        .map_err(|error: ia64save_codec::transfer::migration::NoToken| error.to_string())
-}
-
 /// The secret in a file: its bytes, without white space at their end.
 pub fn secret(path: &Path) -> io::Result<Secret> {
     let named =

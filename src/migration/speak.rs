@@ -1,8 +1,8 @@
 //! The end of a migration that gives a domain away: the protocol's steps over a connection.
 
 use std::io::Write as _;
-use std::thread;
 use std::time::Duration;
+use std::{fmt, thread};
 
 use ia64save_codec::transfer::migration::{
     Outcome, Secret, SourceEnd, SourceFate, SourceStep, Token,
@@ -10,7 +10,7 @@ use ia64save_codec::transfer::migration::{
 
 use super::address::Address;
 use super::connection::{Connection, Heard};
-use crate::cancel;
+use crate::signals;
 
 /// Bytes of the target's lines that are read at a time.
 const LINE: usize = 4096;
@@ -20,12 +20,24 @@ const QUESTIONS: u32 = 5;
 const PAUSE: Duration = Duration::from_millis(500);
 
 /// Why not all was sent.
+#[derive(Clone, Debug)]
 pub enum Broken {
     /// The connection took no more.
     Connection,
     /// The save failed; the domain runs on.
     Save(String),
 }
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Connection => f.write_str("the connection took no more"),
+            Broken::Save(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Broken {}
 
 /// Goes through the protocol; what has to become of the domain. `stream` sends it, and says
 /// [`SourceEnd::imaged`] between the image and the device model's state.
@@ -61,7 +73,7 @@ pub fn speak(
                 Heard::Bytes(count) => end.received(&buffer[..count]),
                 Heard::Closed => end.closed(),
                 Heard::Broken => end.broken(),
-                Heard::Nothing if cancel::is_asked() => end.interrupted(cancel::name()),
+                Heard::Nothing if signals::is_asked() => end.interrupted(signals::name()),
                 Heard::Nothing => end.timed_out(),
             },
             SourceStep::Done(fate) => return fate,
@@ -75,14 +87,15 @@ fn last_words(end: &mut SourceEnd, connection: &mut Connection) {
     if let Heard::Bytes(count) = connection.hear(&mut buffer) {
         end.received(&buffer[..count]);
     }
-    if cancel::is_asked() {
-        end.interrupted(cancel::name());
+    if signals::is_asked() {
+        end.interrupted(signals::name());
     } else {
         end.broken();
     }
 }
 
 /// A target that can be asked.
+#[derive(Clone, Debug)]
 pub struct Target<'a> {
     /// Where it listens.
     pub address: &'a Address,

@@ -11,39 +11,23 @@ mod digest;
 mod reader;
 mod zero;
 
-use std::fs::File;
-use std::io;
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
+use std::{io, thread};
 
 pub use digest::digest;
 pub use zero::ZeroPages;
 
-use crate::input::Mapping;
-use crate::progress::Counter;
+use crate::input::Source;
+use crate::progress::Task;
 use reader::{Reader, Window};
 
 /// The gmfn that ends a run.
 const TERMINATOR: u64 = u64::MAX;
 /// Bytes of a gmfn.
 const HEADER: u64 = 8;
-
-/// Where the bytes are.
-#[derive(Clone, Copy)]
-pub enum Source<'a> {
-    /// In memory.
-    Bytes(&'a [u8]),
-    /// In a file, which may be mapped as well.
-    File {
-        /// The file.
-        file: &'a File,
-        /// Its mapping, from offset 0.
-        map: Option<&'a Mapping>,
-    },
-}
 
 /// Where a run starts, where the input ends, and how large its pages are.
 #[derive(Clone, Copy, Debug)]
@@ -139,7 +123,7 @@ const MAX_THREADS: usize = 8;
 pub struct Scanner<'a> {
     source: Source<'a>,
     threads: usize,
-    counter: Option<&'a Counter>,
+    counter: Option<&'a dyn Task>,
     tuning: Tuning,
 }
 
@@ -168,7 +152,7 @@ impl<'a> Scanner<'a> {
 
     /// Counts the bytes that the scan has passed.
     #[must_use]
-    pub fn counting(mut self, counter: &'a Counter) -> Self {
+    pub fn counting(mut self, counter: &'a dyn Task) -> Self {
         self.counter = Some(counter);
         self
     }

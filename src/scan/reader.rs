@@ -6,10 +6,12 @@ use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::time::Instant;
 
-use super::chooser::{Chooser, Method};
-use super::{Source, Span, TERMINATOR, shorter};
-use crate::progress::Counter;
 use ia64save_codec::image::is_zero;
+
+use super::chooser::{Chooser, Method};
+use super::{Span, TERMINATOR, shorter};
+use crate::input::Source;
+use crate::progress::Task;
 
 /// A part of the run: what one thread works on between two visits to the shared queue.
 pub(super) struct Window<'a> {
@@ -28,7 +30,7 @@ pub(super) struct Reader<'a> {
     /// The file, opened once more for this thread alone.
     own: Option<File>,
     span: Span,
-    counter: Option<&'a Counter>,
+    counter: Option<&'a dyn Task>,
     /// Most records that one bulk read takes.
     bulk: usize,
     buffer: Vec<u8>,
@@ -39,7 +41,7 @@ impl<'a> Reader<'a> {
     pub fn new(
         source: Source<'a>,
         span: Span,
-        counter: Option<&'a Counter>,
+        counter: Option<&'a dyn Task>,
         pages: bool,
         bulk: usize,
     ) -> Self {

@@ -77,9 +77,19 @@ use findings::Findings;
 
 /// How to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct CheckOptions {
     /// Findings of one code that are kept in full; the rest is counted in [`Report::suppressed`].
     pub findings_per_code: u64,
+}
+
+impl CheckOptions {
+    /// How many findings of one code are kept in full.
+    #[must_use]
+    pub fn findings_per_code(mut self, count: u64) -> Self {
+        self.findings_per_code = count;
+        self
+    }
 }
 
 impl Default for CheckOptions {
@@ -92,6 +102,7 @@ impl Default for CheckOptions {
 
 /// What came out of a check.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Report {
     /// The findings by offset.
     pub findings: Vec<Finding>,

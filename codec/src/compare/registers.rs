@@ -8,6 +8,7 @@ use super::difference::{Found, Report};
 use crate::dialect::Guest;
 use crate::era::{Dirty, Era, NatsForm, RbsImage};
 use crate::image::Vcpu;
+use crate::size::place;
 use crate::wire::vcpu_context::Context;
 
 /// Bits of psr that are the guest's own in either form: be, up, ac, mfl, mfh, db, lp, tb, id, da, dd,
@@ -208,7 +209,7 @@ impl<'a> Side<'a> {
         let registers = words.iter().enumerate().zip(self.slot()..);
         let stacked = registers.filter_map(|((index, value), slot)| {
             let slot = slot % 64;
-            let behind = index + (63 - slot) as usize;
+            let behind = index + place(63 - slot);
             let collection = words.get(behind).copied().or(top);
             (slot != 63).then_some(Stacked {
                 value: *value,

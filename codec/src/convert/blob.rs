@@ -8,6 +8,7 @@ use alloc::vec::Vec;
 use super::Route;
 use super::loss::Losses;
 use crate::image::HvmContext;
+use crate::size::place;
 use crate::wire::Wire;
 use crate::wire::hvm::{END, HvmHwIa64IdentityMappings, HvmSaveDescriptor};
 
@@ -48,11 +49,11 @@ pub(super) fn convert<'a>(
                 format!("{} knows no identity mappings, and one is on", route.to),
             );
         }
-        let at = (offset - source.blob.offset) as usize;
+        let at = place(offset - source.blob.offset);
         made.extend_from_slice(&blob[kept..at]);
         kept = at + HvmSaveDescriptor::SIZE + record.body.len();
     }
-    let end = (end - source.blob.offset) as usize;
+    let end = place(end - source.blob.offset);
     made.extend_from_slice(&blob[kept..end]);
     if wanted {
         let descriptor = HvmSaveDescriptor {

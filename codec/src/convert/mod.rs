@@ -53,7 +53,7 @@
 //! # use bytes::Bytes;
 //! # use ia64save_codec::{Era, convert, image::{Image, Options}};
 //! # let image = Image::parse(&Bytes::from_static(b"not an image"), &Options::default());
-//! let options = convert::ConvertOptions { to: Era::D11B, compact: true };
+//! let options = convert::ConvertOptions::to(Era::D11B).compact(true);
 //! match convert::plan(&image, &options) {
 //!     Ok(conversion) => {
 //!         let mut out = Vec::new();
@@ -97,11 +97,29 @@ pub use plan::plan;
 
 /// What to make of an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct ConvertOptions {
     /// The era of the result, and with it the dialect.
     pub to: Era,
     /// Keep the last copy of each page alone, in the order of pfns.
     pub compact: bool,
+}
+
+impl ConvertOptions {
+    /// Every record, as that era has it.
+    pub fn to(era: impl Into<Era>) -> Self {
+        ConvertOptions {
+            to: era.into(),
+            compact: false,
+        }
+    }
+
+    /// Whether to keep the last copy of each page alone.
+    #[must_use]
+    pub fn compact(mut self, compact: bool) -> Self {
+        self.compact = compact;
+        self
+    }
 }
 
 /// Between which dialects, and for whom.

@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::grammar::PageRun;
 use crate::image::{Checkpoint, GivenBack, Image};
 use crate::pfns::PfnSet;
+use crate::size;
 
 /// Records in one run: as many as the decoder gives at once.
 const RUN: usize = 256;
@@ -126,7 +127,7 @@ impl<'a> Pages<'a> {
         let page_size = self.image.page_size;
         let untouched = checkpoint.replaced.range(run.clone()).next().is_none();
         if let (true, Some(data)) = (untouched, &self.image.data) {
-            let place = |record| checkpoint.pages.record_offset(record) as usize;
+            let place = |record| size::place(checkpoint.pages.record_offset(record));
             let bytes = &data[place(run.start)..place(run.end)];
             return sink(Event::Pages(PageRun::new(bytes, page_size)));
         }

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::grammar::{self, MAX_VIRT_CPUS};
 use crate::image::{self, Checkpoint};
 use crate::ram::RamMap;
+use crate::size::{index, place};
 
 /// A converted tail.
 #[derive(Debug)]
@@ -153,7 +154,7 @@ fn vcpumap<'a>(source: &'a Checkpoint, route: Route, losses: &mut Losses) -> Opt
     match (&source.vcpumap, wanted) {
         (Some(map), true) => {
             let bytes = &map.bitmap.bytes[..];
-            let size = rule.size(map.max_virt_cpus).unwrap_or(0) as usize;
+            let size = place(rule.size(map.max_virt_cpus).unwrap_or(0));
             let bitmap = if size == bytes.len() {
                 bytes.into()
             } else {
@@ -168,9 +169,9 @@ fn vcpumap<'a>(source: &'a Checkpoint, route: Route, losses: &mut Losses) -> Opt
             })
         }
         (None, true) => {
-            let mut bitmap = vec![0; rule.size(MAX_VIRT_CPUS).unwrap_or(0) as usize];
+            let mut bitmap = vec![0; place(rule.size(MAX_VIRT_CPUS).unwrap_or(0))];
             for vcpu in &source.vcpus {
-                if let Some(byte) = bitmap.get_mut(vcpu.id as usize / 8) {
+                if let Some(byte) = bitmap.get_mut(index(vcpu.id / 8)) {
                     *byte |= 1 << (vcpu.id % 8);
                 }
             }

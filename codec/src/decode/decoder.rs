@@ -1,22 +1,16 @@
 //! The state machine.
 
-use alloc::format;
 use alloc::vec::Vec;
 
 use super::Event;
 use crate::code::Code;
-use crate::detect::{self, Detection, Follow, Head};
-use crate::dialect::{ArchSetupLayout, Dialect, Guest, MagicPfn, Version};
+use crate::detect::{Detection, Head};
+use crate::dialect::{Dialect, Guest};
 use crate::envelope::ByteOrder;
 use crate::era::Era;
 use crate::error::Error;
-use crate::grammar::{self, PAGES_END, Parsed, Part, Prologue, Shape, u64_at};
+use crate::grammar::{self, Parsed, Part, Prologue};
 use crate::limits::Limits;
-use crate::ram::RamMap;
-
-/// Records in one run. Bounds how far the decoder looks before the caller does, so that what it has
-/// looked at is still in the cache then.
-const RUN: usize = 256;
 
 /// What a decoder makes of the input it was shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -204,7 +198,7 @@ impl Decoder {
         step
     }
 
-    fn step<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
+    pub(super) fn step<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
         match self.part {
             Part::Prologue => self.prologue(input, end),
             Part::ArchSetup => self.arch_setup(input, end),
@@ -239,7 +233,7 @@ impl Decoder {
     }
 
     /// Runs one production and turns its answer into a step.
-    fn produce<'a, T>(
+    pub(super) fn produce<'a, T>(
         &mut self,
         input: &'a [u8],
         end: bool,
@@ -270,322 +264,5 @@ impl Decoder {
             }
             Err(nom::Err::Error(fault) | nom::Err::Failure(fault)) => Err(self.fault(fault)),
         }
-    }
-
-    fn prologue<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        self.produce(input, end, grammar::prologue, |this, prologue| {
-            if Version::from_word(prologue.version).is_none() {
-                return Err(Error::new(Code::VersionUnknown, this.offset + 8, "version")
-                    .length(8)
-                    .expected("1, 2 or 3")
-                    .found(format!("{:#x}", prologue.version)));
-            }
-            this.prologue = prologue;
-            this.part = Part::ArchSetup;
-            Ok(Event::Prologue(prologue))
-        })
-    }
-
-    fn arch_setup<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        let Some(version) = Version::from_word(self.prologue.version) else {
-            return Err(self.impossible());
-        };
-        let layout = match self.dialect {
-            Some(dialect) => dialect.spec().arch_setup,
-            None => match grammar::arch_setup_layout(input, version) {
-                Ok((_, layout)) => layout,
-                Err(_) => ArchSetupLayout::Plain,
-            },
-        };
-        self.produce(input, end, grammar::arch_setup(layout), |this, bytes| {
-            let base = layout.size() - 40;
-            let word = |at: usize| u64_at(bytes, base + at).unwrap_or(0);
-            let flags = word(0);
-            let guest = this.guest.unwrap_or(if flags & 1 == 1 {
-                Guest::Hvm
-            } else {
-                Guest::Pv
-            });
-            let ram = if version.has_memmap() {
-                RamMap::default()
-            } else {
-                RamMap::flat(this.prologue.p2m_size)
-            };
-            let head = Head {
-                page_size: this.page_size,
-                p2m_size: this.prologue.p2m_size,
-                version,
-                setup: layout,
-                flags,
-                flags_offset: this.offset + base as u64,
-                maxmem: word(16),
-                xsi_va: word(24),
-                vhpt_byte: bytes[base + 36],
-                guest,
-                ram,
-            };
-            let supported = match this.dialect {
-                Some(dialect) => dialect.supports(guest) && dialect.spec().version == version,
-                None => !head.candidates().is_empty(),
-            };
-            if !supported {
-                return Err(this.unsupported(&head));
-            }
-            this.head = Some(head);
-            this.part = Shape::after_arch_setup(version);
-            Ok(Event::ArchSetup { layout, bytes })
-        })
-    }
-
-    fn memmap<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        let page_size = self.page_size;
-        let production = grammar::memmap(page_size, &self.limits);
-        self.produce(input, end, production, |this, memmap| {
-            if let Some(head) = &mut this.head {
-                head.ram = RamMap::from_memmap(memmap.bytes, page_size);
-            }
-            this.part = Part::Pages;
-            Ok(Event::Memmap(memmap))
-        })
-    }
-
-    fn pages<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        if u64_at(input, 0) == Some(PAGES_END) {
-            return self.produce(input, end, grammar::page_end, |this, ()| {
-                this.part = Part::UnallocatedCount;
-                Ok(Event::PagesEnd)
-            });
-        }
-        // A run stops at the limit, so that the complaint stands at the first record too many.
-        let room = self.limits.page_records.saturating_sub(self.records);
-        let most = room.clamp(1, RUN as u64) as usize;
-        self.produce(
-            input,
-            end,
-            grammar::page_run(self.page_size, most),
-            |this, run| {
-                this.count_records(run.len() as u64)?;
-                Ok(Event::Pages(run))
-            },
-        )
-    }
-
-    fn count_records(&mut self, count: u64) -> Result<(), Error> {
-        let limit = self.limits.page_records;
-        if self.records.saturating_add(count) > limit {
-            let at = limit.saturating_sub(self.records);
-            let offset = self.offset.saturating_add(at * (8 + self.page_size as u64));
-            let path = self.within(format!("pages[{}]", self.records_here + at));
-            return Err(Error::new(Code::LimitExceeded, offset, path)
-                .expected(format!("at most {limit} page records"))
-                .found("one more"));
-        }
-        self.records += count;
-        self.records_here += count;
-        Ok(())
-    }
-
-    fn unallocated<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        if self.unallocated_left > 0 {
-            let left = self.unallocated_left;
-            return self.produce(input, end, grammar::unallocated_run(left), |this, run| {
-                this.unallocated_left -= run.len() as u32;
-                Ok(Event::Unallocated(run))
-            });
-        }
-        let Some(head) = &self.head else {
-            return Err(self.impossible());
-        };
-        let (detection, news) = match (&self.detection, self.dialect) {
-            (Some(known), _) => (known.clone(), false),
-            (None, Some(dialect)) => (Detection::given(dialect, self.era, head.guest), true),
-            (None, None) => match detect::detect(head, &self.limits, input, end) {
-                Ok(Some(found)) => (found, true),
-                Ok(None) => return Err(detect::none(head, self.offset, input)),
-                Err(wanted) => return Ok(Step::NeedMore(wanted)),
-            },
-        };
-        self.part = Shape {
-            dialect: detection.best(),
-            guest: detection.guest,
-        }
-        .tail();
-        self.online = alloc::vec![0];
-        self.vcpu = 0;
-        self.detection = Some(detection.clone());
-        if news {
-            let event = Event::Detected(detection);
-            return Ok(Step::Event {
-                offset: self.offset,
-                consumed: 0,
-                event,
-            });
-        }
-        self.step(input, end)
-    }
-
-    fn tail<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        let Some(detection) = &self.detection else {
-            return Err(self.impossible());
-        };
-        let shape = Shape {
-            dialect: detection.best(),
-            guest: detection.guest,
-        };
-        let spec = shape.dialect.spec();
-        let page_size = self.page_size;
-        let vcpu = self.online.get(self.vcpu).copied().unwrap_or(0);
-        match self.part {
-            Part::Vcpumap => {
-                let production = grammar::vcpumap(spec.vcpumap, &self.limits);
-                self.produce(input, end, production, |this, map| {
-                    this.online = map.online().collect();
-                    this.vcpu = 0;
-                    this.part = shape.after_vcpu(Part::Vcpumap, !this.online.is_empty());
-                    Ok(Event::Vcpumap(map))
-                })
-            }
-            Part::Context => {
-                let layout = spec.context;
-                self.produce(
-                    input,
-                    end,
-                    grammar::section(layout.size()),
-                    |this, bytes| {
-                        let more = this.vcpu + 1 < this.online.len();
-                        this.part = shape.after_vcpu(Part::Context, more);
-                        if this.part != Part::Privregs {
-                            this.vcpu += 1;
-                        }
-                        Ok(Event::Context {
-                            vcpu,
-                            layout,
-                            bytes,
-                        })
-                    },
-                )
-            }
-            Part::Privregs => {
-                self.produce(input, end, grammar::section(page_size), |this, bytes| {
-                    this.vcpu += 1;
-                    this.part = shape.after_vcpu(Part::Privregs, this.vcpu < this.online.len());
-                    Ok(Event::Privregs { vcpu, bytes })
-                })
-            }
-            Part::SharedInfo => {
-                self.produce(input, end, grammar::section(page_size), |this, bytes| {
-                    this.part = shape.after_shared_info();
-                    Ok(Event::SharedInfo(bytes))
-                })
-            }
-            Part::MagicPfns => {
-                let order = match self.magic_pfns(detection, input, end) {
-                    Ok(order) => order,
-                    Err(wanted) => return Ok(Step::NeedMore(wanted)),
-                };
-                self.produce(
-                    input,
-                    end,
-                    grammar::magic_pfns(order.len()),
-                    |this, bytes| {
-                        this.part = Part::HvmContext;
-                        Ok(Event::MagicPfns { order, bytes })
-                    },
-                )
-            }
-            _ => {
-                let production = grammar::hvm_context(&self.limits);
-                self.produce(input, end, production, |this, bytes| {
-                    this.part = Part::Boundary;
-                    Ok(Event::HvmContext(bytes))
-                })
-            }
-        }
-    }
-
-    /// The order of the magic pfns: that of the era, where it was found out or given. Of a dialect that
-    /// was given the eras may differ in it; the size of the HVM context, which follows, tells. `Err` holds
-    /// the bytes that it takes; a stream has as many in any case.
-    fn magic_pfns(
-        &self,
-        detection: &Detection,
-        input: &[u8],
-        end: bool,
-    ) -> Result<&'static [MagicPfn], usize> {
-        let usual = detection.best_era().magic_pfns();
-        let orders = Era::of(detection.best()).map(Era::magic_pfns);
-        let mut others = orders.filter(|order| *order != usual);
-        let (Some(other), true, None) = (others.next(), detection.given, self.era) else {
-            return Ok(usual);
-        };
-        let wanted = 8 * (1 + usual.len().min(other.len()));
-        if input.len() < wanted && !end {
-            return Err(wanted);
-        }
-        let vcpus = self.online.len() as u64;
-        let is_size =
-            u64_at(input, 8 * other.len()).is_some_and(|size| detect::is_hvm_size(vcpus, size));
-        Ok(if is_size && other.len() < usual.len() {
-            other
-        } else {
-            usual
-        })
-    }
-
-    /// The end of a checkpoint is reported as soon as it is known; what follows is looked at next.
-    fn boundary<'a>(&mut self, input: &'a [u8], end: bool) -> Result<Step<'a>, Error> {
-        if !self.reported {
-            self.reported = true;
-            let event = Event::CheckpointEnd {
-                index: self.checkpoint,
-            };
-            return Ok(Step::Event {
-                offset: self.offset,
-                consumed: 0,
-                event,
-            });
-        }
-        let (Some(head), Some(detection)) = (&self.head, &self.detection) else {
-            return Err(self.impossible());
-        };
-        let (dialect, order) = (detection.best(), self.byte_order);
-        match detect::follows(head, dialect, &self.limits, order, input, end) {
-            Err(wanted) => return Ok(Step::NeedMore(wanted)),
-            Ok(Follow::End) => self.part = Part::End,
-            Ok(Follow::Trailing) => self.part = Part::Trailing,
-            Ok(Follow::Checkpoint) => self.next_checkpoint()?,
-            Ok(Follow::DeviceModel(record)) => {
-                let header = record.kind.header_size();
-                let consumed = header + record.length.unwrap_or(0) as usize;
-                let Some(data) = input.get(header..consumed) else {
-                    return Err(self.impossible());
-                };
-                self.next_checkpoint()?;
-                return Ok(Step::Event {
-                    offset: self.offset,
-                    consumed,
-                    event: Event::DeviceModel {
-                        kind: record.kind,
-                        order,
-                        data,
-                    },
-                });
-            }
-        }
-        self.step(input, end)
-    }
-
-    fn next_checkpoint(&mut self) -> Result<(), Error> {
-        self.checkpoint += 1;
-        self.reported = false;
-        self.records_here = 0;
-        self.part = Part::Pages;
-        let limit = self.limits.checkpoints;
-        if self.checkpoint as usize >= limit {
-            return Err(Error::new(Code::LimitExceeded, self.offset, self.path())
-                .expected(format!("at most {limit} checkpoints"))
-                .found("one more"));
-        }
-        Ok(())
     }
 }

@@ -27,12 +27,17 @@
 //! assert_eq!((error.code.name(), error.offset), ("truncated", 10));
 //! ```
 //!
+//! The state machine stands in `decoder`; what each part does in `head`, `pages` and `tail`, complaints in `fault`.
+//!
 //! [`Buffer`] holds what a reader of a pipe or socket has, so that a loop around it is three lines.
 
 mod buffer;
 mod decoder;
 mod event;
 mod fault;
+mod head;
+mod pages;
+mod tail;
 
 pub use buffer::Buffer;
 pub use decoder::{Decoder, Step};

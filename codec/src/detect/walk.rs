@@ -14,6 +14,7 @@ use crate::envelope;
 use crate::era::Era;
 use crate::grammar::{self, PAGES_END, Part, Shape, u64_at};
 use crate::limits::Limits;
+use crate::size::index;
 
 /// Vcpus that a detection looks at; more change nothing.
 pub(crate) const VCPUS: usize = 64;
@@ -313,12 +314,12 @@ pub(crate) fn follows(
     let Some(length) = record.length.filter(|n| *n <= limits.device_model_bytes) else {
         return Ok(Follow::Trailing);
     };
-    let size = record.kind.header_size() + length as usize;
+    let size = record.kind.header_size().saturating_add(index(length));
     let behind = rest.get(size..).unwrap_or(&[]);
     match is_round(head, behind, end) {
         Ok(true) => Ok(Follow::DeviceModel(record)),
         Ok(false) => Ok(Follow::Trailing),
-        Err(wanted) => Err(size + wanted),
+        Err(wanted) => Err(size.saturating_add(wanted)),
     }
 }
 

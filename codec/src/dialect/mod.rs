@@ -8,6 +8,7 @@
 
 mod layouts;
 mod table;
+mod tools;
 
 use core::fmt;
 use core::str::FromStr;
@@ -17,11 +18,13 @@ pub use layouts::{
     StartInfoLayout, VcpumapRule,
 };
 pub use table::Spec;
+pub use tools::Tools;
 
 use table::SPECS;
 
 /// One way in which Xen/ia64 wrote the stream (spec 12.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
 pub enum Dialect {
     /// The first format, 2006-07-11 to 2006-08-25, before 3.0.3: arch_setup of 48 bytes.
     D0,

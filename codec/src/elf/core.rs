@@ -267,7 +267,7 @@ mod tests {
         let mut bytes = Vec::new();
         for piece in &core.assembly.pieces {
             if let Content::Bytes(own) = &piece.content {
-                bytes.resize(piece.at as usize, 0);
+                bytes.resize(place(piece.at), 0);
                 bytes.extend_from_slice(own);
             }
         }

@@ -5,9 +5,10 @@ use alloc::vec::Vec;
 use object::write::WritableBuffer;
 
 use crate::memory::{Assembly, Content};
+use crate::size::place;
 
 /// From so many zeros on they are a gap between pieces.
-const GAP: u64 = 4096;
+const GAP: usize = 4096;
 
 /// A buffer with gaps.
 #[derive(Debug, Default)]
@@ -35,8 +36,8 @@ impl WritableBuffer for Sketch {
     }
 
     fn write_zeros(&mut self, additional: u64) {
-        if additional < GAP {
-            self.write_bytes(&[0; GAP as usize][..additional as usize]);
+        if additional < GAP as u64 {
+            self.write_bytes(&[0; GAP][..place(additional)]);
         } else {
             self.assembly.size += additional;
         }

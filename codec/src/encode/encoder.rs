@@ -12,6 +12,7 @@ use crate::envelope::device_model_header;
 use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::{PAGES_END, Part, Shape};
+use crate::size;
 
 /// Writes one stream of a given dialect.
 #[derive(Clone, Debug)]
@@ -104,7 +105,7 @@ impl Encoder {
                 Ok((bytes, Shape::after_arch_setup(spec.version)))
             }
             (Event::Memmap(memmap), Part::Memmap) => {
-                let size = memmap.num_pages as usize * self.page_size;
+                let size = size::index(memmap.num_pages).saturating_mul(self.page_size);
                 let body = self.sized(memmap.bytes, size, "memmap")?.body();
                 Ok((
                     Piece::new(&memmap.num_pages.to_le_bytes(), body),
@@ -138,7 +139,11 @@ impl Encoder {
                 let left = self.unallocated_left;
                 let Some(left) = left.checked_sub(u32::try_from(run.len()).unwrap_or(u32::MAX))
                 else {
-                    return Err(self.wrong_size("unallocated", left as usize * 8, run.len() * 8));
+                    return Err(self.wrong_size(
+                        "unallocated",
+                        size::index(left).saturating_mul(8),
+                        run.len() * 8,
+                    ));
                 };
                 self.unallocated_left = left;
                 Ok((Piece::new(&[], run.bytes()), self.unallocated_next(left)))
@@ -147,7 +152,7 @@ impl Encoder {
             (Event::CheckpointEnd { .. }, Part::Boundary) => Ok((Piece::EMPTY, Part::Boundary)),
             (Event::Vcpumap(map), Part::Vcpumap) => {
                 let size = spec.vcpumap.size(map.max_virt_cpus).unwrap_or(u64::MAX);
-                let body = self.sized(map.bytes, size as usize, "vcpumap")?.body();
+                let body = self.sized(map.bytes, size::place(size), "vcpumap")?.body();
                 self.online = map.online().collect();
                 self.vcpu = 0;
                 let next = self

@@ -10,6 +10,7 @@ use nom::number::streaming::u32 as word;
 use super::header::ByteOrder;
 use crate::code::Code;
 use crate::error::{Error, Finding};
+use crate::size::index;
 
 /// Bytes of each of the three signatures.
 pub const SIGNATURE_SIZE: usize = 21;
@@ -212,7 +213,7 @@ pub fn parse_tail(
     } else {
         None
     };
-    let magic = length.map_or(4, |length| length.min(4) as usize);
+    let magic = length.map_or(4, |length| index(length.min(4)));
     let data = &prefix[header..];
     if data.len() < magic && !at_end {
         return Ok(Tail::NeedMore(header + magic));

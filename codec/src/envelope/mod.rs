@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `header` | [`Envelope`]: the words of the xend and xl headers |
 //! | `probe` | [`probe()`]: what an input is, and where its stream begins |
-//! | `foreign` | [`Foreign`]: what is not ours, by name |
+//! | `foreign`, `recognise` | [`Foreign`]: what is not ours, by name, and by what it is known |
 //! | `magic` | [`Magic`]: what other formats begin with |
 //! | `device_model` | [`parse_tail`]: the device-model record after the stream |
 //! | `encode` | headers and records written |
@@ -45,6 +45,7 @@ mod foreign;
 mod header;
 mod magic;
 mod probe;
+mod recognise;
 pub mod relocation;
 mod sxpr;
 mod syntax;

@@ -5,12 +5,13 @@ use alloc::string::String;
 
 use nom::IResult;
 
-use super::foreign::{self, Foreign};
+use super::foreign::Foreign;
 use super::header::{
     self, Envelope, Kind, XEND_HEADER_SIZE, XEND_MAGIC, XL_HEADER_SIZE, XL_MAGIC,
     XL_MANDATORY_STREAM_V2, XlHeader,
 };
 use super::magic::DEEP;
+use super::recognise;
 use crate::code::Code;
 use crate::error::Error;
 use crate::limits::Limits;
@@ -61,13 +62,13 @@ pub fn probe(prefix: &[u8], at_end: bool, limits: &Limits) -> Result<Probe, Erro
         envelope
     } else {
         let window = &prefix[..prefix.len().min(WINDOW)];
-        let found = foreign::recognise_file(window);
-        if found.is_none() && !foreign::is_settled(window) {
+        let found = recognise::of_file(window);
+        if found.is_none() && !recognise::is_settled(window) {
             // The marks of some formats lie further behind.
             if prefix.len() < DEEP && !at_end {
                 return Ok(Probe::NeedMore(DEEP));
             }
-            let rest = foreign::recognise_rest(&prefix[..prefix.len().min(DEEP)]);
+            let rest = recognise::of_rest(&prefix[..prefix.len().min(DEEP)]);
             return Ok(rest.map_or_else(|| Probe::Found(Envelope::bare()), Probe::Foreign));
         }
         return Ok(found.map_or_else(|| Probe::Found(Envelope::bare()), Probe::Foreign));
@@ -95,7 +96,7 @@ fn enclosed(
         return Err(truncated(prefix, path, start));
     }
     let window = &prefix[start..prefix.len().min(wanted)];
-    if let Some(foreign) = foreign::recognise_stream(window, envelope.kind) {
+    if let Some(foreign) = recognise::of_stream(window, envelope.kind) {
         return Ok(Probe::Foreign(foreign));
     }
     if let Some(xl) = &envelope.xl {

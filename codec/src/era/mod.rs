@@ -34,6 +34,7 @@ mod explain;
 mod fields;
 mod meaning;
 mod name;
+mod spec;
 mod stack;
 mod table;
 
@@ -44,8 +45,8 @@ pub use meaning::{
     ControlFill, DcrSet, HvmPrivregsPfn, HvmRegionSet, NatsForm, NatsSet, PsrForm, RbsImage,
     RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
+pub use spec::Spec;
 pub use stack::{Dirty, registers_in, slot, words_of};
-pub use table::Spec;
 
 use table::SPECS;
 
@@ -56,6 +57,7 @@ macro_rules! eras {
     ($( $name:ident, $doc:literal; )*) => {
         /// A stretch of Xen's history in which contexts kept their meaning (spec 12.4).
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[non_exhaustive]
         pub enum Era {
             $( #[doc = $doc] $name, )*
         }

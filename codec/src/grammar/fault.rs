@@ -6,6 +6,7 @@ use nom::IResult;
 use nom::error::{ErrorKind, ParseError};
 
 use crate::code::Code;
+use crate::size;
 
 /// A production's complaint. The decoder adds the absolute offset and the path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +57,21 @@ impl ParseError<&[u8]> for Fault {
     fn append(_: &[u8], _: ErrorKind, other: Self) -> Self {
         other
     }
+}
+
+/// The bytes that a field of `length` bytes asks for, as a size. Whatever the limits admit, no machine holds
+/// more than it can address.
+pub(super) fn size(field: &'static str, length: u32, bytes: u64) -> Result<usize, nom::Err<Fault>> {
+    size::size(bytes).ok_or_else(|| {
+        nom::Err::Failure(Fault {
+            expected: alloc::format!(
+                "at most {} bytes, which this machine can address",
+                size::MOST
+            ),
+            found: alloc::format!("{bytes} bytes"),
+            ..Fault::new(Code::LimitExceeded, length, field)
+        })
+    })
 }
 
 /// The result of a production: the rest of the input and what was recognised.

@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::bytes::streaming::take;
 use nom::number::streaming::{le_u32, le_u64};
 
-use super::fault::{Fault, Parsed, fail};
+use super::fault::{Fault, Parsed, fail, size};
 use super::u64_at;
 use crate::dialect::{ArchSetupLayout, Dialect, Version};
 use crate::limits::Limits;
@@ -71,7 +71,8 @@ pub fn memmap(
             let (limit, found) = (u64::from(limit), u64::from(num_pages));
             return fail(Fault::limit(4, "num_pages", limit, found));
         }
-        let (rest, bytes) = take(num_pages as usize * page_size)(rest)?;
+        let bytes = u64::from(num_pages).saturating_mul(page_size as u64);
+        let (rest, bytes) = take(size("num_pages", 4, bytes)?)(rest)?;
         Ok((rest, Memmap { num_pages, bytes }))
     }
 }
@@ -90,6 +91,7 @@ impl Dialect {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::code::Code;
     use alloc::vec::Vec;
 
     #[test]
@@ -113,5 +115,27 @@ mod tests {
         let parse = |count: u32| memmap(16384, &Limits::default())(&count.to_le_bytes()).err();
         assert!(matches!(parse(1), Some(nom::Err::Incomplete(_))));
         assert!(matches!(parse(0x40000), Some(nom::Err::Failure(_))));
+    }
+
+    #[test]
+    fn a_memory_map_that_no_machine_can_address_is_refused() {
+        let limits = Limits {
+            memmap_pages: u32::MAX,
+            ..Limits::default()
+        };
+        let parse = |size| memmap(size, &limits)(&u32::MAX.to_le_bytes()).err();
+        let Some(nom::Err::Failure(fault)) = parse(usize::MAX / 4) else {
+            panic!("it is no map");
+        };
+        assert_eq!(
+            (fault.code, fault.field),
+            (Code::LimitExceeded, "num_pages")
+        );
+        // On a machine of 32 bits the product is 2^46 - 2^14, which must not wrap.
+        let asked = parse(16384);
+        #[cfg(target_pointer_width = "32")]
+        assert!(matches!(asked, Some(nom::Err::Failure(_))));
+        #[cfg(target_pointer_width = "64")]
+        assert!(matches!(asked, Some(nom::Err::Incomplete(_))));
     }
 }

@@ -162,7 +162,7 @@ impl<'a> PfnRun<'a> {
 /// `{ pfn }`: as many entries as the input holds, `left` at most. Incomplete where it holds none.
 pub fn unallocated_run(left: u32) -> impl Fn(&[u8]) -> Parsed<'_, PfnRun<'_>> {
     move |input| {
-        let entries = (input.len() / 8).clamp(1, left.max(1) as usize);
+        let entries = (input.len() / 8).clamp(1, crate::size::index(left.max(1)));
         let (rest, bytes) = take(entries * 8)(input)?;
         Ok((rest, PfnRun { bytes }))
     }

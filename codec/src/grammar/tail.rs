@@ -4,7 +4,7 @@ use nom::Parser;
 use nom::bytes::streaming::take;
 use nom::number::streaming::{le_u16, le_u32, le_u64};
 
-use super::fault::{Fault, Parsed, fail};
+use super::fault::{Fault, Parsed, fail, size};
 use crate::code::Code;
 use crate::dialect::VcpumapRule;
 use crate::limits::Limits;
@@ -49,10 +49,10 @@ pub fn vcpumap(
         if max_virt_cpus > limit {
             return fail(Fault::limit(8, "max_virt_cpus", limit, max_virt_cpus));
         }
-        let Some(size) = rule.size(max_virt_cpus) else {
+        let Some(bytes) = rule.size(max_virt_cpus) else {
             return fail(Fault::new(Code::VcpumapSize, 8, "max_virt_cpus"));
         };
-        let (rest, bytes) = take(size)(rest)?;
+        let (rest, bytes) = take(size("max_virt_cpus", 8, bytes)?)(rest)?;
         Ok((
             rest,
             Vcpumap {
@@ -78,11 +78,11 @@ pub fn magic_pfns(count: usize) -> impl Fn(&[u8]) -> Parsed<'_, &[u8]> {
 pub fn hvm_context(limits: &Limits) -> impl Fn(&[u8]) -> Parsed<'_, &[u8]> + use<> {
     let limit = limits.hvm_context_bytes;
     move |input| {
-        let (rest, size) = le_u64(input)?;
-        if size > limit {
-            return fail(Fault::limit(8, "size", limit, size));
+        let (rest, bytes) = le_u64(input)?;
+        if bytes > limit {
+            return fail(Fault::limit(8, "size", limit, bytes));
         }
-        take(size)(rest)
+        take(size("size", 8, bytes)?)(rest)
     }
 }
 
@@ -149,6 +149,32 @@ mod tests {
         }
         assert!(matches!(
             hvm_context(&limits)(&huge),
+            Err(nom::Err::Failure(_))
+        ));
+    }
+
+    /// What a machine of 32 bits must not take for its low half.
+    #[test]
+    fn a_size_that_no_machine_can_address_is_refused_whatever_the_limits_say() {
+        let limits = Limits {
+            max_virt_cpus: u64::MAX,
+            hvm_context_bytes: u64::MAX,
+            ..Limits::default()
+        };
+        let sized = |size: u64| [&size.to_le_bytes()[..], &[0; 16]].concat();
+        let beyond = isize::MAX as u64 + 1;
+        let Err(nom::Err::Failure(fault)) = hvm_context(&limits)(&sized(beyond + 5)) else {
+            panic!("{beyond} bytes are more than a slice has");
+        };
+        assert_eq!((fault.code, fault.field), (Code::LimitExceeded, "size"));
+        assert_eq!(fault.found, alloc::format!("{} bytes", beyond + 5));
+        // Never the five bytes of its low half.
+        assert!(hvm_context(&limits)(&sized((1 << 32) + 5)).is_err());
+        let map = vcpumap(VcpumapRule::ByteSlack, &limits);
+        assert!(map(&sized((1 << 35) + 8)).is_err());
+        #[cfg(target_pointer_width = "32")]
+        assert!(matches!(
+            map(&sized((1 << 35) + 8)),
             Err(nom::Err::Failure(_))
         ));
     }

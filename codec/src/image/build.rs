@@ -25,7 +25,14 @@ const TRAILING_KEPT: usize = 64;
 /// Pages that look like start_info and are kept while streaming.
 const PAGES_KEPT: usize = 16;
 
-/// How to read an image.
+/// How to read an image: what is usual, and setters for the rest.
+///
+/// ```
+/// use ia64save_codec::Guest;
+/// use ia64save_codec::image::Options;
+/// let options = Options::default().page_size(4096).guest(Some(Guest::Hvm));
+/// assert_eq!(options.page_size, 4096);
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct Options {
     /// Bytes of a page; 16384 on ia64.
@@ -60,6 +67,55 @@ impl Default for Options {
 }
 
 impl Options {
+    /// Bytes of a page; 16384 on ia64.
+    #[must_use]
+    pub fn page_size(mut self, bytes: usize) -> Self {
+        self.page_size = bytes;
+        self
+    }
+
+    /// How much the input may make the reader hold.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Read as this dialect instead of finding out.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Option<Dialect>) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// Understand as this era instead of finding out.
+    #[must_use]
+    pub fn era(mut self, era: Option<Era>) -> Self {
+        self.era = era;
+        self
+    }
+
+    /// Read as this kind of guest instead of looking at `arch_setup.flags`.
+    #[must_use]
+    pub fn guest(mut self, guest: Option<Guest>) -> Self {
+        self.guest = guest;
+        self
+    }
+
+    /// Look at every page and note which are all zero.
+    #[must_use]
+    pub fn zero(mut self, zero: bool) -> Self {
+        self.zero = zero;
+        self
+    }
+
+    /// The order of the length of a device-model record.
+    #[must_use]
+    pub fn byte_order(mut self, order: ByteOrder) -> Self {
+        self.byte_order = order;
+        self
+    }
+
     /// A decoder that reads so, for a stream that begins at `offset` of its file.
     pub fn decoder(&self, offset: u64) -> Decoder {
         Decoder::new()

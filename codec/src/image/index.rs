@@ -3,6 +3,7 @@
 use alloc::vec::Vec;
 
 use crate::ram::RamMap;
+use crate::size::index;
 
 /// The page records of one checkpoint.
 ///
@@ -46,7 +47,7 @@ impl PageIndex {
 
     /// An index of bare pages that follow one another from `offset` on: those of a core, whose pfns
     /// stand elsewhere.
-    pub(crate) fn of_bare_pages(offset: u64, page_size: usize, pfns: Vec<u64>) -> Self {
+    pub fn of_bare_pages(offset: u64, page_size: usize, pfns: Vec<u64>) -> Self {
         let mut index = PageIndex {
             offset,
             stride: page_size as u64,
@@ -98,10 +99,10 @@ impl PageIndex {
             return;
         }
         let mut order: Vec<u32> = (0..self.pfns.len() as u32).collect();
-        order.sort_by_key(|record| self.pfns[*record as usize]);
+        order.sort_by_key(|record| self.pfns[index(*record)]);
         let same = order
             .windows(2)
-            .filter(|w| self.pfns[w[0] as usize] == self.pfns[w[1] as usize])
+            .filter(|w| self.pfns[index(w[0])] == self.pfns[index(w[1])])
             .count();
         self.distinct = self.pfns.len() - same;
         self.order = order;
@@ -240,7 +241,7 @@ impl PageIndex {
         if self.order.is_empty() {
             place
         } else {
-            self.order[place] as usize
+            index(self.order[place])
         }
     }
 }

@@ -181,13 +181,20 @@ impl Image {
             .get(offset..offset.checked_add(self.page_size)?)
     }
 
-    /// A pfn's page as of a checkpoint: its last copy in this one or an earlier one, with the
-    /// file offset of its record. A page that a checkpoint between them has given back is gone (spec
+    /// A pfn's page as of a checkpoint: file offset of the page, and the page, of the last copy in this
+    /// checkpoint or an earlier one. A page that a checkpoint between them has given back is gone (spec
     /// 11.1); one that this checkpoint itself lists is still told.
     pub fn page_of(&self, checkpoint: usize, pfn: u64) -> Option<(u64, &[u8])> {
         let (from, record) = self.copy_of(checkpoint, pfn)?;
         let from = &self.checkpoints[from];
-        Some((from.pages.record_offset(record), self.page(from, record)?))
+        Some((from.pages.page_offset(record), self.page(from, record)?))
+    }
+
+    /// The file offset of the record that [`Image::page_of`] takes: of the gmfn in front of the page, or,
+    /// in a core, of the page itself.
+    pub fn record_offset_of(&self, checkpoint: usize, pfn: u64) -> Option<u64> {
+        let (from, record) = self.copy_of(checkpoint, pfn)?;
+        Some(self.checkpoints[from].pages.record_offset(record))
     }
 
     /// The checkpoint and the number of the record that [`Image::page_of`] takes.
@@ -212,9 +219,38 @@ impl Image {
             return None;
         }
         let pfn = self.checkpoints.get(checkpoint)?.start_info_pfn()?;
-        let (offset, page) = self.page_of(checkpoint, pfn)?;
-        let lead = self.checkpoints[checkpoint].pages.page_offset(0)
-            - self.checkpoints[checkpoint].pages.offset();
-        Some((offset + lead, page))
+        self.page_of(checkpoint, pfn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec;
+
+    /// The second round sent no page; where its start_info is, the first one says.
+    #[test]
+    fn an_offset_is_that_of_the_page_whichever_round_has_it() {
+        let mut image = Image::parse(&Bytes::new(), &Options::default());
+        image.page_size = 8;
+        image.data = Some(vec![0; 132].into());
+        image.detection = Some(Detection::given(Dialect::D11, None, Guest::Pv));
+        let mut shared_info = vec![0; 16384];
+        shared_info[4112] = 6;
+        let mut rounds = [Checkpoint::default(), Checkpoint::default()];
+        rounds[0].pages = PageIndex::new(100, 8);
+        rounds[0].pages.extend([5, 6].into_iter());
+        rounds[0].pages.finish();
+        rounds[1].shared_info = Some(Section {
+            offset: 0,
+            bytes: shared_info.into(),
+        });
+        image.checkpoints = rounds.into();
+        for round in [0, 1] {
+            assert_eq!(image.page_of(round, 6), Some((124, &[0; 8][..])));
+            assert_eq!(image.record_offset_of(round, 6), Some(116));
+        }
+        assert_eq!(image.start_info(1), Some((124, &[0; 8][..])));
+        assert_eq!(image.record_offset_of(1, 7), None);
     }
 }

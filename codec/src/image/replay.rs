@@ -8,6 +8,7 @@ use crate::decode::Event;
 use crate::encode::{Encoder, Piece};
 use crate::error::Error;
 use crate::grammar::{Memmap, PageRun, PfnRun, Vcpumap};
+use crate::size::place;
 
 impl Checkpoint {
     /// The event of the device-model record behind it.
@@ -96,7 +97,7 @@ impl Image {
         let stride = 8 + self.page_size;
         if let (true, Some(data)) = (checkpoint.replaced.is_empty(), &self.data) {
             // Nothing was edited: the records go out as they stand.
-            let from = pages.offset() as usize;
+            let from = place(pages.offset());
             for run in data[from..from + pages.len() * stride].chunks(stride * 256) {
                 sink(Event::Pages(PageRun::new(run, self.page_size)))?;
             }

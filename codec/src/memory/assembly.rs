@@ -63,6 +63,8 @@ impl Assembly {
         filled.sum()
     }
 
+    /// Adds bytes of one's own.
+    #[cfg(feature = "elf")]
     pub(crate) fn bytes(&mut self, at: u64, bytes: Vec<u8>) {
         if !bytes.is_empty() {
             let content = Content::Bytes(bytes);

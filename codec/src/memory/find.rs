@@ -5,6 +5,7 @@ use alloc::vec::Vec;
 use memchr::memmem;
 
 use super::Memory;
+use crate::size::place;
 
 /// Where the bytes were found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,7 +65,7 @@ impl<'n> Finder<'n> {
                 tail.clear();
             }
             next = pfn.checked_add(1);
-            let size = memory.page_size() as usize;
+            let size = place(memory.page_size());
             if !tail.is_empty() {
                 joint.clear();
                 joint.extend_from_slice(&tail);
@@ -119,7 +120,7 @@ impl<'n> Finder<'n> {
             address: address.map(|address| address + in_page as u64),
             in_page,
             offset: base + in_page as u64,
-            crosses: in_page + self.needle.len() > memory.page_size() as usize,
+            crosses: in_page + self.needle.len() > place(memory.page_size()),
         })
     }
 }

@@ -4,6 +4,7 @@ use alloc::vec::Vec;
 
 use crate::image::{GivenBack, Image, Unallocated};
 use crate::pfns::{PfnSet, Pfns};
+use crate::size::place;
 
 /// Pages that are neighbours in memory and in the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,7 +36,7 @@ impl Run {
         let skipped = pfns.first() - self.pfns.first();
         Some(Run {
             offset: self.offset_of(pfns.first()),
-            record: self.record + skipped as usize,
+            record: self.record + place(skipped),
             pfns,
             ..*self
         })
@@ -181,7 +182,7 @@ impl<'a> Memory<'a> {
 
     /// The page of a pfn in a run.
     pub fn page_in(&self, run: &Run, pfn: u64) -> Option<&'a [u8]> {
-        let record = run.record + (pfn - run.pfns.first()) as usize;
+        let record = run.record + place(pfn - run.pfns.first());
         let checkpoint = self.image.checkpoints.get(run.checkpoint)?;
         self.image.page(checkpoint, record)
     }

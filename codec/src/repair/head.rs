@@ -9,6 +9,7 @@ use crate::dialect::Version;
 use crate::grammar::u64_at;
 use crate::image::Image;
 use crate::ram;
+use crate::size::index;
 use crate::wire::memmap::{EFI_CONVENTIONAL_MEMORY, EFI_TYPES, EfiMemoryDesc, MemmapInfo};
 use crate::wire::{self, Wire as _};
 
@@ -102,7 +103,7 @@ fn plausible(bytes: &[u8]) -> u64 {
         let Some(one) = EfiMemoryDesc::parse(piece) else {
             break;
         };
-        let known = (one.r#type as usize) < EFI_TYPES.len();
+        let known = index(one.r#type) < EFI_TYPES.len();
         let aligned = one.phys_addr % EFI_PAGE == 0 && one.num_pages > 0;
         let Some(own_end) = one
             .end()

@@ -8,6 +8,7 @@ use crate::code::Code;
 use crate::dialect::Guest;
 use crate::grammar;
 use crate::image::{Checkpoint, Image};
+use crate::size::place;
 use crate::wire;
 use crate::wire::start_info::START_INFO_MAGIC;
 use crate::wire::vcpu_context::NUM_PHYS_STACKED;
@@ -107,7 +108,7 @@ pub(super) fn hvm_size(patient: &mut Patient<'_>, checkpoint: &Checkpoint, out: 
         (None, Some(magic)) => magic.section.end(),
         (None, None) => return,
     };
-    let most = crate::Limits::default().hvm_context_bytes as usize;
+    let most = place(crate::Limits::default().hvm_context_bytes);
     let bytes = (patient.read)(at + 8, most);
     let mut rest = &bytes[..];
     while let Ok((after, record)) = grammar::hvm_record(rest) {

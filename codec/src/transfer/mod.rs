@@ -14,7 +14,6 @@
 //! | [`save`] | [`Save`]: a domain becomes a stream |
 //! | [`restore`] | [`Restore`]: a stream becomes a domain |
 //! | [`policy`] | when to send which page, and when to suspend: the original's way, and a better one |
-//! | [`tools`] | what the tools of a time did where the stream does not say it |
 //! | [`observer`] | what a save tells while it is under way |
 //! | [`error`] | how a transfer fails, and what became of the domain |
 //! | [`cancel`] | a flag that ends a transfer |
@@ -37,7 +36,6 @@ pub mod policy;
 pub mod ports;
 pub mod restore;
 pub mod save;
-pub mod tools;
 
 pub use cancel::Cancel;
 pub use error::{Cause, Fate, TransferError};

@@ -2,6 +2,7 @@
 
 use core::fmt;
 
+use crate::size::place;
 use crate::wire::vcpu_context::TrEntry;
 
 /// Bits of a page's frame in a page table entry.
@@ -67,7 +68,7 @@ impl Register {
 
     /// The region of its addresses.
     pub fn region(&self) -> usize {
-        (self.first >> 61) as usize
+        place(self.first >> 61)
     }
 }
 

@@ -82,6 +82,7 @@ pub struct Segment {
 
 /// Why an address leads nowhere.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Unresolved {
     /// A process's address: only its page tables know.
     Process(u8),
@@ -121,6 +122,8 @@ impl fmt::Display for Unresolved {
         }
     }
 }
+
+impl core::error::Error for Unresolved {}
 
 /// How a vcpu sees memory.
 #[derive(Clone, Debug)]

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use core::fmt;
 
 use super::node::Node;
+use crate::digits::{number, unhex};
 
 /// What is wrong with a tree.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -168,39 +169,6 @@ impl<'n> At<'n> {
     }
 }
 
-/// A number in decimal, or after `0x` in hexadecimal.
-pub(crate) fn number(text: &str) -> Option<u64> {
-    let plain = |digits: &str| !digits.starts_with('+');
-    match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
-        Some(digits) if plain(digits) => u64::from_str_radix(digits, 16).ok(),
-        None if plain(text) => text.parse().ok(),
-        _ => None,
-    }
-}
-
-/// Bytes as pairs of hexadecimal digits.
-pub(super) fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
-}
-
-/// The way back; spaces between pairs are welcome.
-pub(crate) fn unhex(text: &str) -> Option<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(text.len() / 2);
-    for word in text.split_ascii_whitespace() {
-        let pairs = word.as_bytes().chunks(2);
-        for pair in pairs {
-            let [high, low] = pair else { return None };
-            let digit = |byte: u8| char::from(byte).to_digit(16);
-            bytes.push((digit(*high)? << 4 | digit(*low)?) as u8);
-        }
-    }
-    Some(bytes)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -222,13 +190,6 @@ mod tests {
         assert_eq!(signed(Node::Negative(-129)), None);
         assert_eq!(signed(Node::text("-0x7")), Some(-7));
         assert_eq!(signed(Node::Number(128)), None);
-    }
-
-    #[test]
-    fn bytes_are_pairs_of_digits() {
-        assert_eq!(unhex(&hex(&[0, 0x7f, 0xff])), Some(vec![0, 0x7f, 0xff]));
-        assert_eq!(unhex("00 7F\nff"), Some(vec![0, 0x7f, 0xff]));
-        assert_eq!((unhex("0"), unhex("0g"), unhex("é")), (None, None, None));
     }
 
     #[test]

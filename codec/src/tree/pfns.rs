@@ -3,8 +3,9 @@
 use alloc::string::ToString as _;
 use alloc::vec::Vec;
 
-use super::look::{At, Problem, number};
+use super::look::{At, Problem};
 use super::node::Node;
+use crate::digits::number;
 use crate::pfns::Pfns;
 
 /// The highest pfn of a page record: the next is the terminator.

@@ -2,9 +2,9 @@
 
 use alloc::string::ToString;
 
-use super::look::{At, Problem, hex};
+use super::look::{At, Problem};
 use super::node::Node;
-use super::write::Tree;
+use crate::digits::hex;
 
 /// Size and digest of a file beside a tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,31 +15,8 @@ pub struct Seal {
     pub sha256: [u8; 32],
 }
 
-impl Tree {
-    /// Says what the file of pages is, and how it is called.
-    pub fn seal_pages(&mut self, name: &str, seal: &Seal) {
-        put(
-            &mut self.node,
-            "pages_file",
-            name,
-            ["pages_bytes", "pages_sha256"],
-            seal,
-        );
-    }
-
-    /// Says what the file behind the stream is, and how it is called.
-    pub fn seal_behind(&mut self, name: &str, seal: &Seal) {
-        let Node::Map(map) = &mut self.node else {
-            return;
-        };
-        if let Some((_, behind)) = map.iter_mut().find(|(own, _)| own == "behind") {
-            put(behind, "file", name, ["bytes", "sha256"], seal);
-        }
-    }
-}
-
 /// Puts size and digest behind the name.
-fn put(node: &mut Node, key: &str, name: &str, keys: [&str; 2], seal: &Seal) {
+pub(super) fn put(node: &mut Node, key: &str, name: &str, keys: [&str; 2], seal: &Seal) {
     let Node::Map(map) = node else {
         return;
     };

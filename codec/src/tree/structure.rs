@@ -5,8 +5,9 @@ use alloc::string::{String, ToString};
 use alloc::vec;
 use alloc::vec::Vec;
 
-use super::look::{At, Problem, hex, unhex};
+use super::look::{At, Problem};
 use super::node::Node;
+use crate::digits::{hex, unhex};
 use crate::wire::{Entry, Field, Kind, Layout, Style, Value};
 
 /// Bytes of `rest` in one piece.
@@ -53,6 +54,14 @@ pub(super) fn fill_section(
         Some(own) => fill(layout, at, own)?,
         None => at.only(["rest"].into_iter())?,
     }
+    fill_rest(at, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Bytes of which nothing is known: the way back of [`raw`].
+pub(super) fn fill_raw(at: &At<'_>, size: usize) -> Result<Vec<u8>, Problem> {
+    at.only(["rest"].into_iter())?;
+    let mut bytes = vec![0; size];
     fill_rest(at, &mut bytes)?;
     Ok(bytes)
 }

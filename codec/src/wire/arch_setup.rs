@@ -1,7 +1,7 @@
 //! The domain setup record, third in every stream (spec 3.3).
 
+use super::declare::layout;
 use super::eras::eras;
-use super::layout::layout;
 use crate::dialect::ArchSetupLayout;
 
 /// `flags`: the domain is fully virtualised.

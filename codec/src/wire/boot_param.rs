@@ -1,6 +1,6 @@
 //! The boot parameter block, which lies right behind start_info in guest memory.
 
-use super::layout::layout;
+use super::declare::layout;
 
 layout! {
     /// What Linux calls `ia64_boot_param`. Written when the domain is built and not since.

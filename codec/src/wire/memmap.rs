@@ -1,8 +1,9 @@
 //! The memory map that versions 2 and 3 carry: a header, then EFI descriptors (spec 4).
 
 use crate::pfns::Pfns;
+use crate::size::index;
 
-use super::layout::layout;
+use super::declare::layout;
 
 layout! {
     /// Start of the memory map. The descriptors follow at byte 24.
@@ -82,7 +83,7 @@ pub const EFI_TYPES: [&str; 14] = [
 impl EfiMemoryDesc {
     /// Name of the memory type; `None` where EFI defines none.
     pub fn type_name(&self) -> Option<&'static str> {
-        EFI_TYPES.get(self.r#type as usize).copied()
+        EFI_TYPES.get(index(self.r#type)).copied()
     }
 
     /// Whether a saver takes this for RAM and sends its pages: write-back and nothing else.
@@ -198,7 +199,7 @@ mod tests {
                 }
                 "EFI_PAGE_SHIFT" => assert_eq!(value, u64::from(EFI_PAGE_SHIFT)),
                 _ => assert!(
-                    EFI_TYPES.get(value as usize) == Some(&name)
+                    EFI_TYPES.get(crate::size::place(value)) == Some(&name)
                         || EFI_ATTRIBUTES.contains(&(value, name)),
                     "{name}"
                 ),

@@ -53,6 +53,7 @@
 pub mod arch_setup;
 pub mod bits;
 pub mod boot_param;
+mod declare;
 mod eras;
 pub mod hvm;
 pub mod layout;
@@ -65,10 +66,12 @@ pub mod start_info;
 mod tests;
 pub mod value;
 pub mod vcpu_context;
+mod walk;
 pub mod words;
 
 pub use arch_setup::{ArchSetup, layout_of as layout_of_arch_setup};
-pub use layout::{Field, Kind, Layout, Located, Shape, Style, Wire};
+pub use declare::{Shape, Wire};
+pub use layout::{Field, Kind, Layout, Located, Style};
 pub use privregs::{MappedRegs, layout_of as layout_of_mapped_regs};
 pub use shared_info::{SharedInfo, layout_of as layout_of_shared_info};
 pub use start_info::{StartInfo, layout_of as layout_of_start_info};

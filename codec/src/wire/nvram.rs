@@ -1,6 +1,6 @@
 //! Where an HVM guest's firmware keeps its non-volatile variables: a record in guest memory.
 
-use super::layout::layout;
+use super::declare::layout;
 
 /// Value of [`NvramSaveAddr::signature`]: the letters `HIXENIPF`, the last in the lowest byte.
 pub const NVRAM_SIGNATURE: u64 = 0x4650_494e_4558_4948;

@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
+use super::declare::layout;
 use super::eras::eras;
-use super::layout::layout;
 use crate::dialect::MappedRegsLayout;
 
 /// Gpfn of the privregs page of vcpu 0 of a PV domain; those of the others follow (from 3.0.4).
@@ -15,7 +15,7 @@ pub const PRIVREGS_HVM: u64 = 1;
 
 /// Whether a hypervisor takes a value for a region register of a PV guest: its reserved bits are 0, and
 /// its page size is one of the hypervisor's own list (spec 8.8). The id is not looked at.
-pub(crate) const fn is_region(rr: u64) -> bool {
+pub const fn is_region(rr: u64) -> bool {
     let log2 = rr >> 2 & 0x3f;
     rr & 2 == 0 && rr >> 32 == 0 && matches!(log2, 12..=16 | 18 | 20 | 22 | 24 | 26 | 28)
 }

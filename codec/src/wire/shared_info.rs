@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
+use super::declare::layout;
 use super::eras::eras;
-use super::layout::layout;
 use crate::dialect::SharedInfoLayout;
 
 layout! {

@@ -2,8 +2,8 @@
 
 use alloc::boxed::Box;
 
+use super::declare::layout;
 use super::eras::eras;
-use super::layout::layout;
 use crate::dialect::StartInfoLayout;
 
 /// How the page begins, whatever the guest's byte order.

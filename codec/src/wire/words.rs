@@ -8,7 +8,8 @@ use core::ops::{Deref, DerefMut};
 use binrw::io::{Read, Seek, Write};
 use binrw::{BinRead, BinResult, BinWrite, Endian};
 
-use super::layout::{Kind, Shape};
+use super::declare::Shape;
+use super::layout::Kind;
 
 /// `N` 64-bit words. Never on the stack, not even while they are read: a register stack image takes
 /// 16 KiB and a part of a VPD 32 KiB.

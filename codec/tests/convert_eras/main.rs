@@ -62,7 +62,7 @@ fn golden(name: &str) -> Image {
 }
 
 fn planned(image: &Image, to: Era) -> Conversion<'_> {
-    plan(image, &ConvertOptions { to, compact: false }).unwrap()
+    plan(image, &ConvertOptions::to(to)).unwrap()
 }
 
 /// What became of an image.
@@ -75,7 +75,7 @@ struct Made {
 
 /// Whether an image can be one of that era: some have room for vcpu 0 alone.
 fn is_possible(image: &Image, to: Era) -> bool {
-    match plan(image, &ConvertOptions { to, compact: false }) {
+    match plan(image, &ConvertOptions::to(to)) {
         Ok(_) => true,
         Err(error) => {
             assert_eq!(error.code, ia64save_codec::Code::ConvertVcpu0);

@@ -1,10 +1,10 @@
 //! Images of every dialect, restored and saved again.
 
 use ia64save_codec::Era;
+use ia64save_codec::dialect::Tools;
 use ia64save_codec::image::Options as ReadOptions;
 use ia64save_codec::transfer::ports::HvmParam;
 use ia64save_codec::transfer::restore::Options;
-use ia64save_codec::transfer::tools::Tools;
 use ia64save_codec::transfer::{Restore, Restored, Save, Xen, save};
 use ia64save_codec::{Guest, SaveFile};
 use ia64save_corpus::{GeneratedImage, Params, generate, kinds};

@@ -46,7 +46,7 @@ fn parse(bytes: &[u8], era: Meaning, guest: Guest) -> Image {
 }
 
 fn converted(image: &Image, to: Meaning) -> Result<(Vec<u8>, Vec<String>), String> {
-    let options = ConvertOptions { to, compact: false };
+    let options = ConvertOptions::to(to);
     let conversion = convert::plan(image, &options).map_err(|error| error.to_string())?;
     let mut out = Vec::new();
     let written = conversion.write(|piece: &ia64save_codec::encode::Piece<'_>| {

@@ -36,9 +36,7 @@ pub fn check(data: &[u8]) {
     };
     let image = Image::parse(&bytes, &options);
     let size = bytes.len();
-    let checked = CheckOptions {
-        findings_per_code: u64::from(input.choice % 32),
-    };
+    let checked = CheckOptions::default().findings_per_code(u64::from(input.choice % 32));
     let report = RULES.spend(size, || check::run(&image, &checked));
     sound(&report, &image, size as u64);
     extents(&image);

@@ -54,10 +54,7 @@ pub fn inspect(data: &[u8]) {
     TREE.spend(size, || {
         if file.image.error.is_none() {
             apart_and_together(&file, &bytes);
-            let options = compare::Options {
-                garbage: true,
-                limit: 10,
-            };
+            let options = compare::Options::new(10).garbage(true);
             assert!(compare::state(&file, &file, &options).is_same());
         }
     });

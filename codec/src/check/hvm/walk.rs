@@ -7,6 +7,7 @@ use crate::check::context::{Context, Fields, Part, Place, Round};
 use crate::code::Code;
 use crate::error::Finding;
 use crate::image::HvmContext;
+use crate::size::index;
 use crate::wire::Wire;
 use crate::wire::hvm::descriptor::HvmSaveDescriptor;
 use crate::wire::hvm::{self, END};
@@ -69,7 +70,7 @@ impl<'a> Blob<'a> {
             let descriptor = HvmSaveDescriptor::parse(rest)?;
             let place = self.round.place(Part::Record(number));
             number += 1;
-            let length = descriptor.length as usize;
+            let length = index(descriptor.length);
             let body = match descriptor.typecode {
                 END => Some(&rest[..0]),
                 _ => DESCRIPTOR

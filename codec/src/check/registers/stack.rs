@@ -8,6 +8,7 @@ use crate::check::text::hex;
 use crate::code::{Code, Severity};
 use crate::dialect::{ContextLayout, Guest};
 use crate::era::{Dirty, StackForm, StackSet};
+use crate::size::place;
 use crate::wire::vcpu_context::{NUM_PHYS_STACKED, RSC_RESERVED};
 
 /// Bytes of the hypervisor's buffer for the registers of one vcpu.
@@ -152,7 +153,7 @@ pub(in crate::check) fn image(context: &Context<'_>, out: &mut Findings) {
         if registers > NUM_PHYS_STACKED {
             continue;
         }
-        let words = words as usize;
+        let words = place(words);
         let mut behind = rbs.chunks_exact(8).enumerate().skip(words);
         if let Some((index, _)) = behind.find(|(_, word)| word.iter().any(|byte| *byte != 0)) {
             out.add(

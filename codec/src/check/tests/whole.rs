@@ -107,15 +107,11 @@ fn no_more_findings_of_a_code_are_kept_than_asked_for() {
     };
     assert_eq!(count(CheckOptions::default()), (16, Some(34)));
     assert_eq!(
-        count(CheckOptions {
-            findings_per_code: 0
-        }),
+        count(CheckOptions::default().findings_per_code(0)),
         (0, Some(50))
     );
     assert_eq!(
-        count(CheckOptions {
-            findings_per_code: 50
-        }),
+        count(CheckOptions::default().findings_per_code(50)),
         (50, None)
     );
 }

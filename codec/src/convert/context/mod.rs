@@ -5,7 +5,6 @@
 //!
 //! | file | what |
 //! |---|---|
-//! | `frame` | names of A, which has most registers not |
 //! | `registers` | carrying by name; what the target has no place for |
 //! | `given` | what get-context left to the heap, and what the privregs page knows of it |
 //! | `taken` | what the target has a place for that its set-context does not load |
@@ -19,7 +18,6 @@
 //! A vcpu that suspended itself on a hypervisor with [`stale_frame`](crate::era::Spec::stale_frame)
 //! has old values in most of its general registers. They cannot be told from others and are carried.
 
-pub(crate) mod frame;
 mod given;
 mod level;
 mod nats;
@@ -42,7 +40,7 @@ use crate::dialect::{ContextLayout, Guest};
 use crate::era::{DcrSet, Era, HvmPrivregsPfn, Spec};
 use crate::image::Vcpu;
 use crate::wire::privregs::{PRIVREGS_GPFN, PRIVREGS_HVM};
-use crate::wire::vcpu_context::NUM_PHYS_STACKED;
+use crate::wire::vcpu_context::{NUM_PHYS_STACKED, names};
 use crate::wire::{Layout, layout_of_context};
 
 /// How many stacked registers the processor has.
@@ -78,7 +76,7 @@ impl<'a> Side<'a> {
     /// The path of a field by its name in B to F.
     fn path(&self, name: &str) -> Option<Cow<'static, str>> {
         match self.id {
-            ContextLayout::A => frame::name_in_a(name).map(Cow::Borrowed),
+            ContextLayout::A => names::name_in_a(name).map(Cow::Borrowed),
             _ => self.layout.find(name).map(|_| Cow::Owned(name.into())),
         }
     }

@@ -2,11 +2,11 @@
 
 use alloc::format;
 
-use super::{Names, STACKED, Side, frame};
+use super::{Names, STACKED, Side};
 use crate::convert::fields::{self, Pair, get};
 use crate::convert::privregs::{Page, is_no_region};
 use crate::dialect::ContextLayout;
-use crate::wire::vcpu_context::NUM_PHYS_STACKED;
+use crate::wire::vcpu_context::{NUM_PHYS_STACKED, names::name_elsewhere};
 
 /// What an unused translation register of a PV guest reads as (spec 8.3).
 pub(super) const EMPTY_TR: [u64; 3] = [0, 0x80, 0x100];
@@ -29,8 +29,8 @@ pub(super) fn carry(
     names: &mut Names<'_>,
 ) {
     let pairs = match (source.id, target.id) {
-        (ContextLayout::A, _) => frame::pairs(source.layout, target.layout),
-        (_, ContextLayout::A) => frame::pairs(target.layout, source.layout)
+        (ContextLayout::A, _) => fields::pairs(source.layout, target.layout, name_elsewhere),
+        (_, ContextLayout::A) => fields::pairs(target.layout, source.layout, name_elsewhere)
             .into_iter()
             .map(Pair::reversed)
             .collect(),

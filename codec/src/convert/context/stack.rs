@@ -14,6 +14,7 @@ use alloc::vec::Vec;
 
 use super::{Names, Side};
 use crate::era::{RbsImage, StackForm, StackSet};
+use crate::size::place;
 
 /// Words between two collections.
 const REGISTERS: u64 = 63;
@@ -120,7 +121,7 @@ fn leftovers(source: &Side<'_>, target: &Side<'_>, dirty: Dirty, names: &mut Nam
     let used = match source.spec().rbs {
         RbsImage::Absent => return,
         RbsImage::Unset => 0,
-        RbsImage::Dirty => words(dirty.start, dirty.registers) as usize,
+        RbsImage::Dirty => place(words(dirty.start, dirty.registers)),
     };
     let behind = |side: &Side<'_>| {
         let words = rbs(side, MOST);
@@ -246,7 +247,7 @@ fn rbs(side: &Side<'_>, count: u64) -> Vec<u64> {
     };
     let bytes = side.bytes.get(found.offset..found.offset + found.size());
     let words = bytes.unwrap_or(&[]).as_chunks::<8>().0.iter();
-    let words = words.take(count as usize);
+    let words = words.take(place(count));
     words.map(|word| u64::from_le_bytes(*word)).collect()
 }
 

@@ -5,6 +5,7 @@ use alloc::format;
 use super::{Judge, VcpuBytes};
 use crate::dialect::ContextLayout;
 use crate::era::StackForm;
+use crate::size::place;
 use crate::wire::vcpu_context::NUM_PHYS_STACKED;
 
 /// ar.bsp and ar.bspstore.
@@ -79,7 +80,7 @@ pub(super) fn signs(judge: &mut Judge<'_>, vcpu: &VcpuBytes<'_>) {
     }
     let dirty = words(voff, guest);
     let is_set =
-        |index: u64| index < RBS_WORDS as u64 && vcpu.word(places.rbs + 8 * index as usize) != 0;
+        |index: u64| index < RBS_WORDS as u64 && vcpu.word(places.rbs + 8 * place(index)) != 0;
     // A NaT collection may be the last word.
     let behind = (dirty + 1..RBS_WORDS as u64).find(|index| is_set(*index));
     if let Some(word) = behind {

@@ -21,6 +21,7 @@ use crate::era::Era;
 use crate::error::Error;
 use crate::grammar::u64_at;
 use crate::image::{Checkpoint, Image, PageIndex, Section, Vcpu};
+use crate::size::{index, place};
 use crate::wire::start_info::START_INFO_MAGIC;
 
 type Header = object::elf::FileHeader64<LittleEndian>;
@@ -57,7 +58,7 @@ pub(super) fn core(data: &Bytes) -> Result<(XenCore, Image), Error> {
         let found = format!("{page_size}");
         return Err(odd(".note.Xen", "the size of a page", found));
     }
-    let page = page_size as usize;
+    let page = place(page_size);
     let pages = sections.need(PAGES)?;
     let count = pages.bytes.len() / page;
     let table = sections.need(PFNS)?;
@@ -242,8 +243,8 @@ fn shared_pages(image: &mut Image, sections: &Sections, data: &Bytes) -> Order {
     // One after the other: what was written first stands at the lower offset.
     let follow = privregs.end() == shared.offset;
     let swapped = follow.then(|| {
-        let begin = privregs.offset as usize;
-        let end = shared.end() as usize;
+        let begin = place(privregs.offset);
+        let end = place(shared.end());
         let whole = Section {
             offset: privregs.offset,
             bytes: data.slice(begin..end),
@@ -346,7 +347,7 @@ impl Sections {
             };
             let section = Section {
                 offset,
-                bytes: data.slice(offset as usize..end as usize),
+                bytes: data.slice(place(offset)..place(end)),
             };
             sections.push((String::from(name), section));
         }
@@ -442,7 +443,7 @@ type Note<'a> = (&'a [u8], u32, &'a [u8], &'a [u8]);
 
 fn note(bytes: &[u8]) -> Option<Note<'_>> {
     let word = |at: usize| Some(u32::from_le_bytes(bytes.get(at..at + 4)?.try_into().ok()?));
-    let (name, desc, kind) = (word(0)? as usize, word(4)? as usize, word(8)?);
+    let (name, desc, kind) = (index(word(0)?), index(word(4)?), word(8)?);
     let padded = |size: usize| size.checked_next_multiple_of(4);
     let desc_at = 12usize.checked_add(padded(name)?)?;
     let next = desc_at.checked_add(padded(desc)?)?;

@@ -1,9 +1,8 @@
 //! The original's decisions, one by one (spec 15.1; Xen 2ac4721161, c5df471dc7).
 
 use super::{Plan, Policy, View};
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Tools};
 use crate::transfer::observer::Pass;
-use crate::transfer::tools::Tools;
 
 /// Fewer pages than this, sent or skipped, are not worth a further pass.
 const FEW: u64 = 50;

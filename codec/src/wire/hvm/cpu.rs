@@ -1,6 +1,6 @@
 //! Record 2: the one register of a vcpu that its context lacks.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// The processor status under which the guest ran.

@@ -1,6 +1,6 @@
 //! What precedes every record.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// Type, instance and length of the record behind it. All zero: END.

@@ -1,6 +1,6 @@
 //! Record 1: what wrote the records.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 /// Value of [`HvmSaveHeader::magic`]: the letters `Xen/IA64`, the first in the lowest byte.
 pub const HVM_MAGIC: u64 = 0x3436_4149_2f6e_6558;

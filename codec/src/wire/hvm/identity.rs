@@ -1,6 +1,6 @@
 //! Record 8: regions that the hypervisor maps one to one for the guest (from 2007-11-20).
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// Identity mappings of three regions.

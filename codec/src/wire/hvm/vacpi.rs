@@ -1,6 +1,6 @@
 //! Record 7: the power management registers of the domain.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// The ACPI registers.

@@ -1,6 +1,6 @@
 //! Record 6: the interrupt controller of the domain.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 /// Value of [`HvmHwIa64Viosapic::base_address`]; a restore accepts no other.
 pub const VIOSAPIC_BASE: u64 = 0xfec0_0000;

@@ -1,6 +1,6 @@
 //! Record 4: the interrupt controller of a vcpu.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// The local interrupt controller.

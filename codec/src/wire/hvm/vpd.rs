@@ -4,7 +4,8 @@
 use alloc::boxed::Box;
 
 use crate::dialect::MappedRegsLayout;
-use crate::wire::layout::{Layout, Wire, layout};
+use crate::wire::declare::{Wire, layout};
+use crate::wire::layout::Layout;
 use crate::wire::privregs::{MappedRegsM4, MappedRegsM5};
 use crate::wire::words::Words;
 

@@ -1,6 +1,6 @@
 //! Record 5: the timer of a vcpu.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// The interval timer. Loading it wakes the vcpu.

@@ -1,4 +1,5 @@
 //! What no single structure can test alone.
 
+mod layouts;
 mod round_trip;
 mod tables;

@@ -1,6 +1,6 @@
 //! The application registers.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// Application registers by name; `ar[n]` by number.

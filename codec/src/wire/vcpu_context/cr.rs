@@ -4,7 +4,7 @@
 //! `iha` and `iim` from e31f395496 on, and never `iipa`, `ifs`, `lid`, `eoi`, `lrr0` and `lrr1`; it has its own in
 //! the privregs page, and a restore takes nothing but `iva` from here (spec 8.9).
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// Control registers by name; `cr[n]` by number.

@@ -1,6 +1,6 @@
 //! A floating-point register in memory.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// A floating-point register in its 16-byte spill form.

@@ -2,7 +2,7 @@
 
 use super::fpreg::Fpreg;
 use super::tr::TrEntry;
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// Vcpu context A. The stacked registers are not in it.

@@ -1,7 +1,7 @@
 //! The context of a vcpu: what an operation of the hypervisor got from it (spec 8.3).
 //!
 //! - [`Context`]: a context in any of its seven layouts, with getters for all of them;
-//! - [`frame`]: layout A; [`regs`]: layouts B to F;
+//! - [`frame`]: layout A; [`regs`]: layouts B to F; [`names`]: A's registers by the names of B to F;
 //! - [`ar`], [`cr`], [`tr`], [`fpreg`]: the parts that these share.
 
 use alloc::boxed::Box;
@@ -14,6 +14,7 @@ pub mod cr;
 pub mod fpreg;
 pub mod frame;
 mod getters;
+pub mod names;
 pub mod regs;
 pub mod tr;
 

@@ -4,7 +4,7 @@ use super::ar::ArRegs;
 use super::cr::CrRegs;
 use super::fpreg::Fpreg;
 use super::tr::{TrRegs8, TrRegs12};
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 use crate::wire::words::Words;
 
 /// Declares one context and its register image. All six agree up to the translation registers,

@@ -1,6 +1,6 @@
 //! The translation registers: pinned entries of the TLB.
 
-use crate::wire::layout::layout;
+use crate::wire::declare::layout;
 
 layout! {
     /// One translation register.

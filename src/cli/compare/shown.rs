@@ -1,0 +1,293 @@
+//! The result, for people and as JSON.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use ia64save::Loaded;
+use ia64save_codec::Dialect;
+use ia64save_codec::compare::{PagePairs, Report};
+use ia64save_codec::pfns::Pfns;
+use serde_json::{Value, json};
+
+use super::args::Args;
+use super::pages::PageReport;
+use super::strict::FirstByte;
+use crate::cli::args::Format;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted};
+
+/// Everything that was compared.
+pub struct Logical {
+    pub state: Report,
+    pub pages: Vec<Round>,
+}
+
+/// The pages of a checkpoint.
+pub struct Round {
+    pub checkpoint: usize,
+    pub pairs: PagePairs,
+    pub found: PageReport,
+}
+
+impl Round {
+    fn only(&self) -> [u64; 2] {
+        [&self.pairs.only_a, &self.pairs.only_b].map(|runs| Pfns::sum(runs.iter().copied()))
+    }
+
+    fn is_same(&self) -> bool {
+        self.found.differ == 0 && self.only() == [0, 0]
+    }
+}
+
+impl Logical {
+    pub fn is_same(&self) -> bool {
+        self.state.is_same() && self.pages.iter().all(Round::is_same)
+    }
+}
+
+/// Prints the result of a comparison by meaning.
+pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Result<()> {
+    if args.format != Format::Text {
+        let mut value = head(a, b, "logical", found.is_same());
+        let rounds: Vec<_> = found.pages.iter().map(pages_value).collect();
+        value["pages"] = rounds.first().cloned().unwrap_or(Value::Null);
+        value["checkpoints"] = json!((rounds.len() > 1).then_some(rounds));
+        value["num_differences"] = json!(found.state.count);
+        let differences = found.state.differences.iter();
+        value["differences"] = differences
+            .map(|difference| {
+                json!({
+                    "path": difference.path,
+                    "a": difference.a,
+                    "b": difference.b,
+                    "offset_a": difference.offset_a,
+                    "offset_b": difference.offset_b,
+                })
+            })
+            .collect();
+        let incomparable = found.state.incomparable.iter();
+        value["incomparable"] = incomparable
+            .map(|(path, why)| json!({"path": path, "why": why}))
+            .collect();
+        return print_json(vec![value], args.format);
+    }
+    write!(style::stdout(), "{}", text(args, a, b, found))
+}
+
+fn head(a: &Loaded, b: &Loaded, mode: &str, same: bool) -> Value {
+    let file = |loaded: &Loaded| {
+        let image = loaded.image();
+        json!({
+            "file": loaded.name,
+            "file_size": loaded.file.size,
+            "core": loaded.file.core.is_some(),
+            "dialect": image.dialect().map(Dialect::name),
+            "guest": image.guest().map(ia64save_codec::Guest::name),
+            "num_checkpoints": image.checkpoints.len(),
+        })
+    };
+    json!({
+        "schema": "ia64save/compare/1",
+        "mode": mode,
+        "same": same,
+        "a": file(a),
+        "b": file(b),
+    })
+}
+
+fn pages_value(round: &Round) -> Value {
+    let ranges = |runs: &[Pfns]| -> Value {
+        let runs = runs.iter();
+        runs.map(|run| json!({"start": run.first(), "length": run.pages()}))
+            .collect()
+    };
+    let [only_a, only_b] = round.only();
+    json!({
+        "checkpoint": round.checkpoint,
+        "compared": round.found.compared,
+        "differ": round.found.differ,
+        "only_a": only_a,
+        "only_b": only_b,
+        "ranges_only_a": ranges(&round.pairs.only_a),
+        "ranges_only_b": ranges(&round.pairs.only_b),
+        "first": round.found.first.iter().map(|page| json!({
+            "pfn": page.pfn,
+            "in_page": page.in_page,
+            "offset_a": page.offsets[0],
+            "offset_b": page.offsets[1],
+        })).collect::<Vec<_>>(),
+    })
+}
+
+/// `xen-3.3 pv`.
+fn kind(loaded: &Loaded) -> String {
+    let image = loaded.image();
+    let guest = image.guest().map_or("", ia64save_codec::Guest::name);
+    if loaded.file.core.is_some() {
+        return format!("core of xm dump-core, {guest}");
+    }
+    let dialect = image.dialect().map_or("ambiguous dialect", Dialect::name);
+    format!("{dialect} {guest}")
+}
+
+fn verdict(out: &mut String, a: &Loaded, b: &Loaded, same: bool) {
+    for (letter, loaded) in [("a", a), ("b", b)] {
+        let _ = writeln!(
+            out,
+            "{letter}  {}  {}",
+            Painted(HEADING, &loaded.name),
+            Painted(DIM, kind(loaded))
+        );
+    }
+    let verdict = if same {
+        Painted(OK, "nothing differs")
+    } else {
+        Painted(ERROR, "they differ")
+    };
+    let _ = writeln!(out, "\n  {verdict}");
+}
+
+fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
+    let mut out = String::new();
+    verdict(&mut out, a, b, found.is_same());
+    for round in &found.pages {
+        pages_text(&mut out, args, round);
+    }
+    let state = &found.state;
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        Painted(HEADING, "Registers, devices and the rest"),
+        match state.count {
+            0 => "equal".into(),
+            1 => "1 difference".into(),
+            count => format!("{} differences", grouped(count)),
+        }
+    );
+    for difference in &state.differences {
+        let nothing = || String::from("nothing");
+        let _ = writeln!(
+            out,
+            "    {}  {} in a, {} in b{}",
+            Painted(LABEL, &difference.path),
+            difference.a.clone().unwrap_or_else(nothing),
+            difference.b.clone().unwrap_or_else(nothing),
+            Painted(DIM, places([difference.offset_a, difference.offset_b]))
+        );
+    }
+    more(&mut out, state.count - state.differences.len() as u64);
+    if !state.incomparable.is_empty() {
+        let _ = writeln!(out, "\n  {}", Painted(HEADING, "Not compared"));
+        for (path, why) in &state.incomparable {
+            let _ = writeln!(out, "    {}  {}", Painted(LABEL, path), Painted(DIM, why));
+        }
+    }
+    out
+}
+
+fn pages_text(out: &mut String, args: &Args, round: &Round) {
+    let [only_a, only_b] = round.only();
+    let mut parts = vec![format!("{} in both", grouped(round.found.compared))];
+    let counts = [
+        (round.found.differ, "differ"),
+        (only_a, "in a alone"),
+        (only_b, "in b alone"),
+    ];
+    let told = counts.iter().filter(|(count, _)| *count > 0);
+    parts.extend(told.map(|(count, what)| format!("{} {what}", grouped(*count))));
+    if parts.len() == 1 {
+        parts.push("equal".into());
+    }
+    let heading = match round.checkpoint {
+        0 => "Pages".into(),
+        number => format!("Pages as of checkpoint {number}"),
+    };
+    let _ = writeln!(
+        out,
+        "\n  {}  {}",
+        Painted(HEADING, heading),
+        parts.join(", ")
+    );
+    for page in &round.found.first {
+        let place = places(page.offsets.map(Some));
+        let _ = writeln!(
+            out,
+            "    {} differs from byte {} on{}",
+            Painted(ADDRESS, format!("pfn {:#x}", page.pfn)),
+            page.in_page,
+            Painted(DIM, place)
+        );
+    }
+    more(out, round.found.differ - round.found.first.len() as u64);
+    for (runs, letter) in [(&round.pairs.only_a, "a"), (&round.pairs.only_b, "b")] {
+        for run in runs.iter().take(args.limit) {
+            let pfns = match run.pages() {
+                1 => format!("pfn {run}"),
+                _ => format!("pfns {run}"),
+            };
+            let _ = writeln!(out, "    {} in {letter} alone", Painted(ADDRESS, pfns));
+        }
+        let rest = runs.len().saturating_sub(args.limit);
+        more(out, rest as u64);
+    }
+}
+
+fn places(offsets: [Option<u64>; 2]) -> String {
+    match offsets {
+        [Some(a), Some(b)] if a == b => format!("  at byte {a}"),
+        [Some(a), Some(b)] => format!("  at byte {a} and at byte {b}"),
+        [Some(a), None] => format!("  at byte {a} of a"),
+        [None, Some(b)] => format!("  at byte {b} of b"),
+        [None, None] => String::new(),
+    }
+}
+
+fn more(out: &mut String, count: u64) {
+    if count > 0 {
+        let text = format!("and {} more (--limit)", grouped(count));
+        let _ = writeln!(out, "    {}", Painted(DIM, text));
+    }
+}
+
+/// Prints the result of a comparison of bytes.
+pub fn strict(args: &Args, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
+    if args.format != Format::Text {
+        let mut value = head(a, b, "strict", found.is_none());
+        value["unpacked"] = json!([a, b].map(|loaded| loaded.compression.is_some()));
+        value["first"] = json!(found.map(|first| json!({
+            "offset": first.offset,
+            "path": first.path,
+            "ends": first.ends,
+        })));
+        return print_json(vec![value], args.format);
+    }
+    let mut out = String::new();
+    verdict(&mut out, a, b, found.is_none());
+    let packed = [a, b]
+        .into_iter()
+        .filter(|loaded| loaded.compression.is_some());
+    let packed: Vec<_> = packed.map(|loaded| &loaded.name[..]).collect();
+    if !packed.is_empty() {
+        let text = format!(
+            "compared is what is packed in {}: offsets are those of the unpacked bytes",
+            packed.join(" and in ")
+        );
+        let _ = writeln!(out, "  {}", Painted(DIM, text));
+    }
+    if let Some(first) = found {
+        let what = if first.ends {
+            "one of them ends"
+        } else {
+            "first difference"
+        };
+        let path = first.path.as_deref().unwrap_or("outside all parts");
+        let _ = writeln!(
+            out,
+            "  {what} at byte {}: {}",
+            first.offset,
+            Painted(LABEL, path)
+        );
+    }
+    write!(style::stdout(), "{out}")
+}

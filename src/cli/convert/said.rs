@@ -1,0 +1,157 @@
+//! The account of a conversion.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+
+use ia64save::files::is_stdout;
+use ia64save_codec::convert::{self, Loss, Note};
+use ia64save_codec::detect::Detection;
+use ia64save_codec::{Dialect, Era, Guest};
+use serde_json::json;
+
+use super::args::Args;
+use super::together::{joined, together};
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
+
+/// What there is to say.
+pub(super) struct Report<'a> {
+    /// What the source was understood as, and what was asked for.
+    pub(super) eras: [Era; 2],
+    pub(super) guest: Option<Guest>,
+    pub(super) losses: &'a [Loss],
+    pub(super) notes: &'a [Note],
+    /// What a reader will take the result for.
+    pub(super) read_as: Option<Detection>,
+}
+
+impl Report<'_> {
+    /// On standard output, or on standard error where the image goes to standard output.
+    pub(super) fn print(&self, args: &Args, written: Option<u64>) -> Result<(), Failure> {
+        let to_stdout = is_stdout(&args.out);
+        if args.format != Format::Text {
+            let value = json!({
+                "schema": "ia64save/convert/1",
+                "from": self.eras[0].dialect().name(),
+                "to": self.eras[1].dialect().name(),
+                "from_era": self.eras[0].id(),
+                "to_era": self.eras[1].id(),
+                "written": written,
+                "read_as": self.read_as.as_ref().and_then(|found| found.dialect).map(Dialect::name),
+                "candidates": self.read_as.iter().flat_map(|found| &found.candidates)
+                    .map(|dialect| dialect.name()).collect::<Vec<_>>(),
+                "era_candidates": self.read_as.iter().flat_map(|found| &found.eras)
+                    .map(|era| era.id()).collect::<Vec<_>>(),
+                "losses": self.losses.iter().map(|loss| json!({
+                    "path": loss.path,
+                    "what": loss.what,
+                })).collect::<Vec<_>>(),
+                "notes": self.notes.iter().map(|note| json!({
+                    "path": note.path,
+                    "what": note.what,
+                })).collect::<Vec<_>>(),
+            });
+            if to_stdout {
+                writeln!(io::stderr(), "{value}")?;
+            } else {
+                print_json(vec![value], args.format)?;
+            }
+            return Ok(());
+        }
+        let text = self.text(args, written);
+        if to_stdout {
+            write!(style::stderr(), "{text}")?;
+        } else {
+            write!(style::stdout(), "{text}")?;
+        }
+        Ok(())
+    }
+
+    fn text(&self, args: &Args, written: Option<u64>) -> String {
+        let mut out = String::new();
+        let out_name = Painted(HEADING, args.out.display());
+        if let Some(written) = written {
+            let size = format!("{} bytes", grouped(written));
+            let _ = writeln!(
+                out,
+                "{out_name}: {} {}",
+                Painted(OK, "written"),
+                Painted(DIM, size)
+            );
+        }
+        let [from, to] = self.eras.map(shown);
+        if from == to {
+            let _ = writeln!(out, "  {to}");
+        } else {
+            let _ = writeln!(out, "  {from} -> {to}");
+        }
+        let losses = self
+            .losses
+            .iter()
+            .map(|loss| (&loss.path[..], &loss.what[..]));
+        for (path, what) in together(joined(&losses.collect::<Vec<_>>())) {
+            let _ = writeln!(
+                out,
+                "  {} {}: {what}",
+                Painted(WARNING, "lost"),
+                Painted(LABEL, path)
+            );
+        }
+        let notes = self
+            .notes
+            .iter()
+            .map(|note| (&note.path[..], &note.what[..]));
+        for (path, what) in together(joined(&notes.collect::<Vec<_>>())) {
+            let note = Painted(DIM, "note");
+            let _ = writeln!(out, "  {note} {}: {what}", Painted(LABEL, path));
+        }
+        if let Some(how) = self.how_to_read() {
+            let _ = writeln!(out, "  {} {how}", Painted(WARNING, "read it with"));
+        }
+        out
+    }
+
+    /// What a reader has to be told, where it would take the result for another's.
+    fn how_to_read(&self) -> Option<String> {
+        let to = self.eras[1];
+        let option = format!("--dialect {}", to.dialect());
+        let Some(found) = &self.read_as else {
+            return Some(format!("{option}: nothing in it says what it is"));
+        };
+        if found.dialect != Some(to.dialect()) {
+            let names: Vec<_> = found
+                .candidates
+                .iter()
+                .map(|dialect| dialect.name())
+                .collect();
+            let what = match found.dialect {
+                Some(_) => "it looks like",
+                None => "nothing in it tells apart",
+            };
+            let option = if Era::usual(to.dialect()) == to {
+                option
+            } else {
+                format!("--era {to}")
+            };
+            return Some(format!("{option}: {what} {}", names.join(", ")));
+        }
+        let best = found.best_era();
+        let alike = self
+            .guest
+            .is_some_and(|guest| convert::mean_the_same(best, to, guest));
+        (!alike).then(|| format!("--era {to}: it may as well be of {best}"))
+    }
+}
+
+/// `xen-3.2`, and the era where that is not the usual one.
+fn shown(era: Era) -> String {
+    let dialect = era.dialect();
+    if Era::usual(dialect) == era {
+        dialect.to_string()
+    } else {
+        format!("{dialect} ({era})")
+    }
+}

@@ -1,0 +1,286 @@
+//! What is told about what was extracted: on standard output, or on standard error where that is
+//! taken.
+
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use ia64save::Loaded;
+use ia64save::document::hex;
+use ia64save::files::is_stdout;
+use ia64save_codec::image::{Image, Vcpu};
+use ia64save_codec::memory::Memory;
+use ia64save_codec::translate::{By, Unresolved, View};
+use ia64save_codec::wire::vcpu_context::Context;
+use serde_json::{Value, json};
+
+use super::args::Args;
+use crate::cli::args::Format;
+use crate::cli::exit::Failure;
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
+
+/// A file made of pages.
+pub struct Made {
+    pub what: &'static str,
+    pub size: u64,
+    pub pages: u64,
+    pub given_back: u64,
+    /// Program headers with memory.
+    pub segments: Option<usize>,
+    pub unreachable: u64,
+    pub view: Option<Views>,
+}
+
+/// A register, the address in it, and where that leads.
+type Led = (&'static str, u64, Result<(u64, By), Unresolved>);
+
+/// A vcpu's view.
+pub struct Views {
+    vcpu: u32,
+    view: View,
+    /// Registers that hold addresses, and where these lead.
+    registers: Vec<Led>,
+    page_size: u64,
+}
+
+impl Views {
+    /// Looks where the registers of a vcpu lead.
+    pub fn new(image: &Image, memory: &Memory<'_>, vcpu: &Vcpu, view: View) -> Self {
+        let mut registers = Vec::new();
+        if let Some(context) = Context::parse(vcpu.layout, &vcpu.context.bytes) {
+            let found = [
+                ("ip", context.ip()),
+                ("b0", context.b(0).unwrap_or(0)),
+                ("r12 (stack)", context.r(12).unwrap_or(0)),
+                ("r13 (task)", context.r(13).unwrap_or(0)),
+                ("ar.bspstore", context.ar_bspstore()),
+                ("cr.iva", context.cr_iva()),
+                ("event_callback_ip", context.event_callback_ip()),
+            ];
+            // ip is looked up even where it is 0.
+            let told = found
+                .iter()
+                .filter(|(name, word)| *word != 0 || *name == "ip");
+            registers = told
+                .map(|(name, word)| (*name, *word, view.resolve(memory, *word)))
+                .collect();
+        }
+        Views {
+            vcpu: vcpu.id,
+            view,
+            registers,
+            page_size: image.page_size as u64,
+        }
+    }
+
+    fn json(&self) -> Value {
+        let mappings = self.view.mappings().iter().map(|mapping| {
+            json!({
+                "first": hex(mapping.first),
+                "last": hex(mapping.last),
+                "physical": hex(mapping.physical),
+                "by": mapping.by.to_string(),
+            })
+        });
+        let registers = self.registers.iter().map(|(name, word, found)| {
+            let name = name.split(' ').next();
+            match found {
+                Ok((physical, by)) => json!({
+                    "register": name,
+                    "address": hex(*word),
+                    "physical": hex(*physical),
+                    "pfn": physical / self.page_size,
+                    "by": by.to_string(),
+                }),
+                Err(why) => json!({
+                    "register": name,
+                    "address": hex(*word),
+                    "unresolved": why.to_string(),
+                }),
+            }
+        });
+        json!({
+            "vcpu": self.vcpu,
+            "physical_addressing": self.view.is_physical(),
+            "mappings": mappings.collect::<Vec<_>>(),
+            "registers": registers.collect::<Vec<_>>(),
+            "inactive": self.view.inactive().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
+            "hidden": self.view.hidden().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
+        })
+    }
+
+    fn text(&self, out: &mut String) {
+        let _ = writeln!(
+            out,
+            "\n  {} {}",
+            Painted(HEADING, "View of vcpu"),
+            self.vcpu
+        );
+        for mapping in self.view.mappings() {
+            let range = format!("{:#018x} to {:#018x}", mapping.first, mapping.last);
+            let physical = format!("{:#x}", mapping.physical);
+            let _ = writeln!(
+                out,
+                "    {}  from {}  {}",
+                Painted(ADDRESS, range),
+                Painted(ADDRESS, format!("{physical:<12}")),
+                mapping.by
+            );
+        }
+        for register in self.view.inactive() {
+            let _ = writeln!(
+                out,
+                "    {} {} maps {:#x} for region id {:#x}, which its region does not have",
+                Painted(WARNING, "left out"),
+                register.slot,
+                register.first,
+                register.rid
+            );
+        }
+        for register in self.view.hidden() {
+            let _ = writeln!(
+                out,
+                "    {} {} maps part of what is mapped above to other pages",
+                Painted(WARNING, "hidden"),
+                register.slot
+            );
+        }
+        let _ = writeln!(
+            out,
+            "    {}",
+            Painted(
+                DIM,
+                "everything else: page tables, which only the guest's kernel walks"
+            )
+        );
+        out.push('\n');
+        for (name, word, found) in &self.registers {
+            let name = Painted(LABEL, format!("{name:<17}"));
+            let word = Painted(ADDRESS, format!("{word:#x}"));
+            let _ = match found {
+                Ok((physical, by)) => writeln!(
+                    out,
+                    "    {name} {word} is guest physical {}, by {by}",
+                    Painted(ADDRESS, format!("{physical:#x}"))
+                ),
+                Err(why) => writeln!(
+                    out,
+                    "    {name} {word} {}: {why}",
+                    Painted(WARNING, "not resolved")
+                ),
+            };
+        }
+    }
+}
+
+impl Made {
+    pub fn new(memory: &Memory<'_>) -> Self {
+        Made {
+            what: "",
+            size: 0,
+            pages: memory.pages(),
+            given_back: memory.given_back(),
+            segments: None,
+            unreachable: 0,
+            view: None,
+        }
+    }
+
+    pub fn print(&self, args: &Args, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
+        if args.format != Format::Text {
+            let mut value = head(loaded, target, self.what, self.size);
+            if args.range.is_none() {
+                value["num_pages"] = json!(self.pages);
+                value["num_given_back"] = json!(self.given_back);
+            }
+            value["num_segments"] = json!(self.segments);
+            value["num_unreachable"] = json!(self.unreachable);
+            value["view"] = json!(self.view.as_ref().map(Views::json));
+            return print(args, target, &value);
+        }
+        let mut out = written(target, self.what, self.size);
+        let mut parts = Vec::new();
+        if args.range.is_none() {
+            parts.push(count(self.pages, "page"));
+        }
+        if let Some(segments) = self.segments {
+            parts.push(count(segments as u64, "segment"));
+        }
+        if args.range.is_none() && self.given_back > 0 {
+            parts.push(format!(
+                "{} given back after they were sent left out",
+                grouped(self.given_back)
+            ));
+        }
+        if self.unreachable > 0 {
+            let text = "beyond 64 bits of address left out";
+            parts.push(format!("{} {text}", count(self.unreachable, "page")));
+        }
+        if !parts.is_empty() {
+            let _ = writeln!(out, "  {}", parts.join(", "));
+        }
+        if let Some(view) = &self.view {
+            view.text(&mut out);
+        }
+        say(target, &out)?;
+        Ok(())
+    }
+}
+
+/// Tells of bytes that were copied as they are.
+pub fn part(
+    args: &Args,
+    loaded: &Loaded,
+    target: &Path,
+    what: &str,
+    size: u64,
+) -> Result<(), Failure> {
+    if args.format == Format::Text {
+        say(target, &written(target, what, size))?;
+        return Ok(());
+    }
+    print(args, target, &head(loaded, target, what, size))
+}
+
+fn head(loaded: &Loaded, target: &Path, what: &str, size: u64) -> Value {
+    json!({
+        "schema": "ia64save/extract/1",
+        "file": loaded.name,
+        "what": what,
+        "out": target.display().to_string(),
+        "written": size,
+    })
+}
+
+fn written(target: &Path, what: &str, size: u64) -> String {
+    format!(
+        "{}: {} {}\n",
+        Painted(HEADING, target.display()),
+        Painted(OK, "written"),
+        Painted(DIM, format!("{what}, {} bytes", grouped(size)))
+    )
+}
+
+fn count(number: u64, what: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {what}{plural}", grouped(number))
+}
+
+fn say(target: &Path, text: &str) -> io::Result<()> {
+    if is_stdout(target) {
+        write!(style::stderr(), "{text}")
+    } else {
+        write!(style::stdout(), "{text}")
+    }
+}
+
+fn print(args: &Args, target: &Path, value: &Value) -> Result<(), Failure> {
+    if is_stdout(target) {
+        writeln!(io::stderr(), "{value}")?;
+    } else {
+        print_json(vec![value.clone()], args.format)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,205 @@
+//! `find`: bytes or text in guest memory.
+
+use std::fmt::Write as _;
+use std::io::Write;
+use std::path::PathBuf;
+
+use clap::{ArgGroup, ValueHint};
+use ia64save::document::hex;
+use ia64save::{Loaded, open};
+use ia64save_codec::memory::{Finder, Hit, Memory};
+use serde_json::{Value, json};
+
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{accept, no_checkpoint};
+use crate::cli::render::json::print_json;
+use crate::cli::render::size::grouped;
+use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
+
+/// The arguments of `find`.
+#[derive(clap::Args, Debug)]
+#[command(after_help = "Exit codes: 0 found, 1 not found, 2 and up: nothing could be looked for.")]
+#[command(group = ArgGroup::new("needle").required(true).args(["bytes", "text"]))]
+pub struct Args {
+    /// The image, or a core of xm dump-core; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// Bytes in hexadecimal; spaces between them are passed over
+    #[arg(long, value_name = "HEX", value_parser = bytes)]
+    pub bytes: Option<Bytes>,
+
+    /// Text, in UTF-8
+    #[arg(long, value_name = "STR", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub text: Option<String>,
+
+    /// Stop after so many hits
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub limit: usize,
+
+    /// The checkpoint to search: 0, or the number of a Remus round
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub checkpoint: usize,
+
+    /// Search a damaged image, or a packed one that is cut short, as far as it goes
+    #[arg(long)]
+    pub damaged: bool,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Bytes that the user gave in hexadecimal.
+#[derive(Clone, Debug)]
+pub struct Bytes(Vec<u8>);
+
+/// Runs the command. As with grep 1 says that there is no hit, and nothing else.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    match run_or_fail(args) {
+        Err(failure) if failure.outcome() == Outcome::Invalid => {
+            Err(Failure::Usage(failure.to_string()))
+        }
+        done => done,
+    }
+}
+
+fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args
+        .reading
+        .options()
+        .random_access(true)
+        .cores(true)
+        .damaged(args.damaged);
+    let loaded = open(&args.image, &wanted)?;
+    accept(&loaded, args.damaged)?;
+    let count = loaded.image().checkpoints.len();
+    if args.checkpoint >= count.max(1) {
+        return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
+    }
+    let needle = match (&args.bytes, &args.text) {
+        (Some(Bytes(bytes)), _) => &bytes[..],
+        (None, Some(text)) => text.as_bytes(),
+        (None, None) => &[],
+    };
+    let finder = Finder::new(needle);
+    let finder = finder.ok_or_else(|| Failure::Usage("there is nothing to look for".into()))?;
+    let memory = Memory::new(loaded.image(), args.checkpoint);
+    let mut hits = Vec::new();
+    let mut more = false;
+    let mut passing = loaded.passing();
+    let tell = &mut |hit| {
+        more = hits.len() == args.limit;
+        if !more {
+            hits.push(hit);
+        }
+        !more
+    };
+    finder.search_passing(&memory, tell, &mut |bytes| passing.over(bytes));
+    loaded.verify()?;
+    if args.format == Format::Text {
+        write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
+    } else {
+        print_json(
+            vec![value(&loaded, &memory, needle, &hits, more)],
+            args.format,
+        )?;
+    }
+    let found = !hits.is_empty() || more;
+    Ok(if found {
+        Outcome::Fine
+    } else {
+        Outcome::Differ
+    })
+}
+
+fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more: bool) -> Value {
+    json!({
+        "schema": "ia64save/find/1",
+        "file": loaded.name,
+        "length": needle.len(),
+        "num_pages": memory.pages(),
+        "num_hits": hits.len(),
+        "more": more,
+        "hits": hits.iter().map(|hit| json!({
+            "address": hit.address.map(hex),
+            "pfn": hit.pfn,
+            "in_page": hit.in_page,
+            "file_offset": hit.offset,
+            "crosses_pages": hit.crosses,
+        })).collect::<Vec<_>>(),
+    })
+}
+
+fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Hit], more: bool) -> String {
+    let mut out = String::new();
+    for hit in hits {
+        let address = hit
+            .address
+            .map_or("beyond 64 bits".into(), |a| format!("{a:#012x}"));
+        let pfn = format!("{:#x}", hit.pfn);
+        let crosses = if hit.crosses {
+            ", goes on in the next page"
+        } else {
+            ""
+        };
+        let _ = writeln!(
+            out,
+            "{}  pfn {pfn:>7} + {:#06x}  at byte {}{}",
+            Painted(ADDRESS, address),
+            hit.in_page,
+            hit.offset,
+            Painted(DIM, crosses)
+        );
+    }
+    let found = match hits.len() {
+        1 => "1 hit".into(),
+        count => format!("{} hits", grouped(count as u64)),
+    };
+    let rest = if more { " and more (--limit)" } else { "" };
+    let _ = writeln!(
+        out,
+        "{}: {found}{rest} {}",
+        Painted(HEADING, &loaded.name),
+        Painted(DIM, format!("in {} pages", grouped(memory.pages())))
+    );
+    out
+}
+
+fn bytes(text: &str) -> Result<Bytes, String> {
+    let text = text.strip_prefix("0x").unwrap_or(text);
+    let digits: Vec<u32> = text
+        .chars()
+        .filter(|letter| !letter.is_ascii_whitespace())
+        .map(|letter| letter.to_digit(16))
+        .collect::<Option<_>>()
+        .ok_or("digits and letters a to f only")?;
+    if digits.is_empty() || !digits.len().is_multiple_of(2) {
+        return Err("two digits for each byte, one byte at least".into());
+    }
+    let bytes = digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8);
+    Ok(Bytes(bytes.collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_come_in_pairs_of_digits() {
+        assert_eq!(bytes("0x00ff 7F").unwrap().0, [0, 0xff, 0x7f]);
+        for text in ["", "0x", "f", "fg", "abc"] {
+            assert!(bytes(text).is_err(), "{text}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! Numbers and texts as the page writes them.
+
+use std::fmt::Write as _;
+
+use serde_json::Value;
+
+use crate::cli::render::size::{grouped, human};
+
+/// Text within an element or an attribute.
+pub fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+/// A number with its digits in groups.
+pub(super) fn count(number: u64) -> String {
+    grouped(number).replace(' ', "\u{202f}")
+}
+
+pub(super) fn plural(number: u64, what: &str) -> String {
+    format!(
+        "{} {what}{}",
+        count(number),
+        if number == 1 { "" } else { "s" }
+    )
+}
+
+pub(super) fn bytes(number: u64) -> String {
+    human(number).replace(' ', "\u{a0}")
+}
+
+pub(super) fn texts(list: &Value) -> Vec<String> {
+    let all = list.as_array().into_iter().flatten();
+    all.filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+pub(super) fn text(value: &Value) -> String {
+    escaped(value.as_str().unwrap_or_default())
+}
+
+/// A line of a list: a name, and what it is.
+pub(super) fn row(out: &mut String, name: &str, value: &str) {
+    let _ = write!(
+        out,
+        "<dt>{name}</dt><dd><span class=\"mono\">{}</span></dd>",
+        escaped(value)
+    );
+}

@@ -1,0 +1,445 @@
+//! `map`: which guest memory an image holds, and where in the file.
+
+use std::fmt::Write as _;
+use std::io::{self, BufWriter, Write as _};
+use std::path::PathBuf;
+
+use anstyle::{AnsiColor, Style};
+use clap::ValueHint;
+use ia64save::{Loaded, open};
+use ia64save_codec::image::{Checkpoint, Extent, State};
+use ia64save_codec::pfns::Pfns;
+use ia64save_codec::ram::RamMap;
+use serde_json::{Value, json};
+
+use crate::cli::args::{Format, Reading};
+use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::no_checkpoint;
+use crate::cli::render::screen;
+use crate::cli::render::size::{grouped, human};
+use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
+use crate::cli::render::table::{Align, Cell, Table};
+
+/// What the user says.
+#[derive(clap::Args, Debug)]
+pub struct Args {
+    /// The image; - is standard input
+    #[arg(value_name = "IMAGE", value_hint = ValueHint::FilePath)]
+    pub image: PathBuf,
+
+    /// The checkpoint to draw: 0, or the number of a Remus round
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub checkpoint: usize,
+
+    /// How the result is printed
+    #[arg(
+        short,
+        long,
+        alias = "output",
+        value_name = "FORMAT",
+        default_value = "text"
+    )]
+    pub format: Format,
+
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// Cells of a bar where there is room.
+const BAR: u64 = 64;
+/// Most cells of a bar, on a wide screen.
+const WIDEST_BAR: u64 = 128;
+/// Fewest cells of a bar.
+const NARROWEST_BAR: u64 = 8;
+/// Columns of ` about 1 024 pages a cell`.
+const SCALE: u64 = 26;
+/// Rows of the table that are printed; a live image has thousands of extents.
+const ROWS: usize = 40;
+
+/// Bars that are drawn; a broken map can ask for millions.
+const BARS: usize = 48;
+
+/// Runs the command.
+pub fn run(args: &Args) -> Result<Outcome, Failure> {
+    let wanted = args.reading.options().zero(true).cores(true);
+    let loaded = open(&args.image, &wanted)?;
+    let image = loaded.image();
+    let count = image.checkpoints.len();
+    if args.checkpoint >= count.max(1) {
+        return Err(no_checkpoint(&loaded.name, args.checkpoint, count));
+    }
+    let nothing = (Checkpoint::default(), RamMap::default());
+    let (checkpoint, ram) = (
+        image.checkpoints.get(args.checkpoint).unwrap_or(&nothing.0),
+        image.ram().unwrap_or(&nothing.1),
+    );
+    match args.format {
+        Format::Text => {
+            let drawing = Drawing::new(checkpoint, ram);
+            write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
+        }
+        format => style::unless_gone(print(&loaded, checkpoint, ram, format))?,
+    }
+    loaded.verify()?;
+    if let Some(error) = &image.error {
+        return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
+    }
+    Ok(Outcome::Fine)
+}
+
+/// Prints the extents one by one, as `qemu-img map` does: there may be more than memory should hold.
+fn print(loaded: &Loaded, checkpoint: &Checkpoint, ram: &RamMap, format: Format) -> io::Result<()> {
+    let mut out = BufWriter::new(style::plain_stdout().telling());
+    let array = format == Format::Json;
+    let mut written = if array { out.write_all(b"[") } else { Ok(()) };
+    let mut separator = "";
+    checkpoint.map(ram, &mut |extent| {
+        if written.is_ok() {
+            let value = value(loaded, checkpoint, &extent);
+            written = write!(out, "{separator}{value}");
+            separator = if array { ",\n" } else { "\n" };
+        }
+    });
+    written?;
+    writeln!(out, "{}", if array { "]" } else { "" })?;
+    out.flush()
+}
+
+/// An extent as `qemu-img map` has it, in bytes of guest memory, and what it does not know besides.
+fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
+    let page_size = loaded.image().page_size as u64;
+    let data = extent.record.is_some() && extent.zero != Some(true);
+    let mut value = json!({
+        "start": extent.pfns.first().saturating_mul(page_size),
+        "length": extent.pages().saturating_mul(page_size),
+        "depth": 0,
+        "present": extent.record.is_some(),
+        "zero": match extent.state {
+            State::Unread => false,
+            _ => extent.zero.unwrap_or(extent.record.is_none()),
+        },
+        "data": data,
+    });
+    if let Some(record) = extent.record {
+        value["offset"] = json!(checkpoint.pages.page_offset(record));
+        value["stride"] = json!(checkpoint.pages.stride());
+    }
+    value["first_pfn"] = json!(extent.pfns.first());
+    value["num_pages"] = json!(extent.pages());
+    value["state"] = json!(extent.state.name().to_lowercase().replace(' ', "_"));
+    value["unallocated"] = json!(extent.listed);
+    value
+}
+
+/// How a state looks: most telling first, which decides what a cell of several shows. No two have the same
+/// shape, here or in ASCII, and the hues are those that the colour-blind tell apart.
+pub(super) const LOOKS: [(&str, Glyph, Style); 8] = [
+    ("hole", Glyph('!', '!'), ERROR),
+    ("sent again", Glyph('▚', '%'), WARNING),
+    ("sent", Glyph('█', '#'), BLUE),
+    ("zero", Glyph('░', '.'), BLUE),
+    ("ballooned out", Glyph('▁', '_'), PALE),
+    ("unallocated", Glyph('·', '-'), PALE),
+    ("unread", Glyph('?', '?'), ERROR),
+    ("not RAM", Glyph(' ', ' '), DIM),
+];
+
+const BLUE: Style = AnsiColor::BrightBlue.on_default();
+const PALE: Style = AnsiColor::White.on_default().dimmed();
+
+/// What is drawn, where it can be, and in ASCII.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Glyph(char, char);
+
+impl Glyph {
+    fn shown(self) -> char {
+        if screen::unicode() { self.0 } else { self.1 }
+    }
+}
+
+/// The row of [`LOOKS`] that an extent has.
+pub(super) fn look(extent: &Extent) -> usize {
+    match (extent.state, extent.zero) {
+        (State::Hole, _) => 0,
+        (State::Sent | State::SentAgain, _) if extent.listed => 4,
+        (State::Sent | State::SentAgain, Some(true)) => 3,
+        (State::SentAgain, _) => 1,
+        (State::Sent, _) => 2,
+        (State::Unallocated, _) => 5,
+        (State::Unread, _) => 6,
+        (State::NotRam, _) => 7,
+    }
+}
+
+/// What is drawn of a checkpoint: all of it in numbers, the first of it in detail.
+struct Drawing {
+    /// Pages by look.
+    totals: [u64; LOOKS.len()],
+    /// The first extents that are not gaps.
+    rows: Vec<Extent>,
+    more_rows: usize,
+    /// Memory between gaps.
+    bars: Vec<Bar>,
+    more_bars: usize,
+}
+
+/// A stretch of memory that has no gap, and a look for each cell of its bar.
+struct Bar {
+    pfns: Pfns,
+    cells: Vec<usize>,
+}
+
+impl Drawing {
+    fn new(checkpoint: &Checkpoint, ram: &RamMap) -> Self {
+        let mut drawing = Drawing {
+            totals: [0; LOOKS.len()],
+            rows: Vec::new(),
+            more_rows: 0,
+            bars: Vec::new(),
+            more_bars: 0,
+        };
+        let mut gap = true;
+        checkpoint.map(ram, &mut |extent| drawing.count(extent, &mut gap));
+        let (most, _) = room(drawing.digits(), screen::width());
+        for bar in &mut drawing.bars {
+            let cells = bar.pfns.pages().min(most);
+            bar.cells = vec![LOOKS.len() - 1; cells as usize];
+        }
+        let mut at = 0;
+        checkpoint.map(ram, &mut |extent| {
+            while drawing
+                .bars
+                .get(at)
+                .is_some_and(|bar| bar.pfns.last() < extent.pfns.first())
+            {
+                at += 1;
+            }
+            if let Some(bar) = drawing
+                .bars
+                .get_mut(at)
+                .filter(|_| extent.state != State::NotRam)
+            {
+                bar.fill(&extent);
+            }
+        });
+        drawing
+    }
+
+    fn count(&mut self, extent: Extent, gap: &mut bool) {
+        let total = &mut self.totals[look(&extent)];
+        *total = total.saturating_add(extent.pages());
+        let was_gap = std::mem::replace(gap, extent.state == State::NotRam);
+        if *gap {
+            return;
+        }
+        if was_gap && self.bars.len() < BARS {
+            self.bars.push(Bar {
+                pfns: extent.pfns,
+                cells: Vec::new(),
+            });
+        } else if was_gap {
+            self.more_bars += 1;
+        } else if self.more_bars == 0
+            && let Some(bar) = self.bars.last_mut()
+        {
+            bar.pfns.push(extent.pfns);
+        }
+        if self.rows.len() < ROWS {
+            self.rows.push(extent);
+        } else {
+            self.more_rows += 1;
+        }
+    }
+
+    /// Columns of the widest pfn that a bar begins with.
+    fn digits(&self) -> usize {
+        let pfns = self.bars.iter().map(|bar| bar.pfns.first());
+        pfns.map(|pfn| format!("{pfn:#x}").len()).max().unwrap_or(3)
+    }
+
+    fn text(&self, loaded: &Loaded, checkpoint: &Checkpoint) -> String {
+        let mut out = String::new();
+        let page_size = loaded.image().page_size as u64;
+        let _ = writeln!(out, "{}\n", Painted(HEADING, &loaded.name));
+        let most = grouped(
+            self.totals[..LOOKS.len() - 1]
+                .iter()
+                .copied()
+                .max()
+                .unwrap_or(0),
+        );
+        let width = most.chars().count().max(9);
+        for ((name, glyph, style), total) in LOOKS.iter().zip(self.totals) {
+            if total > 0 && *name != "not RAM" {
+                let bytes = human(total.saturating_mul(page_size));
+                let (glyph, count) = (Painted(*style, glyph.shown()), grouped(total));
+                let pages = if total == 1 { "page " } else { "pages" };
+                let _ = writeln!(
+                    out,
+                    "  {glyph} {name:13} {count:>width$} {pages}  {bytes:>10}"
+                );
+            }
+        }
+        if self.rows.is_empty() {
+            let _ = writeln!(out, "  {}", Painted(DIM, "no memory"));
+            return out;
+        }
+        let _ = writeln!(out);
+        for bar in &self.bars {
+            bar.draw(&mut out, self.digits(), screen::width());
+        }
+        more(&mut out, self.more_bars, "bars");
+        let columns = [
+            ("pfns", Align::Right),
+            ("", Align::Left),
+            ("pages", Align::Right),
+            ("state", Align::Left),
+            ("record", Align::Right),
+            ("page at byte", Align::Right),
+        ];
+        let mut table = Table::new(2, columns);
+        for extent in &self.rows {
+            let (name, _, style) = LOOKS[look(extent)];
+            let number = |number: Option<u64>| number.map_or(String::new(), |n| n.to_string());
+            let record = extent.record.map(|record| record as u64);
+            let offset = extent
+                .record
+                .map(|record| checkpoint.pages.page_offset(record));
+            table.row([
+                Cell::styled(ADDRESS, format!("{:#x}", extent.pfns.first())),
+                Cell::styled(ADDRESS, format!(".. {:#x}", end(extent.pfns))),
+                grouped(extent.pages()).into(),
+                Cell::styled(style, name),
+                Cell::styled(DIM, number(record)),
+                Cell::styled(DIM, number(offset)),
+            ]);
+        }
+        let _ = write!(out, "\n{table}");
+        more(&mut out, self.more_rows, "ranges (--format json)");
+        out
+    }
+}
+
+/// The pfn behind the last, which 64 bits need not hold.
+fn end(pfns: Pfns) -> u128 {
+    u128::from(pfns.last()) + 1
+}
+
+impl Bar {
+    /// Lets an extent show in its cells; the more telling look wins.
+    fn fill(&mut self, extent: &Extent) {
+        let Some(pfns) = extent.pfns.common(self.pfns) else {
+            return;
+        };
+        let start = self.pfns.first();
+        let (pages, cells) = (end(self.pfns) - u128::from(start), self.cells.len() as u128);
+        let cell = |pfn: u64| (u128::from(pfn - start) * cells / pages) as usize;
+        for place in &mut self.cells[cell(pfns.first())..=cell(pfns.last())] {
+            *place = (*place).min(look(extent));
+        }
+    }
+
+    fn draw(&self, out: &mut String, width: usize, columns: Option<usize>) {
+        let (start, end) = (self.pfns.first(), end(self.pfns));
+        let _ = write!(out, "  {} ", Painted(ADDRESS, format!("{start:#width$x}")));
+        for run in self.cells.chunk_by(|a, b| a == b) {
+            let (_, glyph, style) = LOOKS[run[0]];
+            let _ = write!(
+                out,
+                "{}",
+                Painted(style, glyph.shown().to_string().repeat(run.len()))
+            );
+        }
+        let (most, beside) = room(width, columns);
+        let pad = most as usize - self.cells.len();
+        let each = self.pfns.pages().div_ceil(self.cells.len() as u64);
+        let scale = match each {
+            0 | 1 => String::new(),
+            _ if beside => format!("  about {} pages a cell", grouped(each)),
+            _ => format!("\n    about {} pages a cell", grouped(each)),
+        };
+        let end = Painted(ADDRESS, format!("{end:#x}"));
+        let _ = writeln!(out, "{:pad$} {end}{}", "", Painted(DIM, scale));
+    }
+}
+
+/// How many cells a bar may have beside pfns of so many columns, and whether its scale stands beside it.
+fn room(digits: usize, columns: Option<usize>) -> (u64, bool) {
+    let Some(columns) = columns else {
+        return (BAR, true);
+    };
+    let pfns = 2 + (digits as u64 + 1) * 2;
+    let left = (columns as u64).saturating_sub(pfns);
+    match left.checked_sub(SCALE) {
+        Some(cells @ 32..) => (cells.min(WIDEST_BAR), true),
+        _ => (left.clamp(NARROWEST_BAR, BAR), false),
+    }
+}
+
+fn more(out: &mut String, count: usize, of: &str) {
+    if count > 0 {
+        let _ = writeln!(
+            out,
+            "  {}",
+            Painted(DIM, format!("and {} more {of}", grouped(count as u64)))
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeSet;
+
+    use ia64save_codec::image::Unallocated;
+
+    #[test]
+    fn the_last_number_of_all_has_a_bar_and_a_cell() {
+        let max = u64::MAX;
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.complete = true;
+        checkpoint.unallocated = Some(Unallocated {
+            count: 3,
+            runs: vec![
+                Pfns::one(3),
+                Pfns::of(max - 1..max).unwrap(),
+                Pfns::one(max),
+            ],
+            ..Unallocated::default()
+        });
+        let drawing = Drawing::new(&checkpoint, &RamMap::default());
+        let bars: Vec<_> = drawing.bars.iter().map(|bar| bar.pfns).collect();
+        assert_eq!(bars, [Pfns::one(3), Pfns::new(max - 1, max).unwrap()]);
+        let unallocated = 5;
+        assert!(
+            drawing.bars[1]
+                .cells
+                .iter()
+                .all(|cell| *cell == unallocated)
+        );
+        assert_eq!(drawing.totals[unallocated], 3);
+        let mut out = String::new();
+        drawing.bars[1].draw(&mut out, 3, None);
+        assert!(out.contains("0x10000000000000000"), "{out}");
+    }
+
+    #[test]
+    fn shapes_differ() {
+        for ascii in [false, true] {
+            let shapes = LOOKS.map(|(_, Glyph(drawn, plain), _)| if ascii { plain } else { drawn });
+            assert_eq!(BTreeSet::from(shapes).len(), LOOKS.len());
+            assert!(!ascii || shapes.iter().all(char::is_ascii));
+        }
+    }
+
+    #[test]
+    fn bars_fill_the_screen_and_no_more() {
+        for columns in 40..=200 {
+            let (cells, beside) = room(10, Some(columns));
+            let used = 2 + 11 + cells + 11 + if beside { SCALE } else { 0 };
+            assert!(used <= columns as u64, "{columns}: {cells}");
+        }
+        assert_eq!(room(10, None), (BAR, true));
+        assert!(room(10, Some(200)).0 > BAR);
+    }
+}

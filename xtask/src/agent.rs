@@ -4,10 +4,11 @@
 
 mod bare;
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::{env, fs};
 
+use crate::cargo::target;
 use crate::step::{Outcome, read, run};
 
 const FOLDER: &str = "driver-xen/agent";
@@ -41,8 +42,7 @@ const FUZZED: &str = "-runs=50000";
 
 /// Compiles and tests.
 pub fn check() -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-    let built = target.join("agent");
+    let built = target().join("agent");
     if let Err(error) = fs::create_dir_all(&built) {
         return Outcome::Failed(format!("{}: {error}", built.display()));
     }

@@ -1,12 +1,13 @@
 //! The cores of `ia64save extract` in readelf, gdb and volatility3: `tests/debuggers/compare.py`; backtraces of
 //! a whole kernel in gdb, and the same core in drgn: `tests/debuggers/guestk.py`.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
+use crate::cargo::{release, target};
 use crate::kaitai::once;
-use crate::step::{Outcome, cargo, run};
+use crate::step::{Outcome, run};
 
 /// What the tests need from PyPI.
 const MODULES: [&str; 2] = ["volatility3==2.28.2", "drgn==0.3.0"];
@@ -19,10 +20,10 @@ const TESTS: [[&str; 3]; 2] = [
 /// Installs volatility3 and drgn into the target directory, builds the tool and runs the tests. The
 /// other programs are Debian's: gdb-multiarch, binutils-ia64-linux-gnu and zstd.
 pub fn check() -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     let venv = target.join("debuggers");
     install(&venv)
-        .then(|| run(&mut cargo(&["build", "--package", "ia64save"])))
+        .then(release)
         .then(|| compare(&venv, &target, TESTS[0]))
         .then(|| compare(&venv, &target, TESTS[1]))
 }
@@ -31,7 +32,7 @@ fn compare(venv: &Path, target: &Path, [test, option, images]: [&str; 3]) -> Out
     run(Command::new(venv.join("bin/python"))
         .arg(Path::new("tests/debuggers").join(test))
         .arg("--tool")
-        .arg(target.join("debug/ia64save"))
+        .arg(target.join("release/ia64save"))
         .args([option, images]))
 }
 

@@ -5,6 +5,7 @@
 //! | [`files`] | [`goldens`]: images written by Xen's own code, with the truth about each; [`hostile`]: bad images, each named after its defect; [`guestks`]: images with a small kernel in them |
 //! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them: the crate `ia64save-generate` |
 //! | [`strategy`] | the same, as proptest strategies |
+//! | [`large`] | an image of any size, for benchmarks: into a file or into memory |
 //! | [`read`] | three readers of one stream: a slice, chunks, single bytes |
 //!
 //! ```
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "files")]
 pub mod files;
+pub mod large;
 pub mod read;
 #[cfg(feature = "strategy")]
 pub mod strategy;

@@ -278,8 +278,10 @@ fn set(bytes: &mut [u8], offset: usize, value: u64) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use ia64save_codec::decode::{Decoder, Step};
+    use ia64save_codec::decode::{Decoder, Event, Step};
+    use ia64save_codec::dialect::Dialect;
+
+    use super::{Fill, Plan};
 
     #[test]
     fn the_image_is_one_that_the_decoder_knows() {

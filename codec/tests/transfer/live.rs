@@ -72,11 +72,9 @@ pub fn run(fake: &mut Fake, policy: &mut dyn Policy, observer: &mut Passes) -> (
 /// What a restore of the last checkpoint would have.
 fn contents(dialect: Dialect, bytes: &[u8]) -> BTreeMap<u64, u8> {
     let data = bytes::Bytes::copy_from_slice(bytes);
-    let options = ReadOptions {
-        page_size: PAGE,
-        dialect: Some(dialect),
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions::default()
+        .page_size(PAGE)
+        .dialect(Some(dialect));
     let file = SaveFile::parse(&data, &options).unwrap();
     assert_eq!(file.image.error, None);
     let mut pages = BTreeMap::new();

@@ -188,10 +188,7 @@ fn cores() -> BTreeMap<String, Vec<u8>> {
                 pages: 4,
                 ..Params::new(dialect, guest)
             });
-            let options = Options {
-                page_size,
-                ..Options::default()
-            };
+            let options = Options::default().page_size(page_size);
             let image = Image::parse(&made.bytes, &options);
             let memory = Memory::new(&image, 0);
             let Ok(core) = XenCore::write(&memory, 0) else {

@@ -66,6 +66,23 @@ pub struct Logical {
     pub differences: Vec<DifferenceDocument>,
     /// What could not be compared.
     pub incomparable: Vec<Incomparable>,
+    /// What differs since a restore changes it; with `--restored`.
+    pub restored: Option<Vec<ByDesign>>,
+}
+
+/// What differs since a restore changes it.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct ByDesign {
+    /// Which.
+    pub path: String,
+    /// What the first has.
+    pub a: Option<String>,
+    /// What the second has.
+    pub b: Option<String>,
+    /// Why a restore changes it.
+    pub why: &'static str,
+    /// Clause of the specification.
+    pub clause: &'static str,
 }
 
 /// Pages as of a checkpoint.

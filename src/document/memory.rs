@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::name::{ConfigName, ExtractName, FindName, StringsName};
+use super::name::{ConfigName, ExtractName, FindName, StringsName, TranslateName};
 use super::word::Hex;
 
 /// Where bytes are in guest memory.
@@ -26,7 +26,7 @@ pub struct Find {
 }
 
 /// A place in guest memory.
-#[derive(Clone, Copy, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug, Serialize, JsonSchema)]
 pub struct HitDocument {
     /// Guest physical; `null` beyond 64 bits.
     pub address: Option<Hex>,
@@ -38,6 +38,50 @@ pub struct HitDocument {
     pub file_offset: u64,
     /// It goes on in the next page.
     pub crosses_pages: bool,
+    /// Where a vcpu sees it; with `--virtual`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub r#virtual: Option<Vec<SeenAt>>,
+}
+
+/// A virtual address that leads to a place in guest memory.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct SeenAt {
+    /// The address.
+    pub address: Hex,
+    /// In one word.
+    pub how: &'static str,
+    /// What maps it.
+    pub why: String,
+}
+
+/// Where virtual addresses lead, or from where physical ones are seen.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Translate {
+    /// Name and version of this document.
+    pub schema: TranslateName,
+    /// As it was named.
+    pub file: String,
+    /// The vcpu that sees them.
+    pub vcpu: Option<u32>,
+    /// In the order in which they were asked for.
+    pub addresses: Vec<TranslatedAddress>,
+}
+
+/// An address, and where it leads.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct TranslatedAddress {
+    /// The virtual address.
+    pub r#virtual: Option<Hex>,
+    /// Where it is in guest memory; `null` where it leads nowhere.
+    pub physical: Option<Hex>,
+    /// Its page.
+    pub pfn: Option<Hex>,
+    /// Byte of the file; `null` where the image has no such page.
+    pub offset: Option<u64>,
+    /// In one word.
+    pub how: Option<&'static str>,
+    /// What maps it, or why nothing does.
+    pub why: String,
 }
 
 /// Something that was extracted.
@@ -71,6 +115,8 @@ pub struct ExtractedMemory {
     pub num_segments: Option<usize>,
     /// Pages beyond 64 bits of address.
     pub num_unreachable: u64,
+    /// Stacked registers that were written where their backing store is.
+    pub num_stacked: Option<usize>,
     /// How a vcpu sees it.
     pub view: Option<ViewDocument>,
 }
@@ -82,14 +128,31 @@ pub struct ViewDocument {
     pub vcpu: u32,
     /// Its addresses are physical ones.
     pub physical_addressing: bool,
-    /// What is mapped.
+    /// What registers map.
     pub mappings: Vec<MappingDocument>,
+    /// The guest's page tables.
+    pub tables: Tables,
     /// Where registers lead.
     pub registers: Vec<Led>,
     /// Translation registers whose region has another id now.
     pub inactive: Vec<String>,
     /// Translation registers behind others.
     pub hidden: Vec<String>,
+}
+
+/// The guest's page tables.
+#[derive(Clone, Debug, Serialize, JsonSchema)]
+pub struct Tables {
+    /// Bytes of a page.
+    pub page_size: u64,
+    /// Levels.
+    pub levels: u32,
+    /// Nothing in the guest says so: it is what Linux mostly has.
+    pub assumed: bool,
+    /// Where the kernel's directory is in guest memory.
+    pub kernel: Option<Hex>,
+    /// Where the process's directory is.
+    pub process: Option<Hex>,
 }
 
 /// A range of virtual addresses.

@@ -60,6 +60,7 @@ schema_names! {
     SimulateRestoreName = "ia64save/simulate-restore/2";
     SimulateSaveName = "ia64save/simulate-save/2";
     StringsName = "ia64save/strings/2";
+    TranslateName = "ia64save/translate/1";
     XenListName = "ia64save/xen-list/1";
     XenMigrateName = "ia64save/xen-migrate/2";
     XenRecoverName = "ia64save/xen-recover/1";

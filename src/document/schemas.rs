@@ -11,7 +11,7 @@ use super::files::{Files, Line};
 use super::info::Info;
 use super::inventory::InventoryRow;
 use super::map::{ExtentDocument, Map};
-use super::memory::{Config, Extract, Find, Strings, TextDocument};
+use super::memory::{Config, Extract, Find, Strings, TextDocument, Translate};
 use super::name::{CheckName, InfoName};
 use super::rewritten::{Convert, Decode, Edit, Encode, PagesOnly, Repair};
 use super::simulate::{SimulateMigrate, SimulateMigrateBoth, SimulateRestore, SimulateSave};
@@ -51,6 +51,7 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("simulate-save", of::<SimulateSave>()),
         ("strings", of::<Strings>()),
         ("strings-line", of::<TextDocument>()),
+        ("translate", of::<Translate>()),
         ("xen-list", of::<XenList>()),
         ("xen-migrate", of::<XenMigrate>()),
         ("xen-recover", of::<XenRecover>()),

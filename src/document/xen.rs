@@ -57,6 +57,8 @@ pub struct XenSave {
     pub domain: u16,
     /// `suspended`, `runs` or `destroyed`.
     pub fate: &'static str,
+    /// What was found on the host that somebody should know.
+    pub notes: Vec<&'static str>,
     /// The guest ran meanwhile.
     pub live: bool,
     /// Which policy.
@@ -83,8 +85,12 @@ pub struct XenRestore {
     pub store_evtchn: u32,
     /// Event channel of the console.
     pub console_evtchn: u32,
+    /// Page records that were read.
+    pub num_records: u64,
     /// Frames that were given memory.
     pub populated_count: u64,
+    /// Frames whose memory was given back.
+    pub decreased_count: u64,
     /// Bytes of the stream.
     pub consumed: u64,
     /// It was let go.

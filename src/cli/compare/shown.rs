@@ -10,6 +10,7 @@ use ia64save::document::compare::{
 use ia64save::document::info::Range;
 use ia64save::document::name::CompareName;
 use ia64save_codec::Dialect;
+use ia64save_codec::compare::restored::Rule;
 use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
 
@@ -25,6 +26,38 @@ use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, P
 pub struct Logical {
     pub state: Report,
     pub pages: Vec<Round>,
+    /// What was left out since a restore changes it; `None` where that was not asked for.
+    pub by_design: Option<Vec<ByDesign>>,
+}
+
+/// What a restore changes.
+pub struct ByDesign {
+    pub path: String,
+    pub a: Option<String>,
+    pub b: Option<String>,
+    pub rule: &'static Rule,
+}
+
+impl ByDesign {
+    /// A page, whose bytes are not shown.
+    pub fn page(pfn: u64, rule: &'static Rule) -> Self {
+        ByDesign {
+            path: format!("pfn {pfn:#x}"),
+            a: None,
+            b: None,
+            rule,
+        }
+    }
+
+    fn document(&self) -> document::ByDesign {
+        document::ByDesign {
+            path: self.path.clone(),
+            a: self.a.clone(),
+            b: self.b.clone(),
+            why: self.rule.why,
+            clause: self.rule.clause,
+        }
+    }
 }
 
 /// The pages of a checkpoint.
@@ -68,6 +101,10 @@ pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Resu
                     why: why.to_string(),
                 })
                 .collect(),
+            restored: found
+                .by_design
+                .as_ref()
+                .map(|list| list.iter().map(ByDesign::document).collect()),
         };
         return print_json(&document, args.format);
     }
@@ -173,6 +210,9 @@ fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
         );
     }
     more(&mut out, state.count - state.differences.len() as u64);
+    if let Some(list) = &found.by_design {
+        by_design_text(&mut out, args, list);
+    }
     if !state.incomparable.is_empty() {
         let _ = writeln!(out, "\n  {}", Painted(HEADING, "Not compared"));
         for (path, why) in &state.incomparable {
@@ -180,6 +220,30 @@ fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
         }
     }
     out
+}
+
+/// What a restore changes, one line for each reason.
+fn by_design_text(out: &mut String, args: &Args, list: &[ByDesign]) {
+    let heading = Painted(HEADING, "Left out, as a restore changes it");
+    let count = match list.len() {
+        0 => "nothing".into(),
+        count => grouped(count as u64),
+    };
+    let _ = writeln!(out, "\n  {heading}  {count}");
+    for left in list.iter().take(args.limit) {
+        let values = match (&left.a, &left.b) {
+            (Some(a), Some(b)) => format!("  {a} in a, {b} in b"),
+            _ => String::new(),
+        };
+        let why = format!("  {} (spec {})", left.rule.why, left.rule.clause);
+        let _ = writeln!(
+            out,
+            "    {}{values}{}",
+            Painted(LABEL, &left.path),
+            Painted(DIM, why)
+        );
+    }
+    more(out, list.len().saturating_sub(args.limit) as u64);
 }
 
 fn pages_text(out: &mut String, args: &Args, round: &Round) {

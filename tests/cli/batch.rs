@@ -6,7 +6,7 @@ use std::fs;
 use ia64save_corpus::{goldens, hostile};
 use serde_json::Value;
 
-use super::program::{Folder, arg, number, run};
+use super::program::{Folder, arg, run};
 
 fn lines(text: &str) -> BTreeMap<String, Value> {
     let rows = text.lines().map(|line| {

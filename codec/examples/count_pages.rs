@@ -7,10 +7,8 @@ use ia64save_codec::image::Options;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let path = std::env::args().nth(1).ok_or("which image?")?;
-    let options = Options {
-        zero: true, // look into every page
-        ..Options::default()
-    };
+    let look_into_every_page = true;
+    let options = Options::default().zero(look_into_every_page);
     let file = SaveFile::parse(&std::fs::read(path)?.into(), &options)?;
     for (index, checkpoint) in file.image.checkpoints.iter().enumerate() {
         let pages = &checkpoint.pages;

@@ -7,7 +7,7 @@ use crate::code::{Code, Severity};
 
 /// Where a stream stops being one, or what a rule found in it.
 ///
-/// The same shape serves the decoder, which stops at the first, and [`crate::check`], which goes on.
+/// The same shape serves the decoder, which stops at the first, and `check`, which goes on.
 ///
 /// ```
 /// use ia64save_codec::{Code, Error};

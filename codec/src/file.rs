@@ -84,10 +84,7 @@ impl SaveFile {
     /// [`Image::error`].
     pub fn parse(data: &Bytes, options: &Options) -> Result<SaveFile, NotAnImage> {
         let envelope = probe_slice(data, &options.limits)?;
-        let options = Options {
-            byte_order: envelope.byte_order(),
-            ..*options
-        };
+        let options = options.byte_order(envelope.byte_order());
         let image = Builder::parse(data, envelope.stream_offset, &options);
         Ok(SaveFile::new(envelope, data, image, data.len() as u64))
     }

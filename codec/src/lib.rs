@@ -36,6 +36,16 @@
 //! | [`tree`] | an image as a tree that people edit, and the way back |
 //! | [`code`], [`error`], [`limits`] | what can be wrong, how it is said, how much may be held |
 //!
+//! # Features
+//!
+//! Without features there is the grammar, down to [`mod@file`]: what reads and writes streams. Each room above it
+//! is a feature of its name, and all of them are on by default: `check`, `compare` (with `memory`), `convert`,
+//! `edit` (with `fields`), `elf` (with `translate`), `fields`, `memory`, `registers`, `repair` (with `check`),
+//! `transfer`, `translate` (with `memory`), `tree`. So the compiler sees to it that no room knows of one above it.
+//!
+//! There is no feature for serde: words of 64 bits, which most fields are, have to be hexadecimal texts in a
+//! document, and which of them are there is an interface of its own. The crate `ia64save` has such documents.
+//!
 //! # Three ways in
 //!
 //! A whole file, mapped or in memory:

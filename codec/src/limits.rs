@@ -8,10 +8,11 @@
 ///
 /// ```
 /// use ia64save_codec::Limits;
-/// let strict = Limits { memmap_pages: 1, ..Limits::default() };
+/// let strict = Limits::default().memmap_pages(1);
 /// assert!(strict.memmap_pages < Limits::default().memmap_pages);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Limits {
     /// Pages of the memory map (spec 4.1). Every Xen wrote exactly 1.
     pub memmap_pages: u32,
@@ -36,6 +37,33 @@ pub struct Limits {
     pub device_model_bytes: u32,
     /// Bytes of the configuration text of an envelope (spec 13.1, 13.2).
     pub config_bytes: u32,
+}
+
+macro_rules! setters {
+    ($($name:ident: $ty:ty,)*) => {
+        impl Limits {
+            $(
+                #[doc = concat!("These limits, but for [`", stringify!($name), "`](field@Limits::", stringify!($name), ").")]
+                #[must_use]
+                pub fn $name(mut self, limit: $ty) -> Self {
+                    self.$name = limit;
+                    self
+                }
+            )*
+        }
+    };
+}
+
+setters! {
+    memmap_pages: u32,
+    max_virt_cpus: u64,
+    hvm_context_bytes: u64,
+    page_records: u64,
+    unallocated_ranges: usize,
+    checkpoints: usize,
+    retained_bytes: usize,
+    device_model_bytes: u32,
+    config_bytes: u32,
 }
 
 /// Records whose index a machine can address, and whose number takes 32 bits.

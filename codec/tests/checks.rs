@@ -31,10 +31,7 @@ fn goldens_are_clean() {
 #[test]
 fn goldens_are_clean_as_what_they_are() {
     for golden in goldens() {
-        let options = Options {
-            era: Some(golden.era()),
-            ..Options::default()
-        };
+        let options = Options::default().era(Some(golden.era()));
         let image = Image::parse(&golden.bytes(), &options);
         let found = check::run(&image, &CheckOptions::default());
         assert_eq!(complaints(&found), [""; 0], "{}", golden.name);
@@ -50,10 +47,7 @@ fn goldens_are_clean_as_what_they_are() {
 fn goldens_read_as_another_era_are_found_out() {
     let codes = |name: &str, era: Era| -> Vec<Code> {
         let golden = goldens().into_iter().find(|golden| golden.name == name);
-        let options = Options {
-            era: Some(era),
-            ..Options::default()
-        };
+        let options = Options::default().era(Some(era));
         let image = Image::parse(&golden.expect(name).bytes(), &options);
         let found = check::run(&image, &CheckOptions::default());
         found.findings.iter().map(|finding| finding.code).collect()

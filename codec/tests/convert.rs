@@ -20,18 +20,12 @@ use proptest::prelude::*;
 use synthetic::{PAGE, Round, Synthetic};
 
 fn parse(bytes: Vec<u8>, dialect: Option<Dialect>) -> Image {
-    let options = Options {
-        dialect,
-        ..Options::default()
-    };
+    let options = Options::default().dialect(dialect);
     Image::parse(&Bytes::from(bytes), &options)
 }
 
 fn parse_as(bytes: Vec<u8>, era: Era) -> Image {
-    let options = Options {
-        era: Some(era),
-        ..Options::default()
-    };
+    let options = Options::default().era(Some(era));
     Image::parse(&Bytes::from(bytes), &options)
 }
 
@@ -580,11 +574,7 @@ proptest! {
                     continue;
                 }
                 if let Ok((bytes, _)) = converted(&source, to, compact) {
-                    let options = Options {
-                        dialect: Some(to),
-                        guest: source.guest(),
-                        ..Options::default()
-                    };
+                    let options = Options::default().dialect(Some(to)).guest(source.guest());
                     let result = Image::parse(&Bytes::from(bytes), &options);
                     prop_assert!(result.error.is_none(), "{from} as {to}: {:?}", result.error);
                     prop_assert!(memory(&source) == memory(&result), "{from} as {to}");

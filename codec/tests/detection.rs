@@ -7,10 +7,7 @@ use ia64save_corpus::{GeneratedImage, Params, Trailing, generate, goldens, kinds
 use proptest::prelude::*;
 
 fn options(made: &GeneratedImage) -> Options {
-    Options {
-        page_size: made.page_size,
-        ..Options::default()
-    }
+    Options::default().page_size(made.page_size)
 }
 
 /// Dialects whose PV images may be the same bytes: D3 and D5 where a guest in user mode was saved, D7 and D8

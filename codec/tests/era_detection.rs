@@ -191,11 +191,7 @@ fn context_f_before_three_magic_pfns_is_read_and_written() {
                 vcpus: vec![0, 2],
                 ..Params::of(Era::D10A, Guest::Hvm, 4)
             });
-            let options = Options {
-                dialect,
-                era,
-                ..Options::default()
-            };
+            let options = Options::default().dialect(dialect).era(era);
             let image = Image::parse(&made.bytes, &options);
             assert_eq!(image.error, None, "{dialect:?} {era:?}");
             assert!(image.eras().contains(&Era::D10A), "{:?}", image.eras());
@@ -220,15 +216,12 @@ fn eras_of_a_named_dialect_are_those_of_its_bytes() {
         ("realD41-pv", "D11b"),
     ] {
         let golden = ia64save_corpus::golden(name);
-        let options = Options {
-            dialect: Some(golden.dialect()),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(golden.dialect()));
         let image = Image::parse(&golden.bytes(), &options);
         assert_eq!(ids(image.eras()), [left], "{name}");
         // What the user says of the era is not argued with.
         let era = Some(Era::usual(golden.dialect()));
-        let options = Options { era, ..options };
+        let options = options.era(era);
         let image = Image::parse(&golden.bytes(), &options);
         assert_eq!((image.era(), image.eras().len()), (era, 1), "{name}");
     }

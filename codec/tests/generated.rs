@@ -7,11 +7,9 @@ use ia64save_corpus::{GeneratedImage, Params, Trailing, generate, kinds, strateg
 use proptest::prelude::*;
 
 fn options(image: &GeneratedImage) -> Options {
-    Options {
-        page_size: image.page_size,
-        dialect: Some(image.dialect),
-        ..Options::default()
-    }
+    Options::default()
+        .page_size(image.page_size)
+        .dialect(Some(image.dialect))
 }
 
 fn reads_back(made: &GeneratedImage) {

@@ -30,10 +30,7 @@ fn read(golden: &Golden) -> Image {
     if image.dialect() == Some(golden.dialect()) {
         return image;
     }
-    let options = Options {
-        dialect: Some(golden.dialect()),
-        ..Options::default()
-    };
+    let options = Options::default().dialect(Some(golden.dialect()));
     Image::parse(&golden.bytes(), &options)
 }
 

@@ -99,10 +99,7 @@ fn patched(made: &GeneratedImage, section: &str, number: &[u8]) -> (Bytes, u64) 
 fn refused(made: &GeneratedImage, section: &str, number: &[u8], path: &str) {
     let (bytes, at) = patched(made, section, number);
     let what = format!("{section} = {number:02x?} in {:?}", made.params);
-    let options = Options {
-        dialect: Some(made.dialect),
-        ..Options::default()
-    };
+    let options = Options::default().dialect(Some(made.dialect));
     let (image, held) = peak(|| Image::parse(&bytes, &options));
     let error = image.error.unwrap();
     assert_eq!(
@@ -171,29 +168,19 @@ fn limits_of_the_caller_hold() {
         ..Params::new(Dialect::D11, Guest::Pv)
     });
     let with = |limits: Limits| {
-        let options = Options {
-            page_size: 64,
-            limits,
-            ..Options::default()
-        };
+        let options = Options::default().page_size(64).limits(limits);
         Image::parse(&made.bytes, &options)
     };
     assert_eq!(with(Limits::default()).error, None);
 
     let records = made.plan.section("page_records").unwrap().offset;
-    let few = Limits {
-        page_records: 299,
-        ..Limits::default()
-    };
+    let few = Limits::default().page_records(299);
     let error = with(few).error.unwrap();
     let place = (Code::LimitExceeded, records + 299 * 72);
     assert_eq!((error.code, error.offset), place);
 
     let list = made.plan.section("unallocated_list").unwrap().offset;
-    let one = Limits {
-        unallocated_ranges: 1,
-        ..Limits::default()
-    };
+    let one = Limits::default().unallocated_ranges(1);
     let pfns = &made.plan.rounds[0].unallocated;
     let second = pfns.windows(2).position(|w| w[0] + 1 != w[1]).unwrap() as u64 + 1;
     let error = with(one).error.unwrap();
@@ -205,13 +192,7 @@ fn limits_of_the_caller_hold() {
 fn what_a_stream_makes_a_reader_keep_is_limited() {
     let _alone = alone();
     let made = generate(&Params::rich(Dialect::D11, Guest::Hvm, 3));
-    let options = Options {
-        limits: Limits {
-            retained_bytes: 100_000,
-            ..Limits::default()
-        },
-        ..Options::default()
-    };
+    let options = Options::default().limits(Limits::default().retained_bytes(100_000));
     let mut decoder = options.decoder(0);
     let mut builder = ia64save_codec::image::Builder::new(&options, 0, None);
     let mut rest = &made.bytes[..];
@@ -262,11 +243,7 @@ fn time_grows_with_the_input() {
     let _alone = alone();
     // Large enough that anything quadratic takes hours.
     let made = long(400_000);
-    let options = Options {
-        page_size: 16,
-        dialect: Some(made.dialect),
-        ..Options::default()
-    };
+    let options = Options::default().page_size(16).dialect(Some(made.dialect));
     let begun = Instant::now();
     let image = Image::parse(&made.bytes, &options);
     assert_eq!(image.error, None);

@@ -84,11 +84,7 @@ fn everything(bytes: &Bytes, page_size: usize, seed: u64) {
         assert!(error.offset <= bytes.len() as u64, "{error}");
     }
 
-    let options = Options {
-        page_size,
-        zero: true,
-        ..Options::default()
-    };
+    let options = Options::default().page_size(page_size).zero(true);
     let image = Image::parse(bytes, &options);
     assert_eq!(image.error.as_ref(), whole.outcome.as_ref().err());
     let mut out = Vec::new();
@@ -196,15 +192,7 @@ proptest! {
         numbers in proptest::array::uniform6(0..20u64),
     ) {
         let [pages, vcpus, bytes, records, ranges, checkpoints] = numbers;
-        let limits = Limits {
-            memmap_pages: pages as u32,
-            max_virt_cpus: vcpus * 16,
-            hvm_context_bytes: bytes * 16_384,
-            page_records: records,
-            unallocated_ranges: ranges as usize,
-            checkpoints: checkpoints as usize,
-            ..Limits::default()
-        };
+        let limits = Limits::default().memmap_pages(pages as u32).max_virt_cpus(vcpus * 16).hvm_context_bytes(bytes * 16_384).page_records(records).unallocated_ranges(ranges as usize).checkpoints(checkpoints as usize);
         let decoder = Decoder::new().page_size(made.page_size).limits(limits);
         let whole = read::whole(decoder.clone(), &made.bytes);
         let pieces = read::random_pieces(decoder, &made.bytes, made.params.seed);

@@ -91,10 +91,7 @@ fn who_knows_the_page_records_may_skip_them() {
             };
             rest = &rest[consumed..];
         }
-        let mut skipping = decoder.clone().limits(Limits {
-            page_records: 0,
-            ..Limits::default()
-        });
+        let mut skipping = decoder.clone().limits(Limits::default().page_records(0));
         let error = skipping.skip_page_records(1).unwrap_err();
         assert_eq!(error.code.name(), "limit-exceeded");
 
@@ -108,10 +105,7 @@ fn who_knows_the_page_records_may_skip_them() {
             panic!("{dialect:?} {guest:?}: no pages");
         };
         let records = run.len() as u64;
-        let mut limits = Limits {
-            page_records: records - 1,
-            ..Limits::default()
-        };
+        let mut limits = Limits::default().page_records(records - 1);
         let error = skipping.clone().limits(limits).skip_page_records(records);
         assert_eq!(
             error.unwrap_err().offset,

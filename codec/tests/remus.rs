@@ -142,14 +142,8 @@ fn zeros_or_ones_behind_an_image_are_padding() {
 fn rounds_are_limited_in_number() {
     let made = rounds(Dialect::D11, Guest::Pv, 3, Trailing::Nothing);
     let read = |checkpoints| {
-        let limits = Limits {
-            checkpoints,
-            ..Limits::default()
-        };
-        let options = Options {
-            limits,
-            ..Options::default()
-        };
+        let limits = Limits::default().checkpoints(checkpoints);
+        let options = Options::default().limits(limits);
         Image::parse(&made.bytes, &options)
     };
     let image = read(2);
@@ -191,10 +185,7 @@ fn device_model_records_stand_between_rounds() {
         for (order, last) in [(ByteOrder::Little, true), (ByteOrder::Big, false)] {
             let made = rounds(dialect, guest, 3, Trailing::Nothing);
             let (bytes, begins) = with_records(&made, order, last);
-            let options = Options {
-                byte_order: order,
-                ..Options::default()
-            };
+            let options = Options::default().byte_order(order);
             let image = Image::parse(&bytes, &options);
             assert_eq!(image.error, None);
             assert_eq!(image.checkpoints.len(), 4);
@@ -260,10 +251,7 @@ fn a_record_is_carried_as_far_as_its_checkpoint() {
     let image = parse(&bytes);
     assert!(to(&image, Dialect::D11, false, ByteOrder::Little) == bytes);
     let big = to(&image, Dialect::D12, false, ByteOrder::Big);
-    let options = Options {
-        byte_order: ByteOrder::Big,
-        ..Options::default()
-    };
+    let options = Options::default().byte_order(ByteOrder::Big);
     let read = Image::parse(&big, &options);
     let sizes = |image: &Image| -> Vec<_> {
         let records = image.checkpoints.iter().map(|c| c.device_model.as_ref());
@@ -349,10 +337,7 @@ fn a_page_that_was_given_back_between_rounds_is_gone() {
             Ok::<_, Error>(())
         });
         assert_eq!(written, Ok(conversion.size()));
-        let options = Options {
-            dialect: Some(to),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(to));
         let folded = Image::parse(&out.into(), &options);
         assert_eq!(folded.error, None);
         assert_eq!(folded.checkpoints[0].pages.last(pfn), None, "{to}");

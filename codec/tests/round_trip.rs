@@ -19,11 +19,9 @@ fn write(image: &Image) -> Result<Vec<u8>, Error> {
 }
 
 fn parse(made: &GeneratedImage) -> Image {
-    let options = Options {
-        page_size: made.page_size,
-        dialect: Some(made.dialect),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .page_size(made.page_size)
+        .dialect(Some(made.dialect));
     Image::parse(&made.bytes, &options)
 }
 
@@ -190,10 +188,7 @@ fn a_broken_image_is_not_written_as_a_whole_one() {
     let made = generate(&Params::new(Dialect::D10, Guest::Pv));
     for section in &made.plan.sections {
         let cut = made.bytes.slice(..section.offset as usize);
-        let options = Options {
-            dialect: Some(made.dialect),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(made.dialect));
         let image = Image::parse(&cut, &options);
         assert!(image.error.is_some(), "{}", section.name);
         assert!(write(&image).is_err(), "{}", section.name);

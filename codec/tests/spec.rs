@@ -194,14 +194,9 @@ const CASES: [Case; 18] = [
         let bad = hostile()
             .into_iter()
             .find(|b| b.name == "max_virt_cpus-max");
-        let options = Options {
-            dialect: Some(Dialect::D11),
-            limits: Limits {
-                max_virt_cpus: u64::MAX,
-                ..Limits::default()
-            },
-            ..Options::default()
-        };
+        let options = Options::default()
+            .dialect(Some(Dialect::D11))
+            .limits(Limits::default().max_virt_cpus(u64::MAX));
         let image = Image::parse(&bad.expect("it is there").bytes(), &options);
         image.error.expect("an error").code
     }),

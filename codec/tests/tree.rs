@@ -75,11 +75,9 @@ fn together(apart: &Apart) -> Vec<u8> {
 }
 
 fn survives(made: &GeneratedImage) {
-    let options = Options {
-        page_size: made.page_size,
-        dialect: Some(made.dialect),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .page_size(made.page_size)
+        .dialect(Some(made.dialect));
     let apart = apart(&made.bytes, &options).expect("a whole image");
     assert!(together(&apart) == made.bytes, "{:?}", made.params);
 }
@@ -134,10 +132,7 @@ fn envelopes_survive() {
     ] {
         let front = front.expect("a header");
         let bytes: Bytes = [&front[..], &stream].concat().into();
-        let options = Options {
-            page_size: 16384,
-            ..Options::default()
-        };
+        let options = Options::default().page_size(16384);
         let Some(apart) = apart(&bytes, &options) else {
             continue; // flags that forbid reading on
         };
@@ -235,7 +230,7 @@ proptest! {
             bytes[at] = byte;
         }
         let bytes = Bytes::from(bytes);
-        let options = Options { dialect: Some(kind.0), guest: Some(kind.1), ..Options::default() };
+        let options = Options::default().dialect(Some(kind.0)).guest(Some(kind.1));
         if let Some(apart) = apart(&bytes, &options) {
             prop_assert!(together(&apart) == bytes);
         }

@@ -4,6 +4,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ia64save::{Loaded, Options};
+use ia64save_codec::memory::Memory;
+use ia64save_codec::translate::View;
 
 use super::args::Reading;
 use super::exit::Failure;
@@ -60,4 +62,20 @@ pub fn spare_terminal(out: &Path) -> Result<(), Failure> {
         return Err(Failure::Usage(text.into()));
     }
     Ok(())
+}
+
+/// The view of a vcpu of a checkpoint; of the first where none is named.
+pub fn view_of<'a>(
+    loaded: &Loaded,
+    memory: &'a Memory<'a>,
+    checkpoint: usize,
+    vcpu: Option<u32>,
+) -> Result<View<'a>, Failure> {
+    let nothing = |what: &str| Failure::Usage(format!("{}: there is {what} in it", loaded.name));
+    let first = || {
+        let round = memory.image().checkpoints.get(checkpoint)?;
+        Some(round.vcpus.first()?.id)
+    };
+    let id = vcpu.or_else(first).ok_or_else(|| nothing("no vcpu"))?;
+    View::new(memory, checkpoint, id).map_err(|why| nothing(&why.to_string()))
 }

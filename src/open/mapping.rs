@@ -47,10 +47,7 @@ pub(super) fn read(name: &str, mapped: &Arc<Mapped>, options: &Options) -> Resul
     let envelope = probe_slice(&data, &options.image.limits)
         .map_err(|reason| Error::not_an_image(name, reason))?;
     let progress = options.progress.begin(name, Some(data.len() as u64));
-    let options = &image::Options {
-        byte_order: envelope.byte_order(),
-        ..options.image
-    };
+    let options = &options.image.byte_order(envelope.byte_order());
     let end = data.len() as u64;
     let scanner = Scanner::new(mapped.source()).counting(&*progress);
     let mut decoder = options.decoder(envelope.stream_offset);

@@ -107,10 +107,7 @@ pub(super) fn read(
                 Reason::Io(error) => Error::Io(error),
                 Reason::Not(reason) => Error::not_an_image(name, reason),
             })?;
-    let options = &image::Options {
-        byte_order: envelope.byte_order(),
-        ..options.image
-    };
+    let options = &options.image.byte_order(envelope.byte_order());
     let begin = envelope.stream_offset;
     let mut buffer = Buffer::new(options.decoder(begin), STEP);
     let mut builder = Builder::new(options, begin, None);

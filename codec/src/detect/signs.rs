@@ -2,7 +2,7 @@
 //!
 //! A sign is cheap and looks at a few words whose place differs between layouts; dialects that lay out
 //! a tail alike get the same. What tells these apart is the business of `judge`, and whether the rest of a
-//! part is sound that of [`crate::check`], once its layout is known.
+//! part is sound that of `check`, once its layout is known.
 
 use alloc::format;
 use alloc::string::String;

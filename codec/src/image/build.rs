@@ -34,6 +34,7 @@ const PAGES_KEPT: usize = 16;
 /// assert_eq!(options.page_size, 4096);
 /// ```
 #[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
 pub struct Options {
     /// Bytes of a page; 16384 on ia64.
     pub page_size: usize,

@@ -21,6 +21,7 @@ pub struct PageIndex {
     order: Vec<u32>,
     distinct: usize,
     /// One bit a record, where pages were looked at.
+    // Words, not a bit set of another crate: scanners bring them side by side, and they are kept as they are.
     zero: Option<Vec<u64>>,
     terminator: Option<u64>,
 }

@@ -5,6 +5,8 @@ use alloc::vec::Vec;
 use super::Pfns;
 
 /// Pfns as ascending runs that neither overlap nor touch: what look-ups search and walks follow.
+///
+/// Runs, not a bit set: a stream names pfns up to 2^64, and what guests have is few runs of them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PfnSet {
     runs: Vec<Pfns>,

@@ -28,10 +28,7 @@ use ia64save_corpus::Golden;
 
 /// Reads an image as one of an era.
 fn parse(bytes: Vec<u8>, era: Era) -> Image {
-    let options = Options {
-        era: Some(era),
-        ..Options::default()
-    };
+    let options = Options::default().era(Some(era));
     let image = Image::parse(&Bytes::from(bytes), &options);
     assert_eq!(image.error, None, "as {era}");
     image
@@ -39,10 +36,7 @@ fn parse(bytes: Vec<u8>, era: Era) -> Image {
 
 /// A golden without its pages, which no conversion looks at.
 fn small(golden: &Golden) -> Image {
-    let options = Options {
-        era: Some(golden.era()),
-        ..Options::default()
-    };
+    let options = Options::default().era(Some(golden.era()));
     let image = Image::parse(&golden.bytes(), &options);
     assert_eq!(image.error, None, "{}", golden.name);
     let mut encoder = Encoder::new(golden.dialect(), golden.guest());

@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use ia64save_codec::image::Options as ReadOptions;
 use ia64save_codec::transfer::ports::PortCall;
-use ia64save_codec::transfer::{Adaptive, Observer, Pass, Policy, Save, Saved, Xen, save};
+use ia64save_codec::transfer::{
+    Adaptive, Observer, Pass, Policy, ResumeMode, Save, Saved, Xen, save,
+};
 use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::memmap::EfiMemoryDesc;
 use ia64save_codec::{Dialect, Guest, SaveFile};
@@ -70,11 +72,9 @@ pub fn run(fake: &mut Fake, policy: &mut dyn Policy, observer: &mut Passes) -> (
 /// What a restore of the last checkpoint would have.
 fn contents(dialect: Dialect, bytes: &[u8]) -> BTreeMap<u64, u8> {
     let data = bytes::Bytes::copy_from_slice(bytes);
-    let options = ReadOptions {
-        page_size: PAGE,
-        dialect: Some(dialect),
-        ..ReadOptions::default()
-    };
+    let options = ReadOptions::default()
+        .page_size(PAGE)
+        .dialect(Some(dialect));
     let file = SaveFile::parse(&data, &options).unwrap();
     assert_eq!(file.image.error, None);
     let mut pages = BTreeMap::new();
@@ -172,6 +172,7 @@ fn further_checkpoints_have_what_changed() {
         let mut kept = Kept::default();
         let options = save::Options {
             live,
+            resume_mode: Some(ResumeMode::Cancel),
             ..save::Options::default()
         };
         let saved = Save::new(&mut fake, &mut kept)

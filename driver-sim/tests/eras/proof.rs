@@ -37,11 +37,7 @@ struct Found {
 type Restored = (u32, Vec<u8>, ArchState, Started);
 
 fn parse(bytes: &[u8], era: Meaning, guest: Guest) -> Image {
-    let options = Options {
-        era: Some(era),
-        guest: Some(guest),
-        ..Options::default()
-    };
+    let options = Options::default().era(Some(era)).guest(Some(guest));
     Image::parse(&Bytes::copy_from_slice(bytes), &options)
 }
 

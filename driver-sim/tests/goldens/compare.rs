@@ -14,10 +14,7 @@ use ia64save_codec::{Dialect, SaveFile};
 pub fn differences(dialect: Dialect, first: &[u8], second: &[u8]) -> BTreeSet<String> {
     assert_eq!(first.len(), second.len(), "as many records, as many vcpus");
     let data = Bytes::copy_from_slice(first);
-    let options = Options {
-        dialect: Some(dialect),
-        ..Options::default()
-    };
+    let options = Options::default().dialect(Some(dialect));
     let file = SaveFile::parse(&data, &options).unwrap();
     assert_eq!(file.image.error, None);
     let mut leaves = Vec::new();

@@ -34,10 +34,7 @@ fn a_saved_domain_passes_check_without_a_warning() {
             let (saved, bytes) = save(&host, domid, live).unwrap();
             assert_eq!(saved.bytes, bytes.len() as u64);
             assert_suspended(&host, domid);
-            let options = Options {
-                dialect: Some(era.dialect()),
-                ..Options::default()
-            };
+            let options = Options::default().dialect(Some(era.dialect()));
             let image = Image::parse(&Bytes::from(bytes), &options);
             let report = check::run(&image, &CheckOptions::default());
             let bad: Vec<_> = report

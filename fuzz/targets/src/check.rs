@@ -30,10 +30,7 @@ const FIELDS: Budget = Budget {
 pub fn check(data: &[u8]) {
     let Some(input) = Input::of(data) else { return };
     let bytes = input.bytes();
-    let options = Options {
-        zero: input.choice % 2 == 1,
-        ..input.options()
-    };
+    let options = input.options().zero(input.choice % 2 == 1);
     let image = Image::parse(&bytes, &options);
     let size = bytes.len();
     let checked = CheckOptions::default().findings_per_code(u64::from(input.choice % 32));

@@ -48,12 +48,10 @@ pub fn convert(data: &[u8]) {
         assert_eq!(out, bytes, "nothing was asked for");
         assert!(conversion.losses().is_empty());
     }
-    let read_as = Options {
-        page_size: input.page_size,
-        era: Some(options.to),
-        guest: image.guest(),
-        ..Options::default()
-    };
+    let read_as = Options::default()
+        .page_size(input.page_size)
+        .era(Some(options.to))
+        .guest(image.guest());
     let result = Image::parse(&out, &read_as);
     let end = conversion.size() - result.trailing.as_ref().map_or(0, |t| t.size);
     assert!(

@@ -28,10 +28,7 @@ pub fn decode(data: &[u8]) {
     let (end, outcome) = DECODER.spend(stream.len(), || walk(input.decoder(), stream));
     let bytes = input.bytes();
     for zero in [false, true] {
-        let options = Options {
-            zero,
-            ..input.options()
-        };
+        let options = input.options().zero(zero);
         let image = IMAGE.spend(stream.len(), || Image::parse(&bytes, &options));
         assert_eq!(image.error.as_ref(), outcome.as_ref().err());
         assert_eq!(image.end, end);

@@ -228,12 +228,10 @@ fn tail(stream: &Stream, writer: &mut Writer, page: &[u8]) {
 /// The parts are where the encoder put them, and an image gives the bytes again.
 fn reads_back(stream: &Stream, writer: &Writer, whole: usize) {
     let (dialect, guest) = stream.kind();
-    let options = Options {
-        page_size: stream.page_size(),
-        dialect: Some(dialect),
-        guest: Some(guest),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .page_size(stream.page_size())
+        .dialect(Some(dialect))
+        .guest(Some(guest));
     let mut decoder = options.decoder(0);
     let mut wanted = writer.parts.iter();
     let mut rest = &writer.bytes[..];
@@ -310,11 +308,9 @@ fn decoder_part(event: &Event<'_>) -> Part {
 
 /// A sound image is read as its plan says, and written as it was.
 fn sound(made: &ia64save_generate::GeneratedImage) {
-    let options = Options {
-        page_size: made.page_size,
-        dialect: Some(made.dialect),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .page_size(made.page_size)
+        .dialect(Some(made.dialect));
     let image = Image::parse(&made.bytes, &options);
     assert_eq!(image.error, None, "{made:?}");
     assert_eq!(image.guest(), Some(made.guest));

@@ -62,12 +62,10 @@ impl<'a> Input<'a> {
 
     /// The same for an image.
     pub fn options(&self) -> Options {
-        Options {
-            page_size: self.page_size,
-            dialect: self.dialect,
-            guest: self.guest,
-            ..Options::default()
-        }
+        Options::default()
+            .page_size(self.page_size)
+            .dialect(self.dialect)
+            .guest(self.guest)
     }
 
     /// The stream as something that an image can share.

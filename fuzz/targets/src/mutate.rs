@@ -22,12 +22,10 @@ pub fn mutate(data: &[u8]) {
         return;
     };
     let bytes = Bytes::from(change.apply(&made.bytes));
-    let options = Options {
-        page_size: made.page_size,
-        dialect: Some(made.dialect),
-        guest: Some(made.guest),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .page_size(made.page_size)
+        .dialect(Some(made.dialect))
+        .guest(Some(made.guest));
     let before = read::whole(options.decoder(0), &made.bytes);
     let after = read::whole(options.decoder(0), &bytes);
     let place = change.offset();
@@ -51,10 +49,7 @@ pub fn mutate(data: &[u8]) {
     assert_eq!(pieces, after);
 
     // Found out, as in daily use.
-    let options = Options {
-        page_size: made.page_size,
-        ..Options::default()
-    };
+    let options = Options::default().page_size(made.page_size);
     let image = Image::parse(&bytes, &options);
     let whole = read::whole(options.decoder(0), &bytes);
     assert_eq!(image.error.as_ref(), whole.outcome.as_ref().err());

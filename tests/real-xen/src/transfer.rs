@@ -214,11 +214,9 @@ fn goes_on(xen: &mut Xen<'_>, domain: DomainId, before: State) -> Outcome {
 
 /// Looks that the last copy of each page in an image is what the guest had.
 fn image_of(bytes: &[u8], state: State) -> Result<Image, Failure> {
-    let options = image::Options {
-        page_size: PAGE,
-        dialect: Some(DIALECT),
-        ..image::Options::default()
-    };
+    let options = image::Options::default()
+        .page_size(PAGE)
+        .dialect(Some(DIALECT));
     let image = Image::parse(&Bytes::from(bytes.to_vec()), &options);
     if let Some(error) = &image.error {
         return Err(Failure(format!("the image: {error}")));

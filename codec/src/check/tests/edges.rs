@@ -171,10 +171,7 @@ pub(super) const CASES: &[Case] = &[
         pv().ram(&[(0, 44)]).page(2, 10).image()
     }),
     case(Code::SetupFlags, "arch_setup.flags", || {
-        let options = Options {
-            guest: Some(Guest::Pv),
-            ..Options::default()
-        };
+        let options = Options::default().guest(Some(Guest::Pv));
         let bytes = pv().setup("flags", 3).bytes();
         Image::parse(&bytes.into(), &options)
     }),

@@ -22,10 +22,7 @@ pub(super) const CASES: &[Case] = &[
     case(Code::Truncated, "vcpu[1]", || {
         let mut bytes = pv().bytes();
         bytes.truncate(bytes.len() - 16384 - 16384 - 100);
-        let options = Options {
-            dialect: Some(Dialect::D11),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(Dialect::D11));
         Image::parse(&Bytes::from(bytes), &options)
     }),
     case(Code::LimitExceeded, "memmap.num_pages", || {
@@ -33,10 +30,7 @@ pub(super) const CASES: &[Case] = &[
             memmap_pages: 0,
             ..Limits::default()
         };
-        let options = Options {
-            limits,
-            ..Options::default()
-        };
+        let options = Options::default().limits(limits);
         Image::parse(&Bytes::from(pv().bytes()), &options)
     }),
     case(Code::VersionUnknown, "version", || {
@@ -52,17 +46,11 @@ pub(super) const CASES: &[Case] = &[
         read(bytes)
     }),
     case(Code::DialectMismatch, "version", || {
-        let options = Options {
-            dialect: Some(Dialect::D10),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(Dialect::D10));
         Image::parse(&Bytes::from(pv().bytes()), &options)
     }),
     case(Code::GuestUnsupported, "arch_setup.flags", || {
-        let options = Options {
-            guest: Some(Guest::Hvm),
-            ..Options::default()
-        };
+        let options = Options::default().guest(Some(Guest::Hvm));
         let bytes = Sample::new(Dialect::D3, Guest::Pv).bytes();
         Image::parse(&Bytes::from(bytes), &options)
     }),

@@ -405,10 +405,7 @@ impl Sample {
 
     /// The image, read as what it is.
     pub(super) fn image(&self) -> Image {
-        let options = Options {
-            dialect: Some(self.dialect),
-            ..Options::default()
-        };
+        let options = Options::default().dialect(Some(self.dialect));
         Image::parse(&Bytes::from(self.bytes()), &options)
     }
 }

@@ -53,10 +53,7 @@ fn what_a_hypervisor_did_not_fill_in_may_be_anything() {
         let unset = left_to_heap(era);
         let paths: Vec<&str> = unset.iter().map(String::as_str).collect();
         let sample = Sample::new(era.dialect(), Guest::Pv).garbage(&paths);
-        let options = Options {
-            era: Some(era),
-            ..Options::default()
-        };
+        let options = Options::default().era(Some(era));
         let image = Image::parse(&sample.bytes().into(), &options);
         let findings = check(&image).findings;
         let about = |code: Code| findings.iter().any(|f| f.code == code);

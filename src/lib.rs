@@ -23,6 +23,7 @@
 //! | [`scan`] | page records, found by all processors |
 //! | [`files`] | files that are there as a whole or not at all |
 //! | [`progress`] | who is told how far it is |
+//! | [`catalogue`] | what there is to know of each finding |
 //! | [`document`] | what there is to say, as JSON |
 //! | [`inventory`] | many images, a row for each |
 //! | [`migration`] | sockets, secrets and the protocol between two hosts |
@@ -30,6 +31,7 @@
 
 #![deny(missing_docs)]
 
+pub mod catalogue;
 #[cfg(feature = "document")]
 pub mod document;
 mod error;

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::fmt::{self, Display, Write};
+use std::path::Path;
 
 use ia64save_codec::tree::Node;
 use serde::Serialize;
@@ -25,6 +26,15 @@ pub enum Notation {
 }
 
 impl Notation {
+    /// That of a file by its name, where it says.
+    pub fn of(path: &Path) -> Option<Notation> {
+        match path.extension()?.to_str()? {
+            "json" => Some(Notation::Json),
+            "yaml" | "yml" => Some(Notation::Yaml),
+            _ => None,
+        }
+    }
+
     /// How the name of such a file ends.
     pub const fn extension(self) -> &'static str {
         match self {
@@ -401,7 +411,9 @@ mod tests {
 
     #[test]
     fn what_no_tree_has_is_refused() {
-        let error = read(b"{\"a\": {\"b\": 1.5}}", Notation::Json).unwrap_err();
+        let error = read(b"{\"a\": {\"b\": 1.5}}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("a.b: 1.5"), "{error}");
         for bad in ["{\"a\": null}", "{\"a\": true}", "{", "{} x", ""] {
             assert!(read(bad.as_bytes(), Notation::Json).is_err(), "{bad}");
@@ -414,12 +426,16 @@ mod tests {
     #[test]
     fn a_name_stands_once_in_a_map() {
         let json = b"{\"a\": 1,\n \"b\": [{\"c\": 1}, {\"c\": 1,\n  \"d\": {}, \"c\": 2}]}";
-        let error = read(json, Notation::Json).unwrap_err();
+        let error = read(json, Notation::Json).unwrap_err().to_string();
         let expected = "b[1].c: it is there twice at line 3 column 14";
         assert_eq!(error, expected);
-        let error = read(b"{\"\\u0061\": 1, \"a\": 1}", Notation::Json).unwrap_err();
+        let error = read(b"{\"\\u0061\": 1, \"a\": 1}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert!(error.starts_with("a: it is there twice"), "{error}");
-        let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml).unwrap_err();
+        let error = read(b"a: 1\nb:\n  c: 1\n  c: 2\n", Notation::Yaml)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains('c') && error.contains("line 4"), "{error}");
     }
 
@@ -457,10 +473,12 @@ mod tests {
             assert!(plain.is_ok());
             assert_eq!(read(marked.as_bytes(), notation), plain);
             let wide: Vec<u8> = marked.encode_utf16().flat_map(u16::to_le_bytes).collect();
-            let error = read(&wide, notation).unwrap_err();
+            let error = read(&wide, notation).unwrap_err().to_string();
             assert!(error.contains("UTF-16"), "{error}");
         }
-        let error = read(b"{\"\xff\": 1}", Notation::Json).unwrap_err();
+        let error = read(b"{\"\xff\": 1}", Notation::Json)
+            .unwrap_err()
+            .to_string();
         assert_eq!(error, "byte 2 is no UTF-8");
     }
 }

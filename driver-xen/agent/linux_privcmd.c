@@ -3,6 +3,9 @@
  *
  *   ssh root@host ./agent
  *
+ * It ends when its input does, or at a signal, and then takes back what its peer has left: a connection
+ * that breaks leaves nothing in the hypervisor, only SIGKILL does.
+ *
  * Linux's privcmd takes plain pointers. On ia64 its kernel makes xencomm descriptors of them, for
  * which the memory has to be there: hence the locked arena.
  */
@@ -67,6 +70,8 @@ struct privcmd_mmapbatch_v2 {
 static int privcmd = -1;
 static enum { V2_UNKNOWN, V2_THERE, V2_MISSING } v2; /* whether the kernel has MMAPBATCH_V2 */
 static size_t page_size;
+static int nowhere = -1;               /* /dev/null */
+static volatile sig_atomic_t signalled; /* the signal that ends us */
 
 /* Twice the alignment that is needed is in every page, and locking goes by pages. */
 static union {
@@ -81,6 +86,44 @@ static struct agent agent;
 static uint64_t address_of(const void *pointer)
 {
     return (uint64_t)(uintptr_t)pointer;
+}
+
+/*
+ * The stream ends where the signal finds it: reads give its end, and writes that wait for a peer are let
+ * go. Whether it comes before or within a call makes no difference.
+ */
+static void end_stream(int number)
+{
+    int kept = errno;
+
+    signalled = number;
+    (void)dup2(nowhere, STDIN_FILENO);
+    (void)dup2(nowhere, STDOUT_FILENO);
+    errno = kept;
+}
+
+/* Signals that would end us before anything is taken back; what whoever started us has ignored stays so. */
+static int catch_signals(void)
+{
+    static const int numbers[3] = {SIGHUP, SIGINT, SIGTERM};
+    struct sigaction action;
+    int i;
+
+    nowhere = open("/dev/null", O_RDWR);
+    if (nowhere < 0)
+        return -1;
+    memset(&action, 0, sizeof action); /* without SA_RESTART: a call that waits begins anew */
+    action.sa_handler = end_stream;
+    for (i = 0; i < 3; i++) {
+        struct sigaction before;
+
+        if (sigaction(numbers[i], NULL, &before) != 0)
+            return -1;
+        if (before.sa_handler != SIG_IGN && sigaction(numbers[i], &action, NULL) != 0)
+            return -1;
+    }
+    signal(SIGPIPE, SIG_IGN);
+    return 0;
 }
 
 static long linux_read(void *context, void *data, size_t length)
@@ -258,7 +301,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "agent: locking %lu bytes: %s\n", (unsigned long)ARENA, strerror(errno));
         return 1;
     }
-    signal(SIGPIPE, SIG_IGN);
+    if (catch_signals() != 0) {
+        fprintf(stderr, "agent: signals: %s\n", strerror(errno));
+        return 1;
+    }
     agent.table = &table;
     agent.memory.frames = frames;
     agent.memory.errors = errors;
@@ -268,7 +314,12 @@ int main(int argc, char **argv)
     agent.memory.max_region_pages = REGION_BYTES / page_size;
     agent.memory.page_size = (uint32_t)page_size;
     end = agent_serve(&agent);
-    if (end != AGENT_END)
+    if (signalled != 0)
+        fprintf(stderr, "agent: ended by signal %d\n", (int)signalled);
+    else if (end != AGENT_END)
         fprintf(stderr, "agent: %s\n", agent_reason(end));
-    return end == AGENT_END ? 0 : 1;
+    if (agent.stuck != 0)
+        fprintf(stderr, "agent: log-dirty is still on for %lu domains: it could not be switched off\n",
+                (unsigned long)agent.stuck);
+    return end == AGENT_END && signalled == 0 && agent.stuck == 0 ? 0 : 1;
 }

@@ -6,7 +6,7 @@
  * never go beyond it. A message that makes no sense inside of a sound frame is answered with an error
  * and skipped; a frame that makes no sense ends the connection with AGENT_ABORT.
  */
-#include "protocol.h"
+#include "undo.h"
 
 #define MARK 0x3641u /* "A6" */
 #define ARGUMENT 0xffffffffu
@@ -358,9 +358,12 @@ static int hypercall(struct agent *agent)
     if (end != 0)
         return end;
     end = call_of(agent, length);
+    if (end == 0)
+        end = undo_before(agent);
     if (end != 0)
         return answer(agent, end);
     result = agent->table->hypercall(agent->context, call);
+    undo_after(agent, result);
     /* Addresses mean nothing to a peer. */
     for (i = 0; i < call->links; i++) {
         if (call->link[i].place != NULL)
@@ -663,7 +666,10 @@ static int serve_one(struct agent *agent)
     }
 }
 
-/* Whether the memory can work, so that no sum above can overflow. */
+/*
+ * Whether the memory can work, so that no sum above can overflow. Products and shifts by constants
+ * only: an ia64 compiler makes a call to libgcc of a division, and of nothing else here.
+ */
 static int usable(const struct agent_memory *memory)
 {
     uint32_t size = memory->page_size;
@@ -673,9 +679,10 @@ static int usable(const struct agent_memory *memory)
            memory->arena_size <= 0x40000000u &&
            memory->arena_size >= 4096 + 8 * (size_t)memory->max_pages && size >= 512 &&
            size <= 65536 && (size & (size - 1)) == 0 &&
-           memory->max_pages <= 0x40000000u / (size + 8) && memory->max_regions <= 4096 &&
+           (uint64_t)memory->max_pages * (size + 8) <= 0x40000000u && memory->max_regions <= 4096 &&
            (memory->max_regions == 0 || memory->regions != NULL) &&
-           memory->max_region_pages <= ((uint64_t)1 << 40) / size;
+           memory->max_region_pages <= (uint64_t)1 << 31 &&
+           memory->max_region_pages * size <= (uint64_t)1 << 40;
 }
 
 int agent_serve(struct agent *agent)
@@ -690,6 +697,8 @@ int agent_serve(struct agent *agent)
     agent->greeted = 0;
     agent->type = 0;
     agent->left = 0;
+    agent->undos = 0;
+    agent->stuck = 0;
     pages = 16 + (8 + (uint64_t)memory->page_size) * memory->max_pages;
     agent->max_frame = (uint32_t)(pages > memory->arena_size ? pages : memory->arena_size);
     for (i = 0; i < memory->max_regions; i++)
@@ -704,6 +713,7 @@ int agent_serve(struct agent *agent)
     for (i = 0; i < memory->max_regions; i++)
         if (memory->regions[i].address != NULL)
             free_region(agent, &memory->regions[i]);
+    undo_all(agent);
     return end;
 }
 

@@ -1,10 +1,10 @@
 /*
  * The agent: carries hypercalls, their buffers and pages of other domains over a byte stream.
  *
- * This half is freestanding C99: no libc, no allocation, no global state. Whoever links it hands in
- * memory (struct agent_memory) and a table of functions (struct agent_table), and calls
- * agent_serve(). linux_privcmd.c does so on Linux; a control domain without an operating system
- * brings a table of its own, which is where xencomm handles are built.
+ * This half (protocol.c, undo.c) is freestanding C99: no libc, no libgcc, no allocation, no global
+ * state. Whoever links it hands in memory (struct agent_memory) and a table of functions (struct agent_table), and calls
+ * agent_serve(). linux_privcmd.c does so on Linux; bare/ is a control domain without an operating
+ * system and brings a table of its own, which is where xencomm handles are built.
  *
  *   peer  <-- byte stream -->  agent_serve()  -->  agent_table  -->  kernel or hypervisor
  *
@@ -24,6 +24,8 @@
 #define AGENT_LINKS 16
 #define AGENT_HEADER 16
 #define AGENT_STAGE 4096
+/* Domains that a peer may have log-dirty switched on for at a time. */
+#define AGENT_UNDOS 32
 
 /* Messages. A reply has the request's type with AGENT_REPLY set. */
 enum {
@@ -104,6 +106,13 @@ struct agent_call {
     struct agent_link link[AGENT_LINKS];
 };
 
+/* A domain for which a peer has switched log-dirty on, and what switching it off takes (undo.h). */
+struct agent_undo {
+    uint32_t interface; /* version of domctl that the peer speaks */
+    uint32_t domain;
+    uint32_t length; /* of its structure, bytes */
+};
+
 /*
  * All access to the outside. Errors are positive error numbers except where something else is said.
  */
@@ -158,10 +167,18 @@ struct agent {
     uint32_t left; /* bytes of the current frame that are still to be read */
     uint32_t max_frame;
     struct agent_call call;
+    int change; /* what the call does to the list of undos, and for whom */
+    struct agent_undo changed;
+    struct agent_undo undo[AGENT_UNDOS];
+    uint32_t undos;
     unsigned char stage[AGENT_STAGE];
+
+    /* After agent_serve(): domains whose log-dirty could not be switched off. */
+    uint32_t stuck;
 };
 
-/* Serves one peer until the stream ends or breaks; then unmaps everything. */
+/* Serves one peer until the stream ends or breaks; then unmaps everything, and switches off what the
+ * peer has left on. */
 int agent_serve(struct agent *agent);
 
 /* Puts an address into link number `link` of a call, in this machine's byte order. */

@@ -6,9 +6,9 @@ use ia64save_codec::transfer::ports::{
     Domain, Errno, HvmParam, P2mEntry, Populated, PortCall, SourceDomain, TargetDomain,
 };
 use ia64save_codec::{Dialect, Guest};
-use ia64save_sim::hypervisor::Release;
+use ia64save_sim::hypervisor::{Fault, Op, Release};
 use ia64save_sim::{DomId, Era, GuestSpec, Host, SimSource, SimTarget};
-use ia64save_xen::fake::{FakeDevice, FakeToolstack};
+use ia64save_xen::fake::{FakeDevice, FakeToolstack, Halves};
 use ia64save_xen::hypervisor::{Direct, Hypervisor, ProbeError, probe};
 use ia64save_xen::machine::Ia64;
 use ia64save_xen::privcmd::Privcmd;
@@ -172,6 +172,7 @@ fn log_dirty_tells_what_a_guest_wrote_and_is_never_asked_in_vain() {
         let off = xen.peek_dirty(&mut dirty).unwrap_err();
         assert_eq!((off.call, off.errno), (PortCall::PeekDirty, Errno::EINVAL));
         xen.enable_log_dirty().unwrap();
+        assert!(!xen.found_log_dirty());
         assert_eq!(xen.enable_log_dirty().unwrap_err().errno, Errno::EINVAL);
         xen.clean_dirty(&mut dirty).unwrap();
         for gpfn in [3, 17] {
@@ -323,7 +324,7 @@ fn the_kernel_of_that_time_passes_on_what_is_on_its_list() {
         })
     };
     // modified_memory, an operation on memory, a hypercall.
-    assert_eq!(call(34, 7, &mut [0; 16]), Err(Errno::ENOSYS));
+    assert_eq!(call(34, 7, &mut [0; 16]), Err(Errno::EINVAL));
     assert_eq!(call(12, 5, &mut [0; 16]), Err(Errno::ENOSYS));
     assert_eq!(call(1, 0, &mut [0; 16]), Err(Errno::ENOSYS));
     // gethvmcontext_partial, and a domctl of another interface version.
@@ -396,6 +397,118 @@ fn what_is_unsound_or_too_long_is_refused_before_anything_happens() {
     assert_eq!(transport.release(region), Ok(()));
     assert_eq!(transport.release(region), Err(Errno::EINVAL));
     assert_eq!(before, host.counts());
+}
+
+/// The hypervisor says -1 to what it does not know, which is `EPERM`; the kernel `EINVAL`. Neither is a failure:
+/// the guest's own page is read.
+#[test]
+fn a_memory_map_is_read_on_every_release_and_kernel() {
+    for (era, guest) in eras() {
+        let dialect = era.dialect();
+        if !dialect.spec().version.has_memmap() {
+            continue;
+        }
+        let host = Host::of(era);
+        let domid = spec(guest).build(&host).unwrap();
+        let expected = SimSource::new(&host, domid).memmap().unwrap();
+        for device in [
+            FakeDevice::new(&host),
+            FakeDevice::new(&host).without_get_memmap(),
+        ] {
+            let mut transport = Privcmd::new(device);
+            let release = probe(&mut transport).unwrap().speaking(dialect).unwrap();
+            // A tree on the way to 3.4 answers as 3.4 and has no such call.
+            let early = ia64save_xen::abi::Release {
+                gives_memmap: true,
+                ..release
+            };
+            let xen = Direct::new(transport, early);
+            let mut source = XenDomain::new(xen, Ia64::new(era.meaning()), domid as u16);
+            assert_eq!(source.memmap().as_ref(), Ok(&expected), "{era} {guest}");
+        }
+        // By the release alone: no call is made that it has not.
+        let before = host.counts();
+        let mut xen = domain(&host, domid);
+        assert_eq!(xen.memmap().as_ref(), Ok(&expected), "{era} {guest}");
+        let asked = host.counts().of(Op::GetMemmap) - before.of(Op::GetMemmap);
+        let gives = probe(&mut Privcmd::fake(&host)).unwrap().gives_memmap;
+        assert_eq!(asked > 0, gives, "{era} {guest}");
+    }
+}
+
+#[test]
+fn log_dirty_that_somebody_left_on_is_begun_anew_and_said() {
+    for (era, guest) in eras() {
+        let host = Host::of(era);
+        let domid = spec(guest).build(&host).unwrap();
+        host.enable_log_dirty(domid).unwrap();
+        host.guest_write(domid, 3, 0, b"before").unwrap();
+        let mut xen = domain(&host, domid);
+        xen.enable_log_dirty().unwrap();
+        assert!(xen.found_log_dirty(), "{era} {guest}");
+        let mut dirty = PfnBitmap::new(200);
+        xen.peek_dirty(&mut dirty).unwrap();
+        assert!(dirty.is_empty(), "{era} {guest}: a record of its own");
+        xen.disable_log_dirty().unwrap();
+        assert_eq!(host.leftovers().log_dirty, 0, "{era} {guest}");
+    }
+}
+
+#[test]
+fn a_limit_is_made_to_fit_where_it_is_the_end_of_the_map() {
+    for (era, _) in eras() {
+        let host = Host::of(era);
+        let domid = host.create_domain(Guest::Pv, 1, 90).unwrap();
+        let mut xen = domain(&host, domid);
+        xen.populate(&(0..20).collect::<Vec<_>>()).unwrap();
+        xen.fit_limit(26).unwrap();
+        if era.release() == Release::Development {
+            continue;
+        }
+        let early = ["xen-3.0.3", "xen-3.0.4", "xen-3.1"].contains(&&era.to_string()[..]);
+        let expected = if early { 26 } else { 90 };
+        assert_eq!(
+            host.domain_info(domid).unwrap().max_pages,
+            expected,
+            "{era}"
+        );
+        // Less than there is.
+        let refused = xen.fit_limit(10);
+        assert_eq!(refused.is_err(), early, "{era}");
+    }
+}
+
+#[test]
+fn a_destroy_goes_on_where_it_stopped() {
+    for era in ["xen-3.1", "xen-3.2", "xen-3.3", "xen-3.4", "xen-4.0"] {
+        let host = Host::of(era.parse::<Era>().unwrap());
+        // More pages than any number of tries that somebody could have thought enough.
+        let all = GuestSpec::new(Guest::Pv, 2500).build(&host).unwrap();
+        let other = spec(Guest::Pv).build(&host).unwrap();
+        let halves = Halves::default();
+        let open = || {
+            let mut transport = Privcmd::new(FakeDevice::new(&host).destroying_slowly(&halves));
+            let release = probe(&mut transport).unwrap();
+            Direct::new(transport, release)
+        };
+        let mut xen = open();
+        assert_eq!(xen.is_half_destroyed(all as u16), Ok(false), "{era}");
+        // A process that is killed after so many.
+        let before = host.domain_info(all).unwrap();
+        host.faults(|faults| faults.add(Fault::at(PortCall::Destroy, 700, Errno::EPIPE)));
+        assert_eq!(xen.destroy(all as u16), Err(Errno::EPIPE), "{era}");
+        let info = xen.domain_info(all as u16).unwrap();
+        assert_eq!(info.tot_pages, before.tot_pages - 700, "{era}");
+        assert_eq!(info.flags & ia64save_xen::abi::domctl::DYING, 0, "{era}");
+        drop(xen);
+        let mut xen = open();
+        let told = xen.release().tells_half_destroyed;
+        assert_eq!(told, era > "xen-3.2", "{era}");
+        assert_eq!(xen.is_half_destroyed(all as u16), Ok(told), "{era}");
+        assert_eq!(xen.is_half_destroyed(other as u16), Ok(false), "{era}");
+        assert_eq!(xen.destroy(all as u16), Ok(()), "{era}");
+        assert_eq!(host.domains(), [other], "{era}");
+    }
 }
 
 /// Kernels with and without errors for each page say the same of the same pages.

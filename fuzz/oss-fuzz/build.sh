@@ -5,6 +5,7 @@
 #   SRC   the folder in which the project lies as ia64save
 #   OUT   where the results go
 #   WORK  for what is in between
+#   SEEDS the program that makes the seeds, if it has been built already
 
 cd "$SRC/ia64save"
 
@@ -15,9 +16,13 @@ built=fuzz/target/x86_64-unknown-linux-gnu/release
 # The seeds are made by a program of the host: the flags of the targets are not for it.
 seeds="$WORK/seeds"
 rm -rf "$seeds"
-env -u RUSTFLAGS -u CFLAGS -u CXXFLAGS -u CC -u CXX \
-    cargo run --release --quiet --package ia64save-fuzz-targets --target-dir "$WORK/seeds-target" \
-    --bin seeds -- "$seeds"
+if [ -z "${SEEDS:-}" ]; then
+    env -u RUSTFLAGS -u CFLAGS -u CXXFLAGS -u CC -u CXX \
+        cargo build --release --quiet --package ia64save-fuzz-targets --target-dir "$WORK/seeds-target" \
+        --bin seeds
+    SEEDS=$WORK/seeds-target/release/seeds
+fi
+"$SEEDS" "$seeds"
 
 for source in fuzz/fuzz_targets/*.rs; do
     target=$(basename "$source" .rs)

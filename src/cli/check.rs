@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 use std::io::Write as _;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
@@ -17,6 +16,7 @@ use serde_json::{Value, json};
 use super::repair::cause;
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome, complain};
+use crate::cli::opened::options;
 use crate::cli::render::hexline::HexLine;
 use crate::cli::render::json::Documents;
 use crate::cli::render::severity_style;
@@ -118,7 +118,7 @@ fn paths(named: &[PathBuf]) -> Vec<PathBuf> {
 }
 
 fn look_at(path: &Path, args: &Args) -> Result<Loaded, Failure> {
-    let wanted = args.reading.options().zero(true);
+    let wanted = options(&args.reading).zero(true);
     Ok(open(path, &wanted)?)
 }
 
@@ -177,7 +177,7 @@ impl Checked {
         let report = loaded.keep_small(|| check::run_file(&loaded.file, &CheckOptions::default()));
         let cause = if loaded.data().is_empty() && loaded.file.size <= UNPACKED {
             // What was packed has passed, and is unpacked once more.
-            let wanted = args.reading.options().random_access(true);
+            let wanted = options(&args.reading).random_access(true);
             let stays = path.as_os_str() != "-" && cause::is_wanted(&loaded, &report);
             let again = || open(path, &wanted).ok();
             let again = stays.then(again).flatten();
@@ -362,7 +362,8 @@ fn one(out: &mut String, found: &Finding, loaded: Option<&Loaded>) {
 fn bytes(found: &Finding, loaded: &Loaded) -> Option<String> {
     let mark = found.offset..found.offset.saturating_add(found.length.min(16).into());
     let end = loaded.file.size;
-    let (base, bytes) = loaded.bytes_at(clip(HexLine::wants(&mark, end), found.offset, loaded)?)?;
+    let (base, bytes) =
+        loaded.bytes_at(loaded.without_pages(HexLine::wants(&mark, end), found.offset)?)?;
     // A few bytes, or others than those to blame, would only confuse.
     let held = base..base + bytes.len() as u64;
     if bytes.len() < 4 || held.start > mark.start || held.end < mark.end.min(end) {
@@ -373,26 +374,4 @@ fn bytes(found: &Finding, loaded: &Loaded) -> Option<String> {
         line.lines()
             .fold(String::new(), |all, line| all + "  " + line + "\n"),
     )
-}
-
-/// Guest memory holds secrets: among page records, nothing but the header at hand is shown.
-pub(super) fn clip(range: Range<u64>, offset: u64, loaded: &Loaded) -> Option<Range<u64>> {
-    let mut shown = range;
-    for checkpoint in &loaded.image().checkpoints {
-        let pages = &checkpoint.pages;
-        let end = pages.terminator().unwrap_or(loaded.file.size);
-        if shown.end <= pages.offset() || shown.start >= end {
-            continue;
-        }
-        if offset >= end {
-            shown.start = shown.start.max(end);
-        } else if offset < pages.offset() {
-            shown.end = shown.end.min(pages.offset());
-        } else {
-            let record = (offset - pages.offset()) / pages.stride();
-            let header = pages.record_offset(record as usize);
-            shown = shown.start.max(header)..shown.end.min(header + 8);
-        }
-    }
-    (shown.start < shown.end).then_some(shown)
 }

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::spare;
+use crate::cli::opened::{options, spare};
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::size::{counted, human};
@@ -81,7 +81,7 @@ impl Places {
         } else {
             Notation::Json
         };
-        match (notation_of(&args.out), name) {
+        match (Notation::of(&args.out), name) {
             (Some(notation), Some(name)) if !args.out.is_dir() => {
                 if args.yaml && notation == Notation::Json {
                     return Err(Failure::Usage(format!("--yaml, and {name} is JSON")));
@@ -141,21 +141,12 @@ impl Places {
     }
 }
 
-/// The notation of a file, by its name.
-pub fn notation_of(path: &Path) -> Option<Notation> {
-    match path.extension()?.to_str()? {
-        "json" => Some(Notation::Json),
-        "yaml" | "yml" => Some(Notation::Yaml),
-        _ => None,
-    }
-}
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if is_stdout(&args.out) {
         return Err(Failure::Usage(WANTED.into()));
     }
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let loaded = open(&args.image, &wanted)?;
     let data = loaded.data();
     let image = loaded.image();

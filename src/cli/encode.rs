@@ -15,9 +15,9 @@ use ia64save_codec::envelope::device_model_header;
 use ia64save_codec::tree::{self, Parts, Seal};
 use serde_json::json;
 
-use super::decode::notation_of;
 use crate::cli::args::{Format, Packing};
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::size::counted;
@@ -89,7 +89,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let path = tree_of(&args.tree)?;
     let name = path.display().to_string();
     let text = fs::read(&path).map_err(|error| named(&path, &error))?;
-    let notation = notation_of(&path).unwrap_or(Notation::Json);
+    let notation = Notation::of(&path).unwrap_or(Notation::Json);
     let wrong = |text: String| Failure::Tree(name.clone(), text);
     let node = read(&text, notation).map_err(|why| {
         let takes = "encode takes what decode wrote, a tree or the folder that it is in";
@@ -148,7 +148,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if !args.allow_large {
         bounded(&parts, input as u64).map_err(wrong)?;
     }
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&parts.front)?;

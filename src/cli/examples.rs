@@ -99,6 +99,10 @@ const ALL: &[(&str, &[Example])] = &[
                 "extract --elf-core guest.sav -o guest.core",
                 "Memory and registers, for gdb or crash",
             ),
+            (
+                "extract --virtual --vcpu 1 guest.sav -o guest.core",
+                "The addresses that a vcpu sees, for gdb with the kernel's symbols",
+            ),
             ("extract --page 0x70 guest.sav -o page.bin", "One page"),
             (
                 "extract --strings --min-length 12 guest.sav",
@@ -125,6 +129,27 @@ const ALL: &[(&str, &[Example])] = &[
                 "Text, with pfn and place in the file",
             ),
             ("find guest.sav --bytes 'de ad be ef' --limit 10", "Bytes"),
+            (
+                "find guest.sav --virtual --text 'Linux version'",
+                "Text, with the virtual addresses of it",
+            ),
+        ],
+    ),
+    (
+        "translate",
+        &[
+            (
+                "translate guest.sav 0xa000000100000000 0xa000000200000000",
+                "Where the kernel and its first module lie",
+            ),
+            (
+                "translate guest.sav --vcpu 1 --pgd 0x20d8000 0x4000000000000000",
+                "An address of the process with that page directory",
+            ),
+            (
+                "translate guest.sav --physical 0x1048000",
+                "The virtual addresses of a physical one",
+            ),
         ],
     ),
     (

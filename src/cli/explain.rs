@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::io::Write as _;
 
+use ia64save::catalogue;
 use ia64save_codec::Code;
 use serde_json::json;
 
@@ -33,9 +34,6 @@ pub struct Args {
 /// How much a name has to be like another to be meant.
 const LIKE: f64 = 0.8;
 
-/// The catalogue: one section a code.
-const FINDINGS: &str = include_str!("../../spec/findings.md");
-
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let Some(name) = &args.code else {
@@ -49,7 +47,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         };
         Failure::Usage(format!("there is no finding called {name}; {more}"))
     })?;
-    let section = section(code).unwrap_or_default();
+    let section = catalogue::section(code).unwrap_or_default();
     if args.format == Format::Text {
         let mut out = String::new();
         let severity = Painted(severity_style(code.severity()), code.severity());
@@ -113,31 +111,6 @@ fn list(output: Format) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-/// What the catalogue advises where this was found.
-pub(super) fn what_to_do(code: Code) -> Option<String> {
-    let text = section(code)?;
-    let (_, advice) = text.split_once("What to do:")?;
-    let paragraph = advice.trim().split("\n\n").next()?;
-    Some(paragraph.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// The text below a code's heading, without the line that repeats severity and clause.
-fn section(code: Code) -> Option<String> {
-    let heading = format!("## `{code}`\n");
-    let from = FINDINGS.find(&heading)? + heading.len();
-    let text = &FINDINGS[from..];
-    let text = &text[..text.find("\n## ").unwrap_or(text.len())];
-    let lines = text
-        .lines()
-        .filter(|line| !line.starts_with("Severity:") && !line.starts_with("<a "));
-    Some(
-        lines
-            .collect::<Vec<_>>()
-            .join("\n")
-            .replace("\n\n\n", "\n\n"),
-    )
-}
-
 /// Columns of a paragraph: longer lines are hard to read.
 const PROSE: usize = 80;
 
@@ -177,25 +150,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_code_has_something_to_say() {
-        for code in Code::ALL {
-            let text = section(*code).unwrap_or_default();
-            assert!(text.trim().len() > 40, "{code}: {text:?}");
-        }
-    }
-
-    #[test]
-    fn every_code_says_what_to_do() {
-        for code in Code::ALL {
-            let advice = what_to_do(*code);
-            assert!(advice.is_some_and(|text| text.len() > 4), "{code}");
-        }
-    }
-
-    #[test]
     fn prose_is_wrapped_and_has_no_marks() {
         for code in Code::ALL {
-            let text = prose(section(*code).unwrap_or_default().trim());
+            let text = prose(catalogue::section(*code).unwrap_or_default().trim());
             let plain = anstream::adapter::strip_str(&text).to_string();
             assert!(!plain.contains('`'), "{code}: {plain}");
             let widest = plain.lines().map(wrap::width).max();

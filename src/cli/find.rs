@@ -8,11 +8,12 @@ use clap::{ArgGroup, ValueHint};
 use ia64save::document::hex;
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
+use ia64save_codec::translate::{Backward, How};
 use serde_json::{Value, json};
 
-use crate::cli::args::{Format, Reading};
+use crate::cli::args::{Format, Reading, Space};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::{accept, no_checkpoint};
+use crate::cli::opened::{accept, no_checkpoint, options, view_of};
 use crate::cli::render::json::print_json;
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
@@ -33,6 +34,17 @@ pub struct Args {
     /// Text, in UTF-8
     #[arg(long, value_name = "STR", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub text: Option<String>,
+
+    /// Show the virtual addresses of each hit too, as a vcpu sees them (--vcpu; the first without)
+    #[arg(long = "virtual")]
+    pub virtual_: bool,
+
+    /// With --virtual: the vcpu whose addresses are shown
+    #[arg(long, value_name = "N", requires = "virtual_")]
+    pub vcpu: Option<u32>,
+
+    #[command(flatten)]
+    pub space: Space,
 
     /// Stop after so many hits
     #[arg(long, value_name = "N", default_value_t = 1000)]
@@ -75,9 +87,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args
-        .reading
-        .options()
+    args.space.wants_virtual(args.virtual_)?;
+    let wanted = options(&args.reading)
         .random_access(true)
         .cores(true)
         .damaged(args.damaged);
@@ -106,6 +117,7 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
         !more
     };
     finder.search_passing(&memory, tell, &mut |bytes| passing.over(bytes));
+    let hits = seen(args, &loaded, &memory, hits)?;
     loaded.verify()?;
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
@@ -123,7 +135,32 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     })
 }
 
-fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more: bool) -> Value {
+/// A hit, and its virtual addresses where these are asked for.
+type Seen = (Hit, Option<Vec<(u64, How)>>);
+
+/// Where a vcpu sees the hits.
+fn seen(
+    args: &Args,
+    loaded: &Loaded,
+    memory: &Memory<'_>,
+    hits: Vec<Hit>,
+) -> Result<Vec<Seen>, Failure> {
+    if !args.virtual_ {
+        return Ok(hits.into_iter().map(|hit| (hit, None)).collect());
+    }
+    let view = args.space.of(
+        loaded,
+        view_of(loaded, memory, args.checkpoint, args.vcpu)?,
+    )?;
+    let backward = Backward::new(&view, true);
+    let of = |hit: Hit| {
+        let found = hit.address.map(|address| backward.of(address));
+        (hit, Some(found.unwrap_or_default()))
+    };
+    Ok(hits.into_iter().map(of).collect())
+}
+
+fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Seen], more: bool) -> Value {
     json!({
         "schema": "ia64save/find/1",
         "file": loaded.name,
@@ -131,19 +168,28 @@ fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Hit], more
         "num_pages": memory.pages(),
         "num_hits": hits.len(),
         "more": more,
-        "hits": hits.iter().map(|hit| json!({
-            "address": hit.address.map(hex),
-            "pfn": hit.pfn,
-            "in_page": hit.in_page,
-            "file_offset": hit.offset,
-            "crosses_pages": hit.crosses,
-        })).collect::<Vec<_>>(),
+        "hits": hits.iter().map(|(hit, seen)| {
+            let mut value = json!({
+                "address": hit.address.map(hex),
+                "pfn": hit.pfn,
+                "in_page": hit.in_page,
+                "file_offset": hit.offset,
+                "crosses_pages": hit.crosses,
+            });
+            if let Some(seen) = seen {
+                let each = seen.iter().map(|(address, how)| {
+                    json!({"address": hex(*address), "how": how.class(), "why": how.to_string()})
+                });
+                value["virtual"] = each.collect();
+            }
+            value
+        }).collect::<Vec<_>>(),
     })
 }
 
-fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Hit], more: bool) -> String {
+fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Seen], more: bool) -> String {
     let mut out = String::new();
-    for hit in hits {
+    for (hit, seen) in hits {
         let address = hit
             .address
             .map_or("beyond 64 bits".into(), |a| format!("{a:#012x}"));
@@ -161,6 +207,10 @@ fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Hit], more: bool) -> Strin
             hit.offset,
             Painted(DIM, crosses)
         );
+        for (address, how) in seen.iter().flatten() {
+            let address = Painted(ADDRESS, format!("{address:#018x}"));
+            let _ = writeln!(out, "              {address}  {}", Painted(DIM, how));
+        }
     }
     let found = match hits.len() {
         1 => "1 hit".into(),

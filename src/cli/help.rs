@@ -15,7 +15,7 @@ pub const GROUPS: [(&str, &[&str]); 7] = [
     ),
     ("Change", &["convert", "edit", "decode", "encode"]),
     ("Rescue", &["repair"]),
-    ("Guest memory", &["extract", "find"]),
+    ("Guest memory", &["extract", "find", "translate"]),
     ("Simulate", &["simulate", "corpus"]),
     ("Real host", &["xen"]),
     ("Shell", &["completions", "man", "help"]),

@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
-use anstyle::{AnsiColor, Style};
 use clap::ValueHint;
 use ia64save::{Loaded, open};
 use ia64save_codec::image::{Checkpoint, Extent, State};
@@ -14,10 +13,11 @@ use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::no_checkpoint;
+use crate::cli::opened::{no_checkpoint, options};
+use crate::cli::render::looks::{LOOKS, look};
 use crate::cli::render::screen;
 use crate::cli::render::size::{grouped, human};
-use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, Painted, WARNING};
+use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
 use crate::cli::render::table::{Align, Cell, Table};
 
 /// What the user says.
@@ -61,7 +61,7 @@ const BARS: usize = 48;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().zero(true).cores(true);
+    let wanted = options(&args.reading).zero(true).cores(true);
     let loaded = open(&args.image, &wanted)?;
     let image = loaded.image();
     let count = image.checkpoints.len();
@@ -129,46 +129,6 @@ fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
     value["state"] = json!(extent.state.name().to_lowercase().replace(' ', "_"));
     value["unallocated"] = json!(extent.listed);
     value
-}
-
-/// How a state looks: most telling first, which decides what a cell of several shows. No two have the same
-/// shape, here or in ASCII, and the hues are those that the colour-blind tell apart.
-pub(super) const LOOKS: [(&str, Glyph, Style); 8] = [
-    ("hole", Glyph('!', '!'), ERROR),
-    ("sent again", Glyph('▚', '%'), WARNING),
-    ("sent", Glyph('█', '#'), BLUE),
-    ("zero", Glyph('░', '.'), BLUE),
-    ("ballooned out", Glyph('▁', '_'), PALE),
-    ("unallocated", Glyph('·', '-'), PALE),
-    ("unread", Glyph('?', '?'), ERROR),
-    ("not RAM", Glyph(' ', ' '), DIM),
-];
-
-const BLUE: Style = AnsiColor::BrightBlue.on_default();
-const PALE: Style = AnsiColor::White.on_default().dimmed();
-
-/// What is drawn, where it can be, and in ASCII.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Glyph(char, char);
-
-impl Glyph {
-    fn shown(self) -> char {
-        if screen::unicode() { self.0 } else { self.1 }
-    }
-}
-
-/// The row of [`LOOKS`] that an extent has.
-pub(super) fn look(extent: &Extent) -> usize {
-    match (extent.state, extent.zero) {
-        (State::Hole, _) => 0,
-        (State::Sent | State::SentAgain, _) if extent.listed => 4,
-        (State::Sent | State::SentAgain, Some(true)) => 3,
-        (State::SentAgain, _) => 1,
-        (State::Sent, _) => 2,
-        (State::Unallocated, _) => 5,
-        (State::Unread, _) => 6,
-        (State::NotRam, _) => 7,
-    }
 }
 
 /// What is drawn of a checkpoint: all of it in numbers, the first of it in detail.
@@ -389,8 +349,6 @@ fn more(out: &mut String, count: usize, of: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::collections::BTreeSet;
-
     use ia64save_codec::image::Unallocated;
 
     #[test]
@@ -421,15 +379,6 @@ mod tests {
         let mut out = String::new();
         drawing.bars[1].draw(&mut out, 3, None);
         assert!(out.contains("0x10000000000000000"), "{out}");
-    }
-
-    #[test]
-    fn shapes_differ() {
-        for ascii in [false, true] {
-            let shapes = LOOKS.map(|(_, Glyph(drawn, plain), _)| if ascii { plain } else { drawn });
-            assert_eq!(BTreeSet::from(shapes).len(), LOOKS.len());
-            assert!(!ascii || shapes.iter().all(char::is_ascii));
-        }
     }
 
     #[test]

@@ -32,6 +32,8 @@ mod progress;
 mod render;
 mod repair;
 mod simulate;
+mod translate;
+mod unknown;
 #[cfg(feature = "xen")]
 mod xen;
 
@@ -111,6 +113,8 @@ pub enum Command {
     Compare(compare::Args),
     /// Find bytes or text in guest memory
     Find(find::Args),
+    /// Where virtual addresses of the guest lead, in memory and in the file, and back
+    Translate(translate::Args),
     /// Write an image as a tree that can be edited, its pages in a file beside it
     Decode(decode::Args),
     /// Make an image out of a tree that decode wrote
@@ -177,6 +181,7 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Extract(args) => extract::run(args),
         Command::Compare(args) => compare::run(args),
         Command::Find(args) => find::run(args),
+        Command::Translate(args) => translate::run(args),
     };
     done.unwrap_or_else(|failure| complain(&failure))
 }

@@ -1,11 +1,21 @@
-//! What commands ask of an image before they go on with it.
+//! How commands open an image, and what they ask before they go on with it.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use ia64save::Loaded;
+use ia64save::{Loaded, Options};
+use ia64save_codec::memory::Memory;
+use ia64save_codec::translate::View;
 
+use super::args::Reading;
 use super::exit::Failure;
-use super::render::style;
+use super::progress::Screen;
+use super::render::{screen, style};
+
+/// As the user wants an image read, with whoever waits told of it.
+pub fn options(reading: &Reading) -> Options {
+    reading.options().progress(Arc::new(Screen))
+}
 
 /// Goes on with what was read of a damaged image where the user wants that, and refuses where not.
 pub fn accept(loaded: &Loaded, damaged: bool) -> Result<(), Failure> {
@@ -42,4 +52,30 @@ pub fn no_checkpoint(name: &str, asked: usize, count: usize) -> Failure {
         _ => format!("the last is checkpoint {}", count - 1),
     };
     Failure::Usage(format!("{name}: --checkpoint {asked}: {has}"))
+}
+
+/// Refuses to write what nobody can read to a terminal.
+pub fn spare_terminal(out: &Path) -> Result<(), Failure> {
+    if screen::is_terminal(out) {
+        let text = "what would be written is binary, which a terminal cannot show: choose a file with -o, or \
+                    send it into a pipe";
+        return Err(Failure::Usage(text.into()));
+    }
+    Ok(())
+}
+
+/// The view of a vcpu of a checkpoint; of the first where none is named.
+pub fn view_of<'a>(
+    loaded: &Loaded,
+    memory: &'a Memory<'a>,
+    checkpoint: usize,
+    vcpu: Option<u32>,
+) -> Result<View<'a>, Failure> {
+    let nothing = |what: &str| Failure::Usage(format!("{}: there is {what} in it", loaded.name));
+    let first = || {
+        let round = memory.image().checkpoints.get(checkpoint)?;
+        Some(round.vcpus.first()?.id)
+    };
+    let id = vcpu.or_else(first).ok_or_else(|| nothing("no vcpu"))?;
+    View::new(memory, checkpoint, id).map_err(|why| nothing(&why.to_string()))
 }

@@ -34,6 +34,29 @@ impl Loaded {
         Some((run[0].0, bytes))
     }
 
+    /// What may be shown of a range around `offset`; `None` where that is nothing. Guest memory holds secrets: among
+    /// page records, nothing but the header at hand is shown.
+    pub fn without_pages(&self, range: Range<u64>, offset: u64) -> Option<Range<u64>> {
+        let mut shown = range;
+        for checkpoint in &self.image().checkpoints {
+            let pages = &checkpoint.pages;
+            let end = pages.terminator().unwrap_or(self.file.size);
+            if shown.end <= pages.offset() || shown.start >= end {
+                continue;
+            }
+            if offset >= end {
+                shown.start = shown.start.max(end);
+            } else if offset < pages.offset() {
+                shown.end = shown.end.min(pages.offset());
+            } else {
+                let record = (offset - pages.offset()) / pages.stride();
+                let header = pages.record_offset(record as usize);
+                shown = shown.start.max(header)..shown.end.min(header + 8);
+            }
+        }
+        (shown.start < shown.end).then_some(shown)
+    }
+
     /// What an image keeps of a stream: the sections, each with the words in front of it.
     fn sections(&self) -> impl Iterator<Item = (u64, Vec<u8>)> + '_ {
         let image = self.image();

@@ -5,6 +5,9 @@
 //! that is what opening an image costs. Threads take windows of records from a shared queue, in the
 //! order of the file, so that little is scanned in vain behind the terminator. What comes out is
 //! what a plain loop from the first record to the terminator would give.
+//!
+//! Threads are those of [`std::thread::scope`], no pool and none of rayon's: windows are taken in order, each thread
+//! has its own open file, and more than a few only wait for memory.
 
 mod chooser;
 mod digest;

@@ -1,4 +1,5 @@
-//! Which pages hold nothing but zeros.
+//! Which pages hold nothing but zeros. Ours: threads write whole words of it side by side, and the codec's index takes
+//! these words as they are; `fixedbitset` has words of the machine.
 
 /// One bit per page record, in stream order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -21,6 +21,7 @@
 //! | `screens` | what a person sees, as snapshots |
 //! | `shell` | completions and manual pages |
 //! | `signals` | what a signal ends, and what is left where the process is killed |
+//! | `translate` | virtual addresses against what a guest says of its own |
 //! | `terminal` | lines that fit, ASCII, nothing binary; packed files, standard output by any name |
 //! | `xen` | what is said where there is no Xen |
 //! | `words` | refusals that say what to do |
@@ -48,6 +49,7 @@ mod shell;
 mod signals;
 mod simulate;
 mod terminal;
+mod translate;
 mod tree;
 mod words;
 #[cfg(feature = "xen")]

@@ -16,7 +16,14 @@ pub fn bridge() -> &'static Path {
         let compiler = std::env::var("CC").unwrap_or_else(|_| "cc".into());
         let status = Command::new(compiler)
             .current_dir(sources)
-            .args(["-std=c99", "-O1", "tests/bridge.c", "protocol.c", "-o"])
+            .args([
+                "-std=c99",
+                "-O1",
+                "tests/bridge.c",
+                "protocol.c",
+                "undo.c",
+                "-o",
+            ])
             .arg(&own)
             .status()
             .expect("a C compiler");

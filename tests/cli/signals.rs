@@ -287,32 +287,37 @@ mod xen {
         world.is_as_it_was(domid);
     }
 
+    /// Without its agent it leaves log-dirty on; an agent that outlives it turns that off.
     #[test]
     fn a_save_that_is_killed_is_found_and_mended() {
-        let world = World::new();
-        let domid = world.domain(Guest::Pv);
-        let child = stopped_save(&world, &["--live"]);
-        signal(&child, "KILL", false);
-        assert_eq!(end(child).0, Some(SIGKILL));
-        world.settle();
-        assert_eq!(world.host.leftovers().log_dirty, 1, "nobody turned it off");
-        world.host.request_suspend(domid).expect("it suspends");
-        // The next run says so.
-        let list = world.run(&["list"]);
-        assert_eq!(list.code, 0, "{list:?}");
-        assert!(list.err.contains("a save was killed: domain 1"), "{list:?}");
-        assert!(
-            list.err.contains("ia64save xen recover 1 --agent"),
-            "{list:?}"
-        );
-        let found = world.run(&["recover", "--output", "json"]).json();
-        assert_eq!(found["unfinished"][0]["domain"], 1);
-        let mended = world.run(&["recover", "1", "--output", "json"]);
-        assert_eq!(mended.code, 0, "{mended:?}");
-        assert_eq!(mended.json()["fate"], "resumed");
-        world.is_as_it_was(domid);
-        let list = world.run(&["list"]);
-        assert_eq!(list.err, "", "{list:?}");
+        for (agent_too, left) in [(false, 0), (true, 1)] {
+            let world = World::new();
+            let domid = world.domain(Guest::Pv);
+            let child = stopped_save(&world, &["--live"]);
+            signal(&child, "KILL", agent_too);
+            assert_eq!(end(child).0, Some(SIGKILL));
+            world.settle();
+            until("log-dirty is as it is left", || {
+                world.host.leftovers().log_dirty == left
+            });
+            world.host.request_suspend(domid).expect("it suspends");
+            // The next run says so.
+            let list = world.run(&["list"]);
+            assert_eq!(list.code, 0, "{list:?}");
+            assert!(list.err.contains("a save was killed: domain 1"), "{list:?}");
+            assert!(
+                list.err.contains("ia64save xen recover 1 --agent"),
+                "{list:?}"
+            );
+            let found = world.run(&["recover", "--output", "json"]).json();
+            assert_eq!(found["unfinished"][0]["domain"], 1);
+            let mended = world.run(&["recover", "1", "--output", "json"]);
+            assert_eq!(mended.code, 0, "{mended:?}");
+            assert_eq!(mended.json()["fate"], "resumed");
+            world.is_as_it_was(domid);
+            let list = world.run(&["list"]);
+            assert_eq!(list.err, "", "{list:?}");
+        }
     }
 
     #[test]

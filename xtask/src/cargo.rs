@@ -1,6 +1,23 @@
-//! The steps that are cargo's: formatting, lints, tests, and the benchmark's build.
+//! The steps that are cargo's: formatting, lints, tests, and what is built for other steps.
+//!
+//! cargo builds a crate again for every other set of features, and features of all packages that are
+//! named together add up. So that everything is built once, every debug build is of the whole workspace
+//! with [`FEATURES`], and what is released is built as `cargo install` would.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
 
 use crate::step::{Outcome, cargo, run};
+use crate::tools;
+
+/// The features of every debug build: those that are off by default, but for what needs other libraries.
+const FEATURES: &str = "ia64save/parquet,ia64save-xen/fake,xtask/programs,xtask/circles";
+/// What the feature `xenctrl` of ia64save-xen is made from.
+const XENCTRL_HEADER: &str = "/usr/include/xenctrl.h";
+
+/// What is said of a measurement without `--check`.
+const UNJUDGED: &str = "it ran; only --check judges by the goals";
 
 /// Formatting.
 pub fn fmt(fix: bool) -> Outcome {
@@ -12,18 +29,13 @@ pub fn fmt(fix: bool) -> Outcome {
     run(&mut cargo(args))
 }
 
-/// What the feature `xenctrl` of ia64save-xen is made from.
-const XENCTRL_HEADER: &str = "/usr/include/xenctrl.h";
-/// The other features that are off by default.
-const OTHER_FEATURES: &str = "ia64save-xen/fake,xtask/bench,xtask/tables,xtask/capture";
-
 /// Clippy and rustdoc.
 pub fn lint() -> Outcome {
-    let xenctrl = std::path::Path::new(XENCTRL_HEADER).exists();
+    let xenctrl = Path::new(XENCTRL_HEADER).exists();
     let features: &[&str] = if xenctrl {
         &["--all-features"]
     } else {
-        &["--features", OTHER_FEATURES]
+        &["--features", FEATURES]
     };
     let mut clippy = vec!["clippy", "--workspace", "--all-targets"];
     clippy.extend(features);
@@ -40,49 +52,118 @@ pub fn lint() -> Outcome {
     }
 }
 
-/// The tests. Those of the benchmark are behind a feature, so that `cargo xtask` itself stays small; so
-/// are tables, which bring many crates.
+/// The tests; by nextest where it is, which runs those of all programs side by side, and leaves those
+/// in the documentation to cargo.
 pub fn test() -> Outcome {
-    let bench = ["test", "--package", "xtask", "--features", "bench"];
-    let table = ["test", "--package", "ia64save", "--features", "parquet"];
-    run(&mut cargo(&["test", "--workspace"]))
-        .then(|| run(&mut cargo(&bench)))
-        .then(|| run(cargo(&table).args(["--test", "cli", "batch"])))
+    let all = ["--workspace", "--features", FEATURES];
+    if tools::NEXTEST.is_here() {
+        run(cargo(&["nextest", "run"]).args(all)).then(|| run(cargo(&["test", "--doc"]).args(all)))
+    } else {
+        run(cargo(&["test"]).args(all))
+    }
 }
 
-/// The benchmark, of the release.
+/// In no crate do files need each other in a circle. Apart from the rest, so that it can be told while
+/// nothing else can be built.
+pub fn circles(args: &[&str]) -> Outcome {
+    let program = [
+        "run",
+        "--quiet",
+        "--package",
+        "xtask",
+        "--features",
+        "circles",
+    ];
+    run(cargo(&program).args(["--bin", "circles", "--"]).args(args))
+}
+
+/// The target directory.
+pub fn target() -> PathBuf {
+    env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from)
+}
+
+/// A program of the workspace, built for debugging and run.
+pub fn program(name: &str, args: &[&str]) -> Outcome {
+    let built = target().join("debug").join(name);
+    debug(&["--bin", name]).then(|| run(Command::new(built).args(args)))
+}
+
+/// An example of the workspace, likewise.
+pub fn example(name: &str, args: &[&Path]) -> Outcome {
+    let built = target().join("debug/examples").join(name);
+    debug(&["--example", name]).then(|| run(Command::new(built).args(args)))
+}
+
+/// Builds something of the workspace for debugging.
+pub fn debug(what: &[&str]) -> Outcome {
+    let build = ["build", "--quiet", "--workspace", "--features", FEATURES];
+    run(cargo(&build).args(what))
+}
+
+/// The tool, as it is released.
+pub fn release() -> Outcome {
+    run(&mut cargo(&["build", "--release", "--package", "ia64save"]))
+}
+
+/// The benchmark, of the release; and of the decoder in memory, which is another program.
 pub fn bench(args: &[&str]) -> Outcome {
-    let tool = ["build", "--release", "--package", "ia64save"];
-    let mut bench = vec!["run", "--release", "--quiet", "--package", "xtask"];
-    bench.extend(["--features", "bench", "--bin", "bench", "--"]);
-    bench.extend(args);
-    let judged = args.contains(&"--check") || args.contains(&"--help");
-    match run(&mut cargo(&tool)).then(|| run(&mut cargo(&bench))) {
-        Outcome::Passed(_) if !judged => {
-            Outcome::Passed("it ran; only --check judges by the goals".into())
-        }
+    if args.contains(&"--help") {
+        return program("bench", args);
+    }
+    let measured = release()
+        .then(|| program("bench", args))
+        .then(|| benches("decode", &[]));
+    match measured {
+        Outcome::Passed(_) if !args.contains(&"--check") => Outcome::Passed(UNJUDGED.into()),
         other => other,
     }
 }
 
 /// Save, restore and policies of the transfer engine, of the release.
 pub fn transfer(args: &[&str]) -> Outcome {
-    let mut bench = vec!["bench", "--package", "ia64save-sim", "--bench", "transfer"];
-    bench.push("--");
-    bench.extend(args);
     let judged = args.contains(&"--check") || args.contains(&"--help");
-    match run(&mut cargo(&bench)) {
-        Outcome::Passed(_) if !judged => {
-            Outcome::Passed("it ran; only --check judges by the goals".into())
-        }
+    match benches("transfer", args) {
+        Outcome::Passed(_) if !judged => Outcome::Passed(UNJUDGED.into()),
         other => other,
     }
 }
 
-/// Mutation tests of the codec.
+fn benches(name: &str, args: &[&str]) -> Outcome {
+    let bench = ["bench", "--workspace", "--bench", name, "--"];
+    run(cargo(&bench).args(args))
+}
+
+/// Mutation tests by cargo-mutants, of files and folders of the codec; `.cargo/mutants.toml` says more.
+/// What is printed goes into `target/mutants` as well.
 pub fn mutants(args: &[&str]) -> Outcome {
-    let mut mutants = vec!["run", "--quiet", "--package", "xtask"];
-    mutants.extend(["--features", "mutants", "--bin", "mutants", "--"]);
-    mutants.extend(args);
-    run(&mut cargo(&mutants))
+    let output = target().join("mutants");
+    if let Err(error) = fs::create_dir_all(&output) {
+        return Outcome::Failed(format!("{}: {error}", output.display()));
+    }
+    let mut command = cargo(&["mutants", "--package", "ia64save-codec", "--output"]);
+    command.arg(output);
+    if tools::NEXTEST.is_here() {
+        command.args(["--test-tool", "nextest"]);
+    }
+    let mut args = args.iter();
+    while let Some(arg) = args.next() {
+        match (*arg, args.as_slice().first()) {
+            // One of so many.
+            ("--every", Some(number)) => {
+                args.next();
+                command.arg("--shard").arg(format!("0/{number}"));
+            }
+            ("--every", None) => return Outcome::Failed("--every takes a number".into()),
+            (option, _) if option.starts_with('-') => {
+                command.arg(option);
+            }
+            (file, _) => {
+                let path = format!("codec/src/{file}");
+                let folder = Path::new(&path).is_dir();
+                let glob = if folder { format!("{path}/**") } else { path };
+                command.args(["--file", &glob]);
+            }
+        }
+    }
+    tools::MUTANTS.ensure().then(|| run(&mut command))
 }

@@ -3,11 +3,12 @@
 //!
 //! What it needs from registries goes into the target directory and stays there.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
-use crate::step::{Outcome, cargo, run};
+use crate::cargo::{example, release, target};
+use crate::step::{Outcome, run};
 
 /// What compares, and what it needs from PyPI.
 const RUNTIME: [&str; 2] = ["kaitaistruct==0.11", "zstandard==0.25.0"];
@@ -18,22 +19,12 @@ const SHARE: &str = "1/8";
 
 /// Installs, builds, generates, compiles and compares.
 pub fn check() -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     let folder = target.join("kaitai");
     let (node, venv) = (folder.join("node"), folder.join("venv"));
     let (parser, images) = (folder.join("parser"), folder.join("images"));
     prepare(&node, &venv, &[&parser, &images])
-        .then(|| {
-            let generate = [
-                "run",
-                "--release",
-                "--quiet",
-                "--package",
-                "ia64save-corpus",
-            ];
-            let example = ["--example", "generate", "--"];
-            run(cargo(&generate).args(example).arg(&images))
-        })
+        .then(|| example("generate", &[&images]))
         .then(|| {
             run(Command::new("node").arg("spec/kaitai/compile.mjs").args([
                 &node,
@@ -58,7 +49,7 @@ pub fn check() -> Outcome {
 /// Good and bad streams of every dialect through the grammar and through the tool: both accept a stream
 /// or both refuse it, in the same part, with every field at the same offset.
 pub fn differential(share: Option<&str>) -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     let folder = target.join("kaitai");
     let (node, venv) = (folder.join("node"), folder.join("venv"));
     let (parser, corpus) = (folder.join("parser"), folder.join("corpus"));
@@ -95,8 +86,7 @@ fn prepare(node: &Path, venv: &Path, old: &[&Path]) -> Outcome {
                 return Outcome::Failed(format!("{}: {error}", old.display()));
             }
         }
-        let tool = ["build", "--release", "--package", "ia64save"];
-        run(&mut cargo(&tool))
+        release()
     })
 }
 

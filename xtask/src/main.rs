@@ -3,11 +3,13 @@
 //! | file | step |
 //! |---|---|
 //! | `cargo` | `fmt`, `lint`, `test`, `bench`, `mutants`: what cargo and its components do |
-//! | `licences` | licences of everything that is built |
+//! | `layers` | features, bare machines and the oldest compilers, by cargo-hack and rustup |
+//! | `licences` | licences of everything that is built, by cargo-deny |
+//! | `tools` | subcommands of cargo from crates.io |
 //! | `spec` | clauses, citations and links of the specification |
 //! | `words` | what no file may say |
 //! | `kaitai` | the Kaitai Struct grammar against the tool, on good images and on bad ones |
-//! | `debuggers` | the cores of `extract` in readelf, gdb and volatility3 |
+//! | `debuggers` | the cores of `extract` in readelf, gdb, volatility3 and drgn; backtraces of a kernel |
 //! | `generate` | what other programs know of the structures, from the codec's tables |
 //! | `dissector` | Wireshark's dissector and ImHex's pattern against the goldens |
 //! | `real_xen` | the driver on a real Xen under QEMU |
@@ -15,10 +17,10 @@
 //! | `agent` | the C program that reaches a real Itanium |
 //! | `report` | the page of `ia64save report`, in a browser |
 //! | `package` | crates for a registry, the Debian package, `cargo install` |
-//! | `ci` | all of it, in order |
+//! | `ci` | all of it, two steps at a time |
 //! | `step` | what a step is: a command line, an outcome |
 //! | `files` | the files of the project |
-//! | `bench/`, `generate/`, `dissector/`, `mutants/` | programs of their own: what these steps run |
+//! | `bench/`, `circles/`, `generate/`, `dissector/` | programs of their own: what these steps run |
 
 mod agent;
 mod cargo;
@@ -29,12 +31,14 @@ mod files;
 mod fuzz;
 mod generate;
 mod kaitai;
+mod layers;
 mod licences;
 mod package;
 mod real_xen;
 mod report;
 mod spec;
 mod step;
+mod tools;
 mod words;
 
 use std::process::ExitCode;
@@ -46,12 +50,20 @@ cargo xtask STEP [OPTIONS]
 
   fmt [--fix]     formatting is rustfmt's; --fix rewrites the files
   lint            clippy on every target and feature, and rustdoc; a warning is an error
-  test            cargo test --workspace, then the tests of the benchmark
-  licences        every dependency has a licence that deny.toml allows
+  test            the tests of the workspace; by nextest, where it is
+  licences        every dependency has a licence that deny.toml allows, by cargo-deny
+  circles [--strict]
+                  in no crate files need each other in a circle, and nothing of the library needs the
+                  program in src/cli; --strict also where one is a module and the other part of it
   spec [--fix]    the specification's clauses, the citations of them, links between documents;
                   --fix records new clauses, whose numbers are then fixed
   words           no paths of one machine, no unfinished code, no test ignored without a reason
-  bench [...]     builds the release and measures it against cat; bench --help says more
+  layers [--full] each feature of the codec alone builds without a warning and passes the tests of the
+                  library, by cargo-hack, with --full all tests; it builds for wasm32-unknown-unknown
+                  and thumbv7em-none-eabi; published crates build with the oldest compiler that they
+                  declare. Targets and compilers come from rustup, and are SKIPPED where it has none
+  bench [...]     builds the release and measures it against cat with hyperfine, and the decoder in
+                  memory with divan; bench --help says more
   transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
                   says more
   debuggers       readelf, gdb and volatility3 find in the cores of ia64save extract what is in every
@@ -79,7 +91,8 @@ cargo xtask STEP [OPTIONS]
                   --coverage says how much of codec/src all corpora, seeds and regressions reach, on
                   stable; SKIPPED without cargo-llvm-cov
   mutants [--every N] [--list] FILE ...
-                  mutation tests of files and folders of codec/src: prints what no test notices
+                  mutation tests of files and folders of codec/src, by cargo-mutants, of which any
+                  option is taken: prints what no test notices; --every takes one mutant of N
   report [DIR]    the page of ia64save report in a headless Chromium; pictures go into DIR; needs node,
                   npm and chromium
   package [--full]
@@ -89,7 +102,8 @@ cargo xtask STEP [OPTIONS]
   ci              all of the above, with a summary
   help            this
 
-Every step prints what it runs. Exit code: 0 passed, 1 failed, 2 no such step.
+Every step prints what it runs; licences, layers, mutants, fuzz and package build the subcommand of cargo
+that they need where it is missing. Exit code: 0 passed, 1 failed, 2 no such step.
 ";
 
 fn main() -> ExitCode {
@@ -118,6 +132,9 @@ fn main() -> ExitCode {
         ("kaitai", []) => kaitai::check(),
         ("differential", []) => kaitai::differential(None),
         ("differential", [share]) => kaitai::differential(Some(share)),
+        ("layers", []) => layers::check(false),
+        ("layers", ["--full"]) => layers::check(true),
+        ("circles", rest) => cargo::circles(rest),
         ("bench", rest) => cargo::bench(rest),
         ("transfer", rest) => cargo::transfer(rest),
         ("generate", []) => generate::generate(false),
@@ -138,18 +155,9 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    println!("{}", outcome.said(&name));
     match outcome {
-        Outcome::Passed(note) => {
-            println!("{name}: ok{}", step::noted(&note));
-            ExitCode::SUCCESS
-        }
-        Outcome::Skipped(why) => {
-            println!("{name}: SKIPPED: {why}");
-            ExitCode::FAILURE
-        }
-        Outcome::Failed(why) => {
-            println!("{name}: FAILED: {why}");
-            ExitCode::FAILURE
-        }
+        Outcome::Passed(_) => ExitCode::SUCCESS,
+        Outcome::Skipped(_) | Outcome::Failed(_) => ExitCode::FAILURE,
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! Without `--full` crates are packed but not built from their packs, which takes minutes.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
+use crate::cargo::target;
 use crate::step::{Outcome, cargo, read, run};
+use crate::tools;
 
 /// The crates of the registry, each behind those that it needs.
 const CRATES: [&str; 5] = [
@@ -40,7 +42,7 @@ const CONTENTS: [&str; 11] = [
 /// Packs the crates, installs the program with cargo, builds the Debian package, installs that into a
 /// folder, and runs both.
 pub fn check(full: bool) -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     crates(full)
         .then(|| install(&target))
         .then(|| debian(&target))
@@ -92,13 +94,8 @@ fn debian(target: &Path) -> Outcome {
     if !has("dpkg") {
         return Outcome::Passed("crates; no Debian package: there is no dpkg".into());
     }
-    if cargo(&["deb", "--version"])
-        .output()
-        .is_ok_and(|output| !output.status.success())
-    {
-        return Outcome::Skipped(
-            "no Debian package without cargo-deb (cargo install cargo-deb)".into(),
-        );
+    if let skipped @ Outcome::Skipped(_) = tools::DEB.ensure() {
+        return skipped;
     }
     let deb = target.join("package.deb");
     let root = target.join("package-root");

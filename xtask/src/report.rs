@@ -1,11 +1,12 @@
 //! The page of `ia64save report` in a headless Chromium: `tests/browser/report.mjs`.
 
-use std::path::{Path, PathBuf};
+use std::fs;
+use std::path::Path;
 use std::process::Command;
-use std::{env, fs};
 
+use crate::cargo::{release, target};
 use crate::kaitai::once;
-use crate::step::{Outcome, cargo, run};
+use crate::step::{Outcome, run};
 
 /// What the test needs from npm.
 const MANIFEST: &str = "tests/browser/package.json";
@@ -13,16 +14,15 @@ const MANIFEST: &str = "tests/browser/package.json";
 /// Installs the driver of the browser, builds the tool and runs the test. With `shots`, pictures of
 /// the pages go into that folder.
 pub fn check(shots: Option<&str>) -> Outcome {
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
+    let target = target();
     let node = target.join("report");
-    install(&node)
-        .then(|| run(&mut cargo(&["build", "--package", "ia64save"])))
-        .then(|| {
-            let mut test = Command::new("node");
-            test.arg("tests/browser/report.mjs").arg(&node);
-            test.arg(target.join("debug/ia64save")).arg("tests/corpus");
-            run(test.args(shots))
-        })
+    install(&node).then(release).then(|| {
+        let mut test = Command::new("node");
+        test.arg("tests/browser/report.mjs").arg(&node);
+        test.arg(target.join("release/ia64save"))
+            .arg("tests/corpus");
+        run(test.args(shots))
+    })
 }
 
 /// The driver with npm, of the version that [`MANIFEST`] names, unless it is there. The browser itself

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::Command;
 
 /// How a step ended.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// As it should; with a word on what was looked at.
     Passed(String),
@@ -24,6 +24,35 @@ impl Outcome {
             0 => Outcome::Passed(note),
             1 => Outcome::Failed("1 complaint".into()),
             n => Outcome::Failed(format!("{n} complaints")),
+        }
+    }
+
+    /// What a step of this name says last.
+    pub fn said(&self, name: &str) -> String {
+        match self {
+            Outcome::Passed(note) => format!("{name}: ok{}", noted(note)),
+            Outcome::Skipped(why) => format!("{name}: SKIPPED: {why}"),
+            Outcome::Failed(why) => format!("{name}: FAILED: {why}"),
+        }
+    }
+
+    /// How a step ended that was a process, by its output and its end.
+    pub fn heard(name: &str, success: bool, output: &str) -> Outcome {
+        let prefix = format!("{name}: ");
+        let said = output.lines().rev().find_map(|l| l.strip_prefix(&prefix));
+        let of = |word: &str| {
+            Some(
+                said?
+                    .strip_prefix(word)?
+                    .trim_start_matches(": ")
+                    .to_string(),
+            )
+        };
+        match (success, of("ok"), of("SKIPPED"), of("FAILED")) {
+            (true, Some(note), ..) => Outcome::Passed(note),
+            (false, _, Some(why), _) => Outcome::Skipped(why),
+            (false, .., Some(why)) => Outcome::Failed(why),
+            _ => Outcome::Failed("it ended before it could say how".into()),
         }
     }
 
@@ -101,4 +130,25 @@ fn shown(command: &Command) -> String {
         line += &arg.to_string_lossy();
     }
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_step_says_is_heard() {
+        for outcome in [
+            Outcome::Passed(String::new()),
+            Outcome::Passed("3 files".into()),
+            Outcome::Skipped("no tool".into()),
+            Outcome::Failed("x: exit status: 1".into()),
+        ] {
+            let success = matches!(outcome, Outcome::Passed(_));
+            let output = format!("$ x\na: ok\nb: FAILED: y\n{}\n", outcome.said("a"));
+            assert_eq!(Outcome::heard("a", success, &output), outcome);
+        }
+        let broken = Outcome::heard("a", false, "thread panicked\na: ok\n");
+        assert!(matches!(broken, Outcome::Failed(_)), "{broken:?}");
+    }
 }

@@ -11,6 +11,7 @@
 //! | `meaning` | which fields mean the same in two eras, and which mean nothing |
 //! | `registers` | what eras have in different forms: the stack, NaT bits, psr |
 //! | `state` | [`state`]: everything but pages |
+//! | [`restored`] | what a restore changes by design, taken out of a comparison |
 //! | `sides` | both files, and their structures next to each other |
 //! | `head`, `vcpus`, `hvm` | a part of the image each |
 //! | `pages` | [`PagePairs`]: which pages to compare; the caller has the bytes and the threads |
@@ -21,6 +22,7 @@ mod hvm;
 mod meaning;
 mod pages;
 mod registers;
+pub mod restored;
 mod sides;
 mod state;
 mod structure;

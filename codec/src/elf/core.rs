@@ -8,14 +8,14 @@ use object::elf;
 use object::write::elf::{FileHeader, ProgramHeader, Writer};
 
 use super::note;
+use super::patch;
 use super::sketch::Sketch;
 use crate::dialect::{ContextLayout, Guest};
 use crate::era::Era;
 use crate::error::Error;
-use crate::image::Image;
-use crate::memory::{Assembly, Content, Memory, Piece};
+use crate::memory::{Assembly, Memory};
 use crate::pfns::Pfns;
-use crate::translate::View;
+use crate::translate::{Overlay, View};
 use crate::wire::vcpu_context::Context;
 
 /// Addresses have 64 bits: without this flag debuggers take an ia64 file for one with 32.
@@ -27,7 +27,10 @@ const ABI64: elf::FileFlags = elf::FileFlags(0x10);
 /// ELF header | program headers | notes | pages, each once, ascending by pfn
 /// ```
 /// The pages stand in the file once. With a [`View`] several program headers may point at the same
-/// pages: the kernel's pinned mapping and the one-to-one regions.
+/// pages: the kernel's pinned mapping, the one-to-one regions, and what page tables map.
+///
+/// Memory is as it would be had each vcpu written its dirty stacked registers to its backing store: that is
+/// where debuggers look for them.
 #[derive(Clone, Debug)]
 pub struct Core {
     /// The file.
@@ -36,7 +39,21 @@ pub struct Core {
     pub segments: usize,
     /// Pages that no address of 64 bits reaches; they are left out.
     pub unreachable: u64,
+    /// Stacked registers, and NaT collections, that stand in memory and did not in the image.
+    pub stacked: usize,
 }
+
+/// The virtual addresses that a core shows.
+#[derive(Clone, Copy, Debug)]
+pub struct Shown<'v, 'a> {
+    /// Those of this vcpu.
+    pub view: &'v View<'a>,
+    /// With what page tables map in regions 0 to 4: the process whose directory the view has.
+    pub processes: bool,
+}
+
+/// Program headers, at most: what tables of hostile memory map is more than anybody wants to hold.
+const MOST_SEGMENTS: usize = 1 << 20;
 
 /// Memory behind one program header.
 struct Load {
@@ -50,8 +67,12 @@ impl Core {
     /// A core of a checkpoint's memory: at physical addresses, or at the virtual ones of a view.
     ///
     /// # Errors
-    /// Where ELF cannot describe it.
-    pub fn new(memory: &Memory<'_>, checkpoint: usize, view: Option<&View>) -> Result<Core, Error> {
+    /// Where ELF cannot describe it, or tables map more pieces than a core may have.
+    pub fn new(
+        memory: &Memory<'_>,
+        checkpoint: usize,
+        shown: Option<Shown<'_, '_>>,
+    ) -> Result<Core, Error> {
         let page_size = memory.page_size();
         let reach = u64::MAX / page_size;
         let within = |pfns: Option<Pfns>| pfns.into_iter().flat_map(|pfns| memory.within(pfns));
@@ -71,7 +92,7 @@ impl Core {
             let number = runs.partition_point(|run| run.pfns.last() < pfn);
             places[number] + (physical - runs[number].pfns.first() * page_size)
         };
-        let loads: Vec<Load> = match view {
+        let mut loads: Vec<Load> = match shown {
             None => joined(runs.iter().zip(&places).map(|(run, place)| {
                 let physical = run.pfns.first() * page_size;
                 Load {
@@ -81,30 +102,74 @@ impl Core {
                     size: run.pages() * page_size,
                 }
             })),
-            Some(view) => joined(view.segments(memory).into_iter().map(|segment| Load {
-                virt: segment.virt,
-                physical: segment.physical,
-                offset: place(segment.physical),
-                size: segment.size,
-            })),
+            Some(shown) => {
+                let segments = shown.view.segments(shown.processes, MOST_SEGMENTS);
+                if segments.len() == MOST_SEGMENTS {
+                    return Err(too_many());
+                }
+                joined(segments.into_iter().map(|segment| Load {
+                    virt: segment.virt,
+                    physical: segment.physical,
+                    offset: place(segment.physical),
+                    size: segment.size,
+                }))
+            }
         };
-        let notes = notes(memory.image(), checkpoint);
+        let mut own = Vec::new();
+        for (first, page, _) in shown.iter().flat_map(|shown| shown.view.windows()) {
+            loads.push(Load {
+                virt: first,
+                physical: NOWHERE,
+                offset: data,
+                size: page.bytes.len() as u64,
+            });
+            own.push((data, page.bytes.to_vec()));
+            data += page.bytes.len() as u64;
+        }
+        loads.sort_by_key(|load| load.virt);
+        let stacks = stacks(memory, checkpoint);
+        let notes = notes(memory, checkpoint, shown);
         let mut sketch = Sketch::default();
         let begin = head(&mut sketch, &loads, &notes, data, page_size)
             .map_err(|error| super::refused(&error))?;
         let mut assembly = sketch.assembly;
-        assembly
-            .pieces
-            .extend(runs.into_iter().zip(places).map(|(run, place)| Piece {
-                at: begin + place,
-                content: Content::Pages(run),
-            }));
+        for (run, place) in runs.into_iter().zip(places) {
+            patch::pages(memory, &run, begin + place, &stacks, &mut assembly);
+        }
+        for (place, bytes) in own {
+            assembly.bytes(begin + place, bytes);
+        }
         Ok(Core {
             assembly,
             segments: loads.len(),
             unreachable,
+            stacked: stacks.words().len(),
         })
     }
+}
+
+/// What stands for the physical address of a page that is no memory of the guest.
+const NOWHERE: u64 = u64::MAX;
+
+fn too_many() -> Error {
+    Error::new(crate::Code::LimitExceeded, 0, "page tables")
+        .expected(format!("fewer than {MOST_SEGMENTS} pieces of memory that they map"))
+        .found("more")
+}
+
+/// The dirty stacked registers of every vcpu, where they belong.
+fn stacks(memory: &Memory<'_>, checkpoint: usize) -> Overlay {
+    let mut all = Overlay::default();
+    let round = memory.image().checkpoints.get(checkpoint);
+    for vcpu in round.map_or(&[][..], |round| &round.vcpus) {
+        let Ok(view) = View::of_vcpu(memory, checkpoint, vcpu) else {
+            continue;
+        };
+        if let Some(stack) = view.stack() {
+            all.add(&view, stack);
+        }
+    }
+    all
 }
 
 /// Loads that follow each other in every respect are one.
@@ -190,9 +255,10 @@ fn head(
     Ok(begin)
 }
 
-/// Linux's notes of each vcpu, then ours.
-fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
+/// Linux's notes of each vcpu and of the kernel, then ours.
+fn notes(memory: &Memory<'_>, checkpoint: usize, shown: Option<Shown<'_, '_>>) -> Vec<u8> {
     let mut out = Vec::new();
+    let image = memory.image();
     let Some(round) = image.checkpoints.get(checkpoint) else {
         return out;
     };
@@ -210,6 +276,13 @@ fn notes(image: &Image, checkpoint: usize) -> Vec<u8> {
     }
     for (id, context) in &parsed {
         note::bare_registers(&mut out, *id, context, by);
+    }
+    if let Some(shown) = shown {
+        note::of_kernel(&mut out, shown.view);
+    } else if let Some(first) = round.vcpus.first()
+        && let Ok(view) = View::of_vcpu(memory, checkpoint, first)
+    {
+        note::of_kernel(&mut out, &view);
     }
     for vcpu in &round.vcpus {
         let head = [vcpu.id, letters(vcpu.layout)];
@@ -251,10 +324,11 @@ fn letters(layout: ContextLayout) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::image::{Checkpoint, Options, PageIndex};
+    use crate::image::{Checkpoint, Image, Options, PageIndex};
     use crate::size::place;
     use alloc::vec;
     use bytes::Bytes;
+    use crate::memory::Content;
     use object::LittleEndian;
     use object::read::elf::{FileHeader as _, ProgramHeader as _};
 

@@ -14,7 +14,8 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use crate::dialect::Guest;
-use crate::era::{Era, StackForm};
+use crate::era::Era;
+use crate::translate::RegisterStack;
 use crate::wire::vcpu_context::Context;
 
 /// Words of a general register set.
@@ -44,9 +45,8 @@ pub fn gregset(context: &Context, era: Era, guest: Guest) -> Gregset {
     set[43] = context.cfm() & FRAME_MARKER;
     set[44] = context.psr();
     set[45] = context.ar_rsc();
-    set[46] = bsp(context, era);
+    (set[46], set[48]) = stack(context, era, guest);
     set[47] = context.ar_bspstore();
-    set[48] = context.ar_rnat();
     set[49] = context.ar_ccv();
     set[50] = context.ar_unat();
     set[51] = context.ar_fpsr();
@@ -58,18 +58,12 @@ pub fn gregset(context: &Context, era: Era, guest: Guest) -> Gregset {
     set
 }
 
-/// The end of the guest's backing store, were its dirty registers written to it.
-fn bsp(context: &Context, era: Era) -> u64 {
-    let (store, end) = match context {
-        Context::A(a) => (context.ar_bspstore(), a.user_regs.loadrs),
-        _ => (context.ar_bspstore(), context.ar_bsp().unwrap_or(0)),
-    };
-    if era.spec().stack == StackForm::GuestSlots {
-        return end;
-    }
-    match era.dirty(store, end, context.rbs_voff().map(u64::from)) {
-        Some(dirty) => store.wrapping_add(dirty.slots.wrapping_mul(8)),
-        None => end,
+/// What debuggers take for bsp: the end of the current frame in the guest's backing store. With it the NaT
+/// bits behind the last collection of that store, were the dirty registers written to it.
+fn stack(context: &Context, era: Era, guest: Guest) -> (u64, u64) {
+    match RegisterStack::of(context, era, guest) {
+        Some(stack) => (stack.end, stack.rnat),
+        None => (context.ar_bsp().unwrap_or(0), context.ar_rnat()),
     }
 }
 
@@ -173,6 +167,28 @@ mod tests {
         let eras = Era::ALL.into_iter();
         eras.filter(|era| era.dialect().spec().context == layout)
             .collect()
+    }
+
+    #[test]
+    fn bsp_is_the_end_of_the_frame_of_a_hypercall() {
+        let layout = layout_of_context(ContextLayout::F);
+        for (cfm, end) in [(6, 0x8208), (1 << 63 | 6, 0x81d0)] {
+            let mut bytes = vec![0; layout.size];
+            let words: [(&str, u64); 4] = [
+                ("regs.cfm", cfm),
+                ("regs.ar.bspstore", 0x81d0),
+                ("regs.ar.bsp", 0x81d0),
+                ("regs.ar.rnat", 5),
+            ];
+            for (path, word) in words {
+                let at = layout.find(path).unwrap().offset;
+                bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+            }
+            let context = Context::parse(ContextLayout::F, &bytes).unwrap();
+            let set = gregset(&context, Era::D11B, Guest::Pv);
+            // Six registers, and the collection at 0x81f8.
+            assert_eq!((set[46], set[47], set[48]), (end, 0x81d0, 5), "{cfm:#x}");
+        }
     }
 
     #[test]

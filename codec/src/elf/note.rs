@@ -4,8 +4,10 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::gregset::{fpregset, gregset};
+use super::kernel;
 use crate::dialect::Guest;
 use crate::era::Era;
+use crate::translate::View;
 use crate::wire::vcpu_context::Context;
 
 /// The name of our own notes. Their types are far from those of others: the BFD library looks at the
@@ -26,6 +28,10 @@ pub const NOTE_ORIGIN: u32 = 0x1a64_0004;
 const NT_PRSTATUS: u32 = 1;
 /// Linux: floating-point registers.
 const NT_FPREGSET: u32 = 2;
+/// Linux: the auxiliary vector.
+const NT_AUXV: u32 = 6;
+/// Linux: facts about the kernel, as text.
+const VMCOREINFO: &str = "VMCOREINFO";
 /// NetBSD, most machines: general registers.
 const NT_NETBSD_REGISTERS: u32 = 33;
 /// NetBSD, most machines: floating-point registers.
@@ -75,6 +81,19 @@ pub(super) fn bare_registers(out: &mut Vec<u8>, vcpu: u32, context: &Context, by
         NT_NETBSD_FLOATS,
         &fpregset(context, by.0, by.1),
     );
+}
+
+/// Appends what debuggers of Linux ask for before they open a core.
+pub(super) fn of_kernel(out: &mut Vec<u8>, view: &View<'_>) {
+    note(
+        out,
+        "CORE",
+        NT_AUXV,
+        &kernel::auxiliary(view.geometry().page_size()),
+    );
+    if let Some(text) = kernel::vmcoreinfo(view) {
+        note(out, VMCOREINFO, 0, text.as_bytes());
+    }
 }
 
 /// Appends a note of ours.

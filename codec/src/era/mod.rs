@@ -10,7 +10,7 @@
 //! | `meaning` | the small enums that rows choose from |
 //! | `table` | the 33 rows; each says what differs from the one before |
 //! | `fields` | which fields get-context assigned ([`Era::assigns`]) and set-context loaded ([`Era::loads`]) |
-//! | `stack` | how many registers are dirty, whatever the form that says it |
+//! | `stack` | how many registers are dirty, whatever the form that says it, and how they are laid out |
 //! | `explain` | what is to be said beside a register whose form depends on the era |
 //! | `name` | ids, releases, parsing |
 //!
@@ -46,7 +46,7 @@ pub use meaning::{
     RegionDefaults, RegionFill, RegionSet, StackForm, StackSet, Unset, VhptByte,
 };
 pub use spec::Spec;
-pub use stack::{Dirty, registers_in, slot, words_of};
+pub use stack::{Dirty, registers_in, relaid, slot, words_of};
 
 use table::SPECS;
 

@@ -1,10 +1,15 @@
-//! How much of a register stack is dirty, whatever the form that says it (spec 8.7).
+//! How much of a register stack is dirty, whatever the form that says it, and how it is laid out
+//! (spec 8.7).
+
+use alloc::vec::Vec;
 
 use super::{Era, StackForm};
 
 /// Where the hypervisor's backing store begins within a NaT collection in builds of a time when no
 /// context says it: so it was in every one that was looked at, and 0a15e93927 insists on it.
 const USUAL_SLOT: u64 = 56;
+/// The slot that holds NaT bits.
+const COLLECTION: u64 = 63;
 
 /// The dirty part of a register stack.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +36,45 @@ pub const fn registers_in(slot: u64, words: u64) -> u64 {
 /// Words that so many registers take with their collections from a slot on.
 pub const fn words_of(slot: u64, registers: u64) -> u64 {
     registers + (slot % 64 + registers) / 63
+}
+
+/// Registers with their NaT bits, laid out anew: `words` begin at a slot, the result at another one.
+/// `rnat` has the NaT bits behind the last collection of the words; so has what comes back beside the
+/// new ones.
+///
+/// ```
+/// use ia64save_codec::era::relaid;
+///
+/// // Two registers around a collection, of which the first is NaT.
+/// let (words, rnat) = relaid(&[7, 1 << 62, 8], 62, 0, 0);
+/// assert_eq!((words, rnat), (vec![7, 8], 1));
+/// ```
+pub fn relaid(words: &[u64], slot: u64, rnat: u64, new_slot: u64) -> (Vec<u64>, u64) {
+    let place = |index: usize| (slot % 64 + index as u64) % 64;
+    let collection = |index: usize| {
+        let behind = (index..words.len()).find(|index| place(*index) == COLLECTION);
+        behind.map_or(rnat, |index| words[index])
+    };
+    let mut new = Vec::with_capacity(words.len() + 1);
+    let mut collected = 0;
+    for (index, word) in words.iter().enumerate() {
+        if place(index) == COLLECTION {
+            continue;
+        }
+        let at = |new: &Vec<u64>| (new_slot % 64 + new.len() as u64) % 64;
+        if at(&new) == COLLECTION {
+            // Only where the first slot is one: no register of these is in it.
+            new.push(0);
+        }
+        let nat = collection(index) >> place(index) & 1;
+        collected |= nat << at(&new);
+        new.push(*word);
+        if at(&new) == COLLECTION {
+            new.push(collected);
+            collected = 0;
+        }
+    }
+    (new, collected)
 }
 
 impl Era {
@@ -100,6 +144,44 @@ mod tests {
             (62, 64, 2)
         );
         assert!(registers_in(0, u64::MAX / 8) > 96);
+    }
+
+    /// Registers of the value of their number, every third of them NaT, from a slot on.
+    fn laid(slot: u64, count: u64) -> (Vec<u64>, u64) {
+        let (mut words, mut collected) = (Vec::new(), 0);
+        if slot == 63 && count > 0 {
+            words.push(0);
+        }
+        for register in 0..count {
+            let at = (slot + words.len() as u64) % 64;
+            collected |= u64::from(register % 3 == 0) << at;
+            words.push(register);
+            if at == 62 {
+                words.push(collected);
+                collected = 0;
+            }
+        }
+        (words, collected)
+    }
+
+    #[test]
+    fn registers_and_their_nat_bits_move_together() {
+        for count in 0..=96 {
+            for from in 0..64 {
+                let (old, rnat) = laid(from, count);
+                if count > 0 {
+                    assert_eq!(
+                        old.len() as u64,
+                        words_of(from, count),
+                        "{count} from {from}"
+                    );
+                }
+                for to in [0, 1, 8, 40, 52, 56, 62, 63, from] {
+                    let moved = relaid(&old, from, rnat, to);
+                    assert_eq!(moved, laid(to, count), "{count} from {from} to {to}");
+                }
+            }
+        }
     }
 
     #[test]

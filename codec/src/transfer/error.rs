@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::ports::{Errno, PortCall, PortError, ShutdownReason, SinkError};
+use super::ports::{Errno, NoWayBack, PortCall, PortError, ShutdownReason, SinkError};
 use crate::dialect::{Dialect, Guest};
 use crate::error::Error;
 use crate::grammar::Part;
@@ -77,6 +77,8 @@ pub enum Cause {
         /// The highest id of the target.
         highest: u32,
     },
+    /// The domain could not go on once it is suspended, and the caller wants it to.
+    NoWayBack(NoWayBack),
     /// The observer wanted no more, or whoever holds the flag ([`Cancel`](super::Cancel)).
     Cancelled,
     /// The transfer was given up by its caller.
@@ -91,8 +93,10 @@ pub enum Fate {
     Untouched,
     /// It had been told to suspend itself and runs on.
     Resumed,
-    /// It was suspended, and could not be resumed.
+    /// It was suspended, and could not be resumed: a call failed.
     Suspended,
+    /// It was suspended, and there is no way to let it go on. It can be saved again.
+    NoWayBack(NoWayBack),
     /// It had shut down for a reason of its own, and stays so.
     ShutDown,
     /// The domain under construction has been destroyed.
@@ -112,6 +116,7 @@ impl fmt::Display for TransferError {
             Fate::Untouched => {}
             Fate::Resumed => f.write_str("; the domain runs on")?,
             Fate::Suspended => f.write_str("; the domain stays suspended")?,
+            Fate::NoWayBack(why) => write!(f, "; the domain stays suspended: {why}")?,
             Fate::ShutDown => f.write_str("; the domain has shut down")?,
             Fate::Destroyed => f.write_str("; the new domain has been destroyed")?,
             Fate::HalfBuilt => f.write_str("; a half-built domain remains")?,
@@ -155,6 +160,7 @@ impl fmt::Display for Cause {
                 f,
                 "the stream has vcpu {vcpu}, the target none above {highest}"
             ),
+            Cause::NoWayBack(why) => why.fmt(f),
             Cause::Cancelled => f.write_str("cancelled"),
             Cause::Abandoned => f.write_str("given up"),
         }

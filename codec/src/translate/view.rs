@@ -1,432 +1,335 @@
-//! All mappings of a vcpu.
+//! All that a vcpu sees.
 
 use alloc::vec::Vec;
 use core::fmt;
+use core::ops::RangeInclusive;
 
-use super::register::{Register, Slot};
-use crate::dialect::{Dialect, Guest};
-use crate::image::{Image, Vcpu};
-use crate::memory::{Memory, Run};
-use crate::pfns::Pfns;
-use crate::wire::privregs::MappedRegs;
+use super::fault::Fault;
+use super::fixed::{Fixed, Mapping};
+use super::geometry::Geometry;
+use super::how::How;
+use super::mappings::Mappings;
+use super::overlay::Overlay;
+use super::registers::Registers;
+use super::stack::RegisterStack;
+use super::tables::{Directory, Tables};
+use super::tr::Register;
+use crate::dialect::Guest;
+use crate::era::Era;
+use crate::image::{Section, Vcpu};
+use crate::memory::Memory;
+use crate::wire::arch_setup::ArchSetup;
 use crate::wire::vcpu_context::Context;
 
-/// psr.dt: data addresses are virtual.
-const PSR_DT: u64 = 1 << 17;
-/// psr.it: code addresses are virtual.
-const PSR_IT: u64 = 1 << 36;
-/// Bits of an address within its region.
-const IN_REGION: u64 = (1 << 61) - 1;
-/// What a physical address has in bit 63 when the access is uncached.
-const UNCACHED: u64 = 1 << 63;
-
-/// What maps an address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum By {
-    /// A translation register.
-    Register(Slot),
-    /// The one-to-one mapping of region 6 or 7, as Linux made it.
-    Region(u8),
-    /// The vcpu uses physical addresses.
-    Physical,
-}
-
-impl fmt::Display for By {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            By::Register(slot) => slot.fmt(f),
-            By::Region(number) => write!(f, "region {number}, one to one"),
-            By::Physical => f.write_str("physical addressing"),
-        }
-    }
-}
-
-/// A range of virtual addresses with what is behind it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mapping {
-    /// First virtual address.
-    pub first: u64,
-    /// Last virtual address.
-    pub last: u64,
-    /// Guest physical address of the first.
-    pub physical: u64,
-    /// What says so.
-    pub by: By,
-}
-
-impl Mapping {
-    fn part(&self, first: u64, last: u64) -> Self {
-        Mapping {
-            first,
-            last,
-            physical: self.physical + (first - self.first),
-            by: self.by,
-        }
-    }
-}
-
-/// Virtual addresses with pages behind them.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Segment {
-    /// First virtual address.
-    pub virt: u64,
-    /// Guest physical address of the first.
-    pub physical: u64,
-    /// Bytes.
-    pub size: u64,
-    /// The run that holds them.
-    pub run: Run,
-    /// What maps them.
-    pub by: By,
-}
-
-/// Why an address leads nowhere.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Unresolved {
-    /// A process's address: only its page tables know.
-    Process(u8),
-    /// A kernel address that no translation register pins: only the page tables know.
-    PageTables(u8),
-    /// The translation register that would map it is for another region id than the region has.
-    OtherRegion(Slot, u64),
-    /// It is mapped to a page that the memory does not have.
-    NoPage {
-        /// The guest physical address.
-        physical: u64,
-        /// What maps it.
-        by: By,
-    },
-}
-
-impl fmt::Display for Unresolved {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Unresolved::Process(region) => write!(
-                f,
-                "region {region} belongs to processes, whose page tables only the guest's kernel walks"
-            ),
-            Unresolved::PageTables(region) => write!(
-                f,
-                "no translation register maps it, and the page tables of region {region} only the \
-                 guest's kernel walks"
-            ),
-            Unresolved::OtherRegion(slot, rid) => write!(
-                f,
-                "{slot} maps it for region id {rid:#x}, which its region register does not have"
-            ),
-            Unresolved::NoPage { physical, by } => write!(
-                f,
-                "{by} leads to guest physical {physical:#x}, which has no page in the image"
-            ),
-        }
-    }
-}
-
-impl core::error::Error for Unresolved {}
+/// Bytes of a page of Xen.
+const XEN_PAGE: u64 = crate::PAGE_SIZE as u64;
 
 /// How a vcpu sees memory.
+///
+/// ```
+/// # use bytes::Bytes;
+/// # use ia64save_codec::image::{Image, Options};
+/// use ia64save_codec::memory::Memory;
+/// use ia64save_codec::translate::View;
+///
+/// # fn look(image: &Image) -> Option<u64> {
+/// let memory = Memory::new(image, 0);
+/// let view = View::new(&memory, 0, 0).ok()?; // vcpu 0 of the first checkpoint
+/// let banner = view.translate(0xa000_0001_0000_0000).ok()?;
+/// let mut bytes = [0; 64];
+/// view.read(0xa000_0001_0000_0000, &mut bytes).ok()?;
+/// banner.physical
+/// # }
+/// # assert_eq!(look(&Image::parse(&Bytes::new(), &Options::default())), None);
+/// ```
 #[derive(Clone, Debug)]
-pub struct View {
-    /// Ascending, without overlap.
-    mappings: Vec<Mapping>,
-    /// Registers whose region id is not that of their region register.
-    inactive: Vec<Register>,
-    /// Registers that another mapping hides in part, with a different page behind.
-    hidden: Vec<Register>,
-    physical: bool,
+pub struct View<'a> {
+    pub(super) memory: &'a Memory<'a>,
+    registers: Registers,
+    pub(super) fixed: Fixed,
+    pub(super) tables: Tables,
+    pub(super) windows: Vec<Window<'a>>,
+    stack: Option<RegisterStack>,
+    pub(super) overlay: Overlay,
 }
 
-impl View {
-    /// The view of a vcpu of an image. `None` where its context cannot be read.
-    pub fn of_vcpu(image: &Image, vcpu: &Vcpu) -> Option<View> {
-        let context = Context::parse(vcpu.layout, &vcpu.context.bytes)?;
-        let regs = image.read_as().and_then(|dialect: Dialect| {
-            let layout = *dialect.spec().mapped_regs.last()?;
-            MappedRegs::parse(layout, &vcpu.privregs.as_ref()?.bytes)
-        });
-        Some(View::new(
-            image.guest().unwrap_or(Guest::Pv),
-            &context,
-            regs.as_ref(),
-        ))
+/// A page of Xen's that a PV guest sees: no part of its memory.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window<'a> {
+    pub first: u64,
+    pub page: &'a Section,
+    pub how: How,
+}
+
+impl Window<'_> {
+    /// Where an address is in it, if it is.
+    pub fn offset(&self, address: u64) -> Option<u64> {
+        let offset = address.checked_sub(self.first)?;
+        (offset < self.page.bytes.len() as u64).then_some(offset)
+    }
+}
+
+/// Where an address leads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Translation {
+    /// The guest physical address; `None` of shared_info and privregs pages, which are no memory of the
+    /// guest.
+    pub physical: Option<u64>,
+    /// File offset of the byte; `None` where the image has no page for it.
+    pub offset: Option<u64>,
+    /// What maps it.
+    pub how: How,
+    /// Bytes from here to the end of what maps it, itself included.
+    pub left: u64,
+}
+
+/// Why there is no view.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NoView {
+    /// The checkpoint has no vcpu of that number.
+    NoVcpu(u32),
+    /// Its context is not whole.
+    NoContext(u32),
+}
+
+impl fmt::Display for NoView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            NoView::NoVcpu(id) => write!(f, "no vcpu {id}"),
+            NoView::NoContext(id) => write!(f, "no whole context of vcpu {id}"),
+        }
+    }
+}
+
+impl core::error::Error for NoView {}
+
+impl<'a> View<'a> {
+    /// The view of a vcpu of a checkpoint, whose memory this is.
+    ///
+    /// # Errors
+    /// Where there is no such vcpu, or its context cannot be read.
+    pub fn new(memory: &'a Memory<'a>, checkpoint: usize, id: u32) -> Result<Self, NoView> {
+        let round = memory.image().checkpoints.get(checkpoint);
+        let vcpus = round.map_or(&[][..], |round| &round.vcpus);
+        let vcpu = vcpus.iter().find(|vcpu| vcpu.id == id);
+        Self::of_vcpu(memory, checkpoint, vcpu.ok_or(NoView::NoVcpu(id))?)
     }
 
-    /// The view of a vcpu with these registers.
-    pub fn new(guest: Guest, context: &Context, regs: Option<&MappedRegs>) -> View {
-        let own = context.rr();
-        let shared = regs.filter(|_| guest == Guest::Pv).map(MappedRegs::rrs);
-        // A PV guest's own are in its privregs page; those in the context are what Xen loaded.
-        let rid = |region: usize| -> Option<u64> {
-            let rr = shared
-                .and_then(|rrs| rrs.get(region))
-                .or_else(|| own.and_then(|rrs| rrs.get(region)))?;
-            (*rr != 0 && *rr != u64::MAX).then_some(rr >> 8 & 0xff_ffff)
+    /// The view of that vcpu.
+    ///
+    /// # Errors
+    /// Where its context cannot be read.
+    pub fn of_vcpu(
+        memory: &'a Memory<'a>,
+        checkpoint: usize,
+        vcpu: &'a Vcpu,
+    ) -> Result<Self, NoView> {
+        let image = memory.image();
+        let guest = image.guest().unwrap_or(Guest::Pv);
+        let none = NoView::NoContext(vcpu.id);
+        let registers = Registers::of_vcpu(vcpu, guest, image.era()).ok_or(none)?;
+        let mut view = Self::of(memory, registers);
+        if guest == Guest::Pv {
+            view.open_windows(checkpoint, vcpu);
+        }
+        let context = Context::parse(vcpu.layout, &vcpu.context.bytes).ok_or(none)?;
+        let era = image.era().unwrap_or(Era::D11B);
+        view.stack = RegisterStack::of(&context, era, guest);
+        if let Some(stack) = &view.stack {
+            view.overlay = Overlay::of(&view, stack);
+        }
+        Ok(view)
+    }
+
+    /// The view of a vcpu with these registers, of which nothing else is known.
+    pub fn of(memory: &'a Memory<'a>, registers: Registers) -> Self {
+        let fixed = Fixed::new(&registers, memory, false);
+        View {
+            memory,
+            tables: Tables::new(&registers, &fixed, memory),
+            fixed,
+            registers,
+            windows: Vec::new(),
+            stack: None,
+            overlay: Overlay::default(),
+        }
+    }
+
+    /// The pages that Xen maps for a PV guest, wherever it asked for them.
+    fn open_windows(&mut self, checkpoint: usize, vcpu: &'a Vcpu) {
+        let image = self.memory.image();
+        let setup = || {
+            let layout = image.arch_setup_layout()?;
+            ArchSetup::parse(layout, &image.arch_setup.as_ref()?.bytes)
         };
-        let metaphysical = regs
-            .filter(|_| guest == Guest::Pv)
-            .map(|regs| regs.metaphysical_mode() != 0);
-        let psr = context.psr();
-        let physical = metaphysical.unwrap_or(psr & PSR_DT == 0 || psr & PSR_IT == 0);
-
-        let mut view = View {
-            mappings: Vec::new(),
-            inactive: Vec::new(),
-            hidden: Vec::new(),
-            physical,
+        let Some(first) = setup().map(|setup| setup.xsi_va()).filter(|at| *at != 0) else {
+            return;
         };
-        if physical {
-            for base in [0, UNCACHED] {
-                view.add(Mapping {
-                    first: base,
-                    last: base | IN_REGION,
-                    physical: 0,
-                    by: By::Physical,
-                });
+        let shared = image.checkpoints.get(checkpoint);
+        let shared = shared.and_then(|round| round.shared_info.as_ref());
+        let pages = [
+            (0, shared, How::SharedInfo),
+            (XEN_PAGE, vcpu.privregs.as_ref(), How::Privregs),
+        ];
+        for (offset, page, how) in pages {
+            if let (Some(first), Some(page)) = (first.checked_add(offset), page) {
+                self.windows.push(Window { first, page, how });
             }
         }
-        let data = context.dtrs().iter().enumerate();
-        let data = data.filter_map(|(n, entry)| Register::decode(Slot::Data(n), entry));
-        let code = context.itrs().iter().enumerate();
-        let code = code.filter_map(|(n, entry)| Register::decode(Slot::Code(n), entry));
-        for register in data.chain(code) {
-            if rid(register.region()).is_some_and(|rid| rid != register.rid) {
-                view.inactive.push(register);
-                continue;
-            }
-            let mapping = Mapping {
-                first: register.first,
-                last: register.last(),
-                physical: register.physical,
-                by: By::Register(register.slot),
-            };
-            if view.contradicts(&mapping) {
-                view.hidden.push(register);
-            }
-            view.add(mapping);
-        }
-        for region in [7u8, 6] {
-            let base = u64::from(region) << 61;
-            view.add(Mapping {
-                first: base,
-                last: base | IN_REGION,
-                physical: 0,
-                by: By::Region(region),
-            });
-        }
-        view
     }
 
-    /// Adds what is not mapped yet.
-    fn add(&mut self, new: Mapping) {
-        let mut parts = Vec::new();
-        let mut from = Some(new.first);
-        for old in &self.mappings {
-            let Some(first) = from else { break };
-            if old.last < first {
-                continue;
-            }
-            if old.first > new.last {
-                break;
-            }
-            if old.first > first {
-                parts.push(new.part(first, old.first - 1));
-            }
-            from = old.last.checked_add(1).filter(|next| *next <= new.last);
-        }
-        if let Some(first) = from {
-            parts.push(new.part(first, new.last));
-        }
-        self.mappings.extend(parts);
-        self.mappings.sort_unstable_by_key(|mapping| mapping.first);
+    /// The view of a process: regions 0 to 4 are mapped by the page directory at that guest physical
+    /// address, not by that which `ar.k7` names.
+    #[must_use]
+    pub fn with_directory(mut self, physical: u64) -> Self {
+        self.fixed = Fixed::new(&self.registers, self.memory, true);
+        self.tables.given(self.memory, Some(physical), None);
+        self
     }
 
-    /// Whether an address of it is mapped to something else already.
-    fn contradicts(&self, new: &Mapping) -> bool {
-        self.mappings.iter().any(|old| {
-            let first = old.first.max(new.first);
-            first <= old.last.min(new.last)
-                && old.part(first, first).physical != new.part(first, first).physical
-        })
+    /// Region 5 is mapped by the page directory at that guest physical address (`swapper_pg_dir`), not by
+    /// that which the miss handler names.
+    #[must_use]
+    pub fn with_kernel_directory(mut self, physical: u64) -> Self {
+        self.tables.given(self.memory, None, Some(physical));
+        self
     }
 
-    /// The mappings, ascending by virtual address.
-    pub fn mappings(&self) -> &[Mapping] {
-        &self.mappings
+    /// The memory.
+    pub fn memory(&self) -> &'a Memory<'a> {
+        self.memory
+    }
+
+    /// What of the vcpu decides.
+    pub fn registers(&self) -> &Registers {
+        &self.registers
+    }
+
+    /// The dirty part of its register stack. `None` where no stack has such bounds.
+    pub fn stack(&self) -> Option<&RegisterStack> {
+        self.stack.as_ref()
+    }
+
+    /// How page tables are laid out.
+    pub fn geometry(&self) -> Geometry {
+        self.tables.geometry
+    }
+
+    /// The pages that Xen shows a PV guest, which are no memory of it: first virtual address, the page, and
+    /// which it is.
+    pub fn windows(&self) -> impl Iterator<Item = (u64, &'a Section, How)> + '_ {
+        let windows = self.windows.iter();
+        windows.map(|window| (window.first, window.page, window.how))
+    }
+
+    /// The page directory of regions 0 to 4, a guest physical address, and what names it.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn process_directory(&self) -> Directory {
+        self.tables.process
+    }
+
+    /// The page directory of region 5.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn kernel_directory(&self) -> Directory {
+        self.tables.kernel
+    }
+
+    /// What is mapped without tables, ascending by virtual address.
+    pub fn pinned(&self) -> &[Mapping] {
+        &self.fixed.mappings
     }
 
     /// The vcpu uses physical addresses.
     pub fn is_physical(&self) -> bool {
-        self.physical
+        self.registers.physical
     }
 
     /// Translation registers for another region id than their region has now.
     pub fn inactive(&self) -> &[Register] {
-        &self.inactive
+        &self.fixed.inactive
     }
 
     /// Translation registers that an earlier mapping hides with other pages: data wins over code.
     pub fn hidden(&self) -> &[Register] {
-        &self.hidden
+        &self.fixed.hidden
     }
 
-    /// Where an address leads: the guest physical address, and what says so.
-    ///
-    /// # Errors
-    /// Why it leads nowhere; whether a page is there is not looked at.
-    pub fn translate(&self, address: u64) -> Result<(u64, By), Unresolved> {
-        let place = self.mappings.partition_point(|m| m.last < address);
-        if let Some(mapping) = self.mappings.get(place).filter(|m| m.first <= address) {
-            let physical = mapping.physical + (address - mapping.first);
-            return Ok((physical, mapping.by));
-        }
-        let other = self.inactive.iter();
-        let mut other = other.filter(|r| (r.first..=r.last()).contains(&address));
-        Err(match (other.next(), (address >> 61) as u8) {
-            (Some(register), _) => Unresolved::OtherRegion(register.slot, register.rid),
-            (None, region @ 0..5) => Unresolved::Process(region),
-            (None, region) => Unresolved::PageTables(region),
-        })
-    }
-
-    /// As [`Self::translate`], and the page has to be there.
+    /// Where an address leads, and what says so. That it translates does not mean that the image has the
+    /// page: [`Translation::offset`] says that.
     ///
     /// # Errors
     /// Why it leads nowhere.
-    pub fn resolve(&self, memory: &Memory<'_>, address: u64) -> Result<(u64, By), Unresolved> {
-        let (physical, by) = self.translate(address)?;
-        match memory.run_of(physical / memory.page_size()) {
-            Some(_) => Ok((physical, by)),
-            None => Err(Unresolved::NoPage { physical, by }),
-        }
-    }
-
-    /// Every part of the view that has pages, ascending by virtual address.
-    pub fn segments(&self, memory: &Memory<'_>) -> Vec<Segment> {
-        let size = memory.page_size();
-        let mut segments = Vec::new();
-        for mapping in &self.mappings {
-            let last = mapping.physical + (mapping.last - mapping.first);
-            let pfns = Pfns::new(mapping.physical / size, last / size);
-            for run in pfns.into_iter().flat_map(|pfns| memory.within(pfns)) {
-                // Frames that no address reaches are beyond `last` and never come here.
-                let begin = (run.pfns.first() * size).max(mapping.physical);
-                let end = run.pfns.last() * size + (size - 1);
-                let end = end.min(last);
-                segments.push(Segment {
-                    virt: mapping.first + (begin - mapping.physical),
-                    physical: begin,
-                    size: end - begin + 1,
-                    run,
-                    by: mapping.by,
+    pub fn translate(&self, address: u64) -> Result<Translation, Fault> {
+        for window in &self.windows {
+            if let Some(offset) = window.offset(address) {
+                return Ok(Translation {
+                    physical: None,
+                    offset: Some(window.page.offset + offset),
+                    how: window.how,
+                    left: window.page.bytes.len() as u64 - offset,
                 });
             }
         }
-        segments
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::dialect::ContextLayout;
-    use crate::wire::layout_of_context;
-    use alloc::vec;
-
-    /// A context with these words.
-    fn context(words: &[(&str, u64)]) -> Context {
-        let layout = layout_of_context(ContextLayout::F);
-        let mut bytes = vec![0; layout.size];
-        for (path, word) in words {
-            let at = layout.find(path).unwrap().offset;
-            bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        if let Some(mapping) = self.fixed.of(address) {
+            let physical = mapping.physical + (address - mapping.first);
+            let left = (mapping.last - address).saturating_add(1);
+            return Ok(self.found(physical, mapping.how, left));
         }
-        Context::parse(ContextLayout::F, &bytes).unwrap()
+        let mut other = self.fixed.inactive.iter();
+        let other = other.find(|r| (r.first..=r.last()).contains(&address));
+        let region = (address >> 61) as usize;
+        let walked = match region {
+            6 | 7 => Err(Fault::NoPhysical),
+            _ => {
+                let log2 = self.registers.page_log2(region);
+                self.tables.walk(self.memory, address, log2)
+            }
+        };
+        match (walked, other) {
+            (Ok((leaf, how)), _) => {
+                let within = address & ((1 << leaf.log2) - 1);
+                Ok(self.found(leaf.physical | within, how, (1 << leaf.log2) - within))
+            }
+            (Err(_), Some(register)) => Err(Fault::OtherRegion {
+                slot: register.slot,
+                rid: register.rid,
+            }),
+            (Err(fault), None) => Err(fault),
+        }
     }
 
-    const VIRTUAL: (&str, u64) = ("regs.psr", PSR_DT | PSR_IT);
-
-    #[test]
-    fn a_linux_kernel_is_found_by_its_register_and_its_regions() {
-        let context = context(&[
-            VIRTUAL,
-            ("regs.rr[5]", 0x10539),
-            ("regs.tr.dtrs[0].pte", 0x0010_0000_0400_0661),
-            ("regs.tr.dtrs[0].itir", 0x68),
-            ("regs.tr.dtrs[0].vadr", 0xa000_0001_0000_0000),
-            ("regs.tr.dtrs[0].rid", 0x105),
-        ]);
-        let view = View::new(Guest::Hvm, &context, None);
-        assert!(!view.is_physical());
-        let register = By::Register(Slot::Data(0));
-        assert_eq!(
-            view.translate(0xa000_0001_0000_1234),
-            Ok((0x400_1234, register))
-        );
-        assert_eq!(
-            view.translate(0xe000_0000_0000_4000),
-            Ok((0x4000, By::Region(7)))
-        );
-        assert_eq!(
-            view.translate(0xc000_0000_0000_4000),
-            Ok((0x4000, By::Region(6)))
-        );
-        assert_eq!(view.translate(u64::MAX), Ok((IN_REGION, By::Region(7))));
-        let vmalloc = view.translate(0xa000_0002_0000_0000);
-        assert_eq!(vmalloc, Err(Unresolved::PageTables(5)));
-        assert_eq!(view.translate(0x4000), Err(Unresolved::Process(0)));
+    fn found(&self, physical: u64, how: How, left: u64) -> Translation {
+        Translation {
+            physical: Some(physical),
+            offset: self.offset_of(physical),
+            how,
+            left,
+        }
     }
 
-    #[test]
-    fn a_register_of_another_address_space_maps_nothing() {
-        let context = context(&[
-            VIRTUAL,
-            ("regs.rr[5]", 0x10639),
-            ("regs.tr.itrs[3].pte", 0x4000_0661),
-            ("regs.tr.itrs[3].itir", 14 << 2),
-            ("regs.tr.itrs[3].vadr", 0xa000_0000_0000_0000),
-            ("regs.tr.itrs[3].rid", 0x105),
-        ]);
-        let view = View::new(Guest::Hvm, &context, None);
-        let error = Err(Unresolved::OtherRegion(Slot::Code(3), 0x105));
-        assert_eq!(view.translate(0xa000_0000_0000_0010), error);
-        assert_eq!(view.inactive().len(), 1);
+    /// File offset of the byte at a guest physical address, where the image has its page.
+    pub fn offset_of(&self, physical: u64) -> Option<u64> {
+        let size = self.memory.page_size();
+        let pfn = physical.checked_div(size)?;
+        Some(self.memory.run_of(pfn)?.offset_of(pfn) + physical % size)
     }
 
-    #[test]
-    fn a_register_stands_before_the_region_that_it_lies_in() {
-        let context = context(&[
-            VIRTUAL,
-            ("regs.tr.dtrs[1].pte", 0x8000_0661),
-            ("regs.tr.dtrs[1].itir", 16 << 2),
-            ("regs.tr.dtrs[1].vadr", 0xffff_ffff_ffff_0000),
-            ("regs.tr.itrs[1].pte", 0x1_0000_0661),
-            ("regs.tr.itrs[1].itir", 16 << 2),
-            ("regs.tr.itrs[1].vadr", 0xffff_ffff_ffff_0000),
-        ]);
-        let view = View::new(Guest::Hvm, &context, None);
-        let register = By::Register(Slot::Data(1));
-        assert_eq!(view.translate(u64::MAX), Ok((0x8000_ffff, register)));
-        assert_eq!(
-            view.translate(0xffff_ffff_fffe_ffff).unwrap().1,
-            By::Region(7)
-        );
-        assert_eq!(view.hidden().len(), 1);
-        assert_eq!(view.mappings().len(), 3);
+    /// What is mapped among these addresses, by registers and by tables, ascending; pages that follow each
+    /// other in both respects are one. Whether the image has them is not looked at.
+    pub fn mappings(&self, addresses: RangeInclusive<u64>) -> Mappings<'a, '_> {
+        Mappings::new(self, *addresses.start(), *addresses.end())
     }
 
-    #[test]
-    fn without_translation_an_address_is_physical() {
-        let view = View::new(Guest::Hvm, &context(&[]), None);
-        assert!(view.is_physical());
-        assert_eq!(view.translate(0x1234), Ok((0x1234, By::Physical)));
-        assert_eq!(
-            view.translate(UNCACHED | 0x1234),
-            Ok((0x1234, By::Physical))
-        );
-        assert_eq!(
-            view.translate(0x2000_0000_0000_0000),
-            Err(Unresolved::Process(1))
-        );
+    /// Every virtual address of a guest physical one that registers and regions give; what tables map
+    /// [`Backward`](super::Backward) knows.
+    pub fn pinned_at(&self, physical: u64) -> impl Iterator<Item = (u64, How)> + '_ {
+        self.fixed.mappings.iter().filter_map(move |mapping| {
+            let offset = physical.checked_sub(mapping.physical)?;
+            (offset <= mapping.last - mapping.first).then(|| (mapping.first + offset, mapping.how))
+        })
     }
 }

@@ -2,7 +2,7 @@
 
 use ia64save_codec::transfer::ports::{Errno, PortCall, ShutdownReason};
 use ia64save_codec::transfer::restore::Options;
-use ia64save_codec::transfer::{Adaptive, Cause, Fate, Observer, Restore, Save, save};
+use ia64save_codec::transfer::{Adaptive, Cause, Fate, Observer, Restore, ResumeMode, Save, save};
 use ia64save_codec::{Dialect, Guest};
 use ia64save_corpus::{Params, generate, kinds};
 
@@ -12,6 +12,8 @@ use crate::live::{busy, guest};
 fn save_options(live: bool) -> save::Options {
     save::Options {
         live,
+        resume_mode: Some(ResumeMode::Cancel),
+        needs_way_back: true,
         ..save::Options::default()
     }
 }
@@ -36,7 +38,11 @@ fn a_source_runs_on_whichever_call_fails() {
                         break;
                     }
                     // A second try did it.
-                    let after = [PortCall::DisableLogDirty, PortCall::UnexposeP2m];
+                    let after = [
+                        PortCall::WaysBack,
+                        PortCall::DisableLogDirty,
+                        PortCall::UnexposeP2m,
+                    ];
                     assert!(after.contains(&failed.unwrap()), "{failed:?}");
                 }
                 Err(error) => {
@@ -67,7 +73,10 @@ fn a_source_runs_on_wherever_the_stream_ends() {
             room: Some(room),
             ..Kept::default()
         };
-        let error = Save::new(&mut fake, &mut kept).run().unwrap_err();
+        let error = Save::new(&mut fake, &mut kept)
+            .options(save_options(true))
+            .run()
+            .unwrap_err();
         assert!(matches!(error.cause, Cause::Sink(_)), "{error}");
         assert!(fake.state.shutdown.is_none() && !fake.exposed && fake.state.dirty.is_none());
     }

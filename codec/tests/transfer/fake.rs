@@ -6,8 +6,9 @@ use std::time::Duration;
 use ia64save_codec::grammar::PageRun;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{
-    Domain, DomainInfo, Errno, HvmParam, P2mEntry, PageResult, Populated, PortCall, PortError,
-    Setup, ShutdownReason, Sink, SinkError, SourceDomain, TargetDomain, VcpuInfo,
+    Domain, DomainInfo, Errno, HvmParam, Introduction, P2mEntry, PageResult, Populated, PortCall,
+    PortError, Setup, ShutdownReason, Sink, SinkError, SourceDomain, TargetDomain, VcpuInfo,
+    WaysBack,
 };
 use ia64save_codec::wire::{Context, layout_of_context};
 use ia64save_codec::{Dialect, Guest};
@@ -75,9 +76,15 @@ pub struct Fake {
     pub calls: Vec<PortCall>,
     /// Fails the call of this number.
     pub fault: Option<(usize, Errno)>,
+    /// Fails every call of this kind.
+    pub broken: Option<PortCall>,
     pub script: Option<Script>,
     pub exposed: bool,
     pub destroyed: bool,
+    /// What there is to bring it back.
+    pub ways_back: WaysBack,
+    /// What the daemons of store and console were told last.
+    pub introduced: Option<Introduction>,
     /// A source; otherwise log-dirty and suspension are out of place.
     p2m_end: u64,
 }
@@ -117,9 +124,16 @@ impl Fake {
             },
             calls: Vec::new(),
             fault: None,
+            broken: None,
             script: None,
             exposed: false,
             destroyed: false,
+            ways_back: WaysBack {
+                call: true,
+                reset: true,
+                introduction: true,
+            },
+            introduced: None,
             p2m_end: 0,
         }
     }
@@ -141,10 +155,20 @@ impl Fake {
         if let Some(script) = &mut self.script {
             script(call, &mut self.state);
         }
+        if self.broken == Some(call) {
+            return Err(PortError::new(call, Errno::EIO));
+        }
         match self.fault {
             Some((at, errno)) if at == number => Err(PortError::new(call, errno)),
             _ => Ok(()),
         }
+    }
+
+    /// Where the context of vcpu 0 has what its call returns.
+    pub fn result(&self) -> usize {
+        let layout = layout_of_context(self.dialect.spec().context);
+        let found = layout.find("regs.r[8]").or(layout.find("user_regs.r8"));
+        found.expect("r8").offset
     }
 
     pub fn count(&self, call: PortCall) -> usize {
@@ -243,6 +267,41 @@ impl Domain for Fake {
         Ok(self.state.contexts[&vcpu].clone())
     }
 
+    fn write_pages(
+        &mut self,
+        run: PageRun<'_>,
+        results: &mut [PageResult],
+    ) -> Result<(), PortError> {
+        self.call(PortCall::WritePages)?;
+        for (record, result) in run.records().zip(results) {
+            *result = match self.state.pages.get_mut(&record.gmfn) {
+                Some(page) => {
+                    page.copy_from_slice(record.page);
+                    Ok(())
+                }
+                None => Err(Errno::EINVAL),
+            };
+        }
+        Ok(())
+    }
+
+    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.call(PortCall::SetVcpuContext)?;
+        // It keeps its own privregs page.
+        let layout = self.dialect.spec().context;
+        let field = layout_of_context(layout).find("privregs_pfn").unwrap();
+        let mut context = context.to_vec();
+        let frame = SHARED_INFO + 1 + u64::from(vcpu);
+        self.state
+            .pages
+            .entry(frame)
+            .or_insert(vec![0; self.page_size]);
+        context[field.offset..][..8].copy_from_slice(&frame.to_le_bytes());
+        assert!(Context::parse(layout, &context).is_some());
+        self.state.contexts.insert(vcpu, context);
+        Ok(())
+    }
+
     fn pause(&mut self) -> Result<(), PortError> {
         self.call(PortCall::Pause)
     }
@@ -321,7 +380,33 @@ impl SourceDomain for Fake {
             "given back first"
         );
         self.call(PortCall::Resume)?;
+        if self.guest == Guest::Pv && self.state.shutdown == Some(ShutdownReason::Suspend) {
+            // Its suspend call has to return 1, or it has to look like a domain that was restored.
+            let returned = self.state.contexts[&0][self.result()];
+            assert!(
+                returned == 1 || self.introduced.is_some(),
+                "it stops in a BUG"
+            );
+            let at = self.result();
+            self.state.contexts.get_mut(&0).unwrap()[at] = 0;
+        }
         self.state.shutdown = None;
+        Ok(())
+    }
+
+    fn ways_back(&mut self) -> Result<WaysBack, PortError> {
+        self.call(PortCall::WaysBack)?;
+        Ok(self.ways_back)
+    }
+
+    fn reset_channels(&mut self) -> Result<(u32, u32), PortError> {
+        self.call(PortCall::ResetChannels)?;
+        Ok((7, 8))
+    }
+
+    fn introduce(&mut self, introduction: &Introduction) -> Result<(), PortError> {
+        self.call(PortCall::Introduce)?;
+        self.introduced = Some(*introduction);
         Ok(())
     }
 
@@ -373,24 +458,6 @@ impl TargetDomain for Fake {
         Ok((before - self.state.p2m.len()) as u64)
     }
 
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError> {
-        self.call(PortCall::WritePages)?;
-        for (record, result) in run.records().zip(results) {
-            *result = match self.state.pages.get_mut(&record.gmfn) {
-                Some(page) => {
-                    page.copy_from_slice(record.page);
-                    Ok(())
-                }
-                None => Err(Errno::EINVAL),
-            };
-        }
-        Ok(())
-    }
-
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
         self.call(PortCall::ClearPages)?;
         for gpfn in gpfns {
@@ -399,21 +466,9 @@ impl TargetDomain for Fake {
         Ok(())
     }
 
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
-        self.call(PortCall::SetVcpuContext)?;
-        // It keeps its own privregs page.
-        let layout = self.dialect.spec().context;
-        let field = layout_of_context(layout).find("privregs_pfn").unwrap();
-        let mut context = context.to_vec();
-        let frame = SHARED_INFO + 1 + u64::from(vcpu);
-        self.state
-            .pages
-            .entry(frame)
-            .or_insert(vec![0; self.page_size]);
-        context[field.offset..][..8].copy_from_slice(&frame.to_le_bytes());
-        assert!(Context::parse(layout, &context).is_some());
-        self.state.contexts.insert(vcpu, context);
-        Ok(())
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError> {
+        self.call(PortCall::RbsVoff)?;
+        Ok(Some(0x34))
     }
 
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {

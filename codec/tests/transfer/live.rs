@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 
 use ia64save_codec::image::Options as ReadOptions;
 use ia64save_codec::transfer::ports::PortCall;
-use ia64save_codec::transfer::{Adaptive, Observer, Pass, Policy, Save, Saved, Xen, save};
+use ia64save_codec::transfer::{
+    Adaptive, Observer, Pass, Policy, ResumeMode, Save, Saved, Xen, save,
+};
 use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::memmap::EfiMemoryDesc;
 use ia64save_codec::{Dialect, Guest, SaveFile};
@@ -170,6 +172,7 @@ fn further_checkpoints_have_what_changed() {
         let mut kept = Kept::default();
         let options = save::Options {
             live,
+            resume_mode: Some(ResumeMode::Cancel),
             ..save::Options::default()
         };
         let saved = Save::new(&mut fake, &mut kept)

@@ -5,3 +5,4 @@ mod failures;
 mod fake;
 mod live;
 mod round_trip;
+mod way_back;

@@ -271,7 +271,7 @@ fn devices(host: &Host, domid: DomId, era: Era, vcpu: u32, random: &mut Random) 
     for index in 0..5 {
         vpd.set(
             &format!("vcpuid[{index}]"),
-            crate::hypervisor::hvm::CPUID[index],
+            crate::hypervisor::devices::CPUID[index],
         );
     }
     let itm = vpd.get("itm");

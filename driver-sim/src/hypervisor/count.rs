@@ -43,6 +43,8 @@ ops! {
     ExposeP2m = "expose_foreign_p2m";
     UnexposeP2m = "unexpose_foreign_p2m";
     GetMemmap = "get_memmap";
+    AllocUnbound = "alloc_unbound";
+    ResetChannels = "reset";
     MapPages = "mmapbatch";
     UnmapPages = "munmap";
 }

@@ -7,16 +7,16 @@ use ia64save_codec::Guest;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::ShutdownReason;
 
+use super::channels::Channels;
+use super::devices::Devices;
 use super::era::Era;
-use super::hvm::Devices;
+use super::kernel::Kernel;
 use super::memory::{Memory, Pool};
+use super::places::shared_info_frame;
 use super::vcpu::{Shared, Vcpu, fresh_privregs, hvm_privregs_pfn};
+use crate::fields::Fields;
 use crate::workload::{Script, Workload};
-
-/// Frame of the shared_info page where tools name pages by gpfn: those of the vcpus follow.
-pub(crate) const SHARED_INFO_GPFN: u64 = 1 << 40 >> 14;
-/// The same where they name it by machine frame.
-const SHARED_INFO_FRAME: u64 = 0x800_0000;
+use ia64save_codec::wire::{layout_of_shared_info, layout_of_start_info};
 
 pub(crate) struct Domain {
     pub(crate) guest: Guest,
@@ -34,6 +34,10 @@ pub(crate) struct Domain {
     pub(crate) mapped_pages: u64,
     pub(crate) device_model: DeviceModel,
     pub(crate) suspends: Suspends,
+    pub(crate) channels: Channels,
+    pub(crate) kernel: Option<Kernel>,
+    /// vcpu 0 as it was before its guest suspended itself.
+    before_call: Option<Vcpu>,
     pub(crate) workload: Option<Workload>,
     pub(crate) script: Option<Script>,
     /// The memory map that a builder has put into the guest's memory, or a restore has shown.
@@ -99,6 +103,9 @@ impl Domain {
             mapped_pages: 0,
             device_model: DeviceModel::default(),
             suspends: Suspends::default(),
+            channels: Channels::default(),
+            kernel: None,
+            before_call: None,
             workload: None,
             script: None,
             memmap: None,
@@ -159,6 +166,55 @@ impl Domain {
         !self.paused && !self.dying && self.shutdown.is_none()
     }
 
+    /// The guest of a PV domain makes its suspend call.
+    pub(crate) fn make_call(&mut self, era: Era) {
+        if self.guest == Guest::Hvm || self.vcpus.is_empty() {
+            return;
+        }
+        self.before_call = Some(self.vcpus[0].clone());
+        if self.kernel.is_some() {
+            self.vcpus[0].enter_call(era);
+        }
+    }
+
+    /// The suspend call returns, and the guest's kernel goes on, or crashes.
+    pub(crate) fn return_from_call(&mut self, era: Era) {
+        let standing = self
+            .vcpus
+            .first()
+            .is_some_and(|vcpu| vcpu.stands_in_call(era));
+        let before = self.before_call.take();
+        let called = before.is_some() || standing;
+        if let Some(kernel) = self.kernel.filter(|_| called) {
+            let returned = self.vcpus[0].returned(era);
+            let ports = self.start_info_ports(era);
+            if !kernel.goes_on(returned, &mut self.channels, ports) {
+                self.shutdown = Some(ShutdownReason::Crash);
+                return;
+            }
+        }
+        if let Some(before) = before {
+            // What the call returned is dealt with.
+            self.vcpus[0] = before;
+        }
+    }
+
+    /// The ports of store and console, as start_info says. Where pages are too short for that, 1 and 2.
+    fn start_info_ports(&self, era: Era) -> (u32, u32) {
+        let find = || {
+            let info = self.memory.page(shared_info_frame(era))?.to_vec();
+            let info = Fields::new(layout_of_shared_info(era.shared_info()), &info);
+            let pfn = info.get("arch.start_info_pfn")?;
+            let page = self.memory.page(pfn)?.to_vec();
+            let fields = Fields::new(layout_of_start_info(era.start_info()), &page);
+            let console = fields
+                .get("console_evtchn")
+                .or(fields.get("console.domU.evtchn"))?;
+            Some((fields.get("store_evtchn")? as u32, console as u32))
+        };
+        find().unwrap_or((1, 2))
+    }
+
     /// The pages that a PV vcpu shares with the hypervisor.
     pub(crate) fn shared(&self, era: Era, vcpu: u32) -> Option<Shared> {
         let frame = shared_info_frame(era);
@@ -194,14 +250,5 @@ impl Domain {
     /// Whether something of it is held, so that it cannot go away.
     pub(crate) fn is_held(&self) -> bool {
         self.exposed || self.mapped_pages > 0
-    }
-}
-
-/// Frame of the shared_info page, as tools name it.
-pub(crate) fn shared_info_frame(era: Era) -> u64 {
-    if era.maps_by_gpfn() {
-        SHARED_INFO_GPFN
-    } else {
-        SHARED_INFO_FRAME
     }
 }

@@ -149,6 +149,16 @@ impl Era {
         self.since(Meaning::D7C)
     }
 
+    /// A suspended domain can go on (domctl resume, in 3.1). Trees just before it are taken to be without.
+    pub fn has_resume(self) -> bool {
+        self.since(Meaning::D1bF)
+    }
+
+    /// A vcpu in a hypercall shows that it is (68fa1896bb).
+    pub(crate) fn has_fast_calls(self) -> bool {
+        self.since(Meaning::D1bB)
+    }
+
     /// The hypervisor names the highest gpfn of a domain itself.
     pub(crate) fn names_highest_gpfn(self) -> bool {
         self.since(Meaning::D11A)

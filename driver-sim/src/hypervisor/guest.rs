@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
-use ia64save_codec::transfer::ports::{Errno, ShutdownReason};
+use ia64save_codec::transfer::ports::{Errno, Introduction, ShutdownReason};
 
 use super::domain::Domain;
 pub use super::domain::Suspends;
 use super::host::{DomId, Host};
+use super::kernel::Kernel;
 use crate::workload::Workload;
 
 /// How long a tool waits for a guest that does not suspend itself.
@@ -100,6 +101,39 @@ impl Host {
         Ok(())
     }
 
+    /// What its kernel does when a suspend call returns. A PV guest that has run is connected: its timer is
+    /// bound, store and console were told of it, at ports 1 and 2. One that was restored stands in the call
+    /// of the guest that was saved, and has what was made for it.
+    pub fn set_kernel(&self, domid: DomId, kernel: Kernel) -> Result<(), Errno> {
+        let mut state = self.state();
+        let era = state.machine.era;
+        let domain = state.domain(domid)?;
+        domain.kernel = Some(kernel);
+        let restored = domain
+            .vcpus
+            .first()
+            .is_some_and(|vcpu| vcpu.stands_in_call(era));
+        if !restored {
+            let (store_port, console_port) = (
+                domain.channels.alloc_unbound(),
+                domain.channels.alloc_unbound(),
+            );
+            domain.channels.bind_timer()?;
+            domain.channels.introduced = Some(Introduction {
+                store_mfn: 0,
+                store_port,
+                console_mfn: 0,
+                console_port,
+            });
+        }
+        Ok(())
+    }
+
+    /// What [`Host::set_kernel`] has said.
+    pub fn kernel(&self, domid: DomId) -> Result<Option<Kernel>, Errno> {
+        Ok(self.state().domain(domid)?.kernel)
+    }
+
     /// What the guest does from now on.
     pub fn set_workload(&self, domid: DomId, workload: Workload) -> Result<(), Errno> {
         self.state().domain(domid)?.workload = Some(workload);
@@ -121,12 +155,16 @@ impl Host {
             _ => SUSPEND_TIME,
         });
         let mut state = self.state();
+        let era = state.machine.era;
         let domain = state.domain(domid)?;
         let reason = match suspends {
             Suspends::Ignores => return Ok(()),
             Suspends::Obeys => ShutdownReason::Suspend,
             Suspends::ShutsDown(reason) => reason,
         };
+        if domain.shutdown.is_none() && reason == ShutdownReason::Suspend {
+            domain.make_call(era);
+        }
         domain.shutdown.get_or_insert(reason);
         domain.device_model.stopped = true;
         Ok(())

@@ -10,49 +10,11 @@ use super::count::{Counts, Leftovers, Op};
 use super::domain::Domain;
 use super::era::Era;
 use super::fault::{Fault, Faults};
+use super::machine::Machine;
 use super::memory::Pool;
-use super::vcpu::Registers;
-use super::vcpu::heap::Heap;
 
 /// Number of a domain.
 pub type DomId = u32;
-
-/// What a machine is like.
-#[derive(Clone, Copy, Debug)]
-pub struct Machine {
-    /// Which Xen it runs.
-    pub era: Era,
-    /// Bytes of a page.
-    pub page_size: usize,
-    /// Pages that it has for domains.
-    pub pages: u64,
-    /// Stacked registers of its processors.
-    pub stacked_registers: u64,
-    /// Bits of a region id that a domain gets.
-    pub rid_bits: u32,
-    /// Where the register stack begins in the hypervisor's own layout, in words modulo 64.
-    pub rbs_voff: u64,
-    /// What becomes of registers that are set.
-    pub registers: Registers,
-    /// What the hypervisor's heap holds.
-    pub heap: Heap,
-}
-
-impl Machine {
-    /// An Itanium 2 with much memory.
-    pub fn new(era: Era) -> Self {
-        Machine {
-            era,
-            page_size: ia64save_codec::PAGE_SIZE,
-            pages: 1 << 24,
-            stacked_registers: 96,
-            rid_bits: 18,
-            rbs_voff: era.rbs_voff(),
-            registers: Registers::Real,
-            heap: Heap::Zeros,
-        }
-    }
-}
 
 /// A machine with Xen on it. Clones are handles of the same machine.
 #[derive(Clone)]

@@ -1,15 +1,14 @@
 //! The HVM context: devices of a domain and of its vcpus as records (spec 10.3).
 
 use ia64save_codec::transfer::ports::Errno;
-use ia64save_codec::wire::Wire;
 use ia64save_codec::wire::hvm::header::{HVM_MAGIC, HVM_VERSION};
 use ia64save_codec::wire::hvm::viosapic::VIOSAPIC_BASE;
 use ia64save_codec::wire::hvm::{HvmSaveHeader, Per, RECORDS, Record, record_of};
 
 use super::domain::Domain;
 use super::era::Era;
-use super::host::Machine;
-use super::vcpu::{Registers, Vpd, psr};
+use super::machine::{Machine, Registers};
+use super::vcpu::{Vpd, psr};
 use crate::fields::Fields;
 
 /// What a restore takes of a VPD, by name and count.
@@ -26,60 +25,6 @@ const VPD_LOADED: [(&str, usize); 7] = [
 const VPD_CONTROL: std::ops::Range<usize> = 2048..3072;
 /// Instances that were let through before they were held against the domain's vcpus: one too many.
 const INSTANCES: u16 = 64;
-/// CPUID registers 0 to 4 of an Itanium 2.
-pub(crate) const CPUID: [u64; 5] = [0x4965_6e69_756e_6547, 0x6c65_746e, 0, 0x1f01_0504, 5];
-
-/// Devices of a domain: the bodies of its records.
-pub(crate) struct Devices {
-    header: Vec<u8>,
-    viosapic: Vec<u8>,
-    vacpi: Vec<u8>,
-    identity: Vec<u8>,
-}
-
-impl Devices {
-    pub(crate) fn new() -> Self {
-        let header = HvmSaveHeader {
-            magic: HVM_MAGIC,
-            version: HVM_VERSION,
-            changeset: u64::MAX,
-            cpuid: CPUID,
-        };
-        let layout = ia64save_codec::wire::hvm::HvmHwIa64Viosapic::LAYOUT;
-        let mut viosapic = vec![0; layout.size];
-        let mut fields = Fields::new(layout, &mut viosapic);
-        fields.set("lowest_vcpu_id", u64::MAX);
-        fields.set("base_address", VIOSAPIC_BASE);
-        for pin in 0..48 {
-            fields.set(&format!("redirtbl[{pin}].bits"), 1 << 16);
-        }
-        Devices {
-            header: header.to_bytes(),
-            viosapic,
-            vacpi: vec![0; 8],
-            identity: vec![0; 72],
-        }
-    }
-
-    pub(crate) fn viosapic(&mut self) -> &mut Vec<u8> {
-        &mut self.viosapic
-    }
-
-    pub(crate) fn vacpi(&mut self) -> &mut Vec<u8> {
-        &mut self.vacpi
-    }
-
-    fn body(&mut self, typecode: u16) -> Option<&mut Vec<u8>> {
-        match typecode {
-            1 => Some(&mut self.header),
-            6 => Some(&mut self.viosapic),
-            7 => Some(&mut self.vacpi),
-            8 => Some(&mut self.identity),
-            _ => None,
-        }
-    }
-}
-
 impl Domain {
     fn body(&mut self, typecode: u16, instance: u16) -> Option<&mut Vec<u8>> {
         match typecode {

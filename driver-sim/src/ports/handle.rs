@@ -1,6 +1,7 @@
 //! What the two ports have in common.
 
 use ia64save_codec::Dialect;
+use ia64save_codec::grammar::{PageRecord, PageRun};
 use ia64save_codec::transfer::ports::{
     DomainInfo, Errno, P2mEntry, PageResult, PortCall, PortError, VcpuInfo,
 };
@@ -128,6 +129,39 @@ impl Handle {
         })
     }
 
+    pub(super) fn set_vcpu_context(&self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.call(PortCall::SetVcpuContext, |host, domid| {
+            host.set_vcpu_context(domid, vcpu, context)
+        })
+    }
+
+    pub(super) fn write_pages(
+        &self,
+        run: PageRun<'_>,
+        results: &mut [PageResult],
+    ) -> Result<(), PortError> {
+        let call = PortCall::WritePages;
+        let fault = self.enter(call)?;
+        let struck = fault.map(|fault| fault.after.unwrap_or(0) as usize);
+        let mut number = 0;
+        let mut spared = |record: PageRecord<'_>| {
+            // A page that fails is not written either: it is aimed at a gpfn that has none.
+            let gmfn = if struck == Some(number) {
+                u64::MAX
+            } else {
+                record.gmfn
+            };
+            number += 1;
+            gmfn
+        };
+        let records = run.records().map(|record| (spared(record), record.page));
+        self.host
+            .write_pages(self.domid, records, results)
+            .map_err(|errno| PortError::new(call, errno))?;
+        strike(fault, results);
+        Ok(())
+    }
+
     pub(super) fn pause(&self) -> Result<(), PortError> {
         self.call(PortCall::Pause, Host::pause)
     }
@@ -203,6 +237,18 @@ macro_rules! domain {
 
             fn vcpu_context(&mut self, vcpu: u32) -> Result<Vec<u8>, PortError> {
                 self.handle.vcpu_context(vcpu)
+            }
+
+            fn write_pages(
+                &mut self,
+                run: PageRun<'_>,
+                results: &mut [PageResult],
+            ) -> Result<(), PortError> {
+                self.handle.write_pages(run, results)
+            }
+
+            fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+                self.set_context(vcpu, context)
             }
 
             fn pause(&mut self) -> Result<(), PortError> {

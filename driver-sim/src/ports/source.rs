@@ -1,9 +1,10 @@
 //! A domain that is saved.
 
+use ia64save_codec::grammar::PageRun;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{
-    Domain, DomainInfo, HvmParam, P2mEntry, PageResult, PortCall, PortError, Setup, SourceDomain,
-    VcpuInfo,
+    Domain, DomainInfo, HvmParam, Introduction, P2mEntry, PageResult, PortCall, PortError, Setup,
+    SourceDomain, VcpuInfo, WaysBack,
 };
 use ia64save_codec::{Dialect, Guest};
 
@@ -31,6 +32,10 @@ impl SimSource {
     /// Its number.
     pub fn domid(&self) -> DomId {
         self.handle.domid
+    }
+
+    fn set_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.handle.set_vcpu_context(vcpu, context)
     }
 
     fn destroy_domain(&mut self) -> Result<(), PortError> {
@@ -105,6 +110,30 @@ impl SourceDomain for SimSource {
 
     fn resume(&mut self) -> Result<(), PortError> {
         self.handle.call(PortCall::Resume, Host::resume)
+    }
+
+    fn ways_back(&mut self) -> Result<WaysBack, PortError> {
+        self.handle.call(PortCall::WaysBack, |host, _| {
+            let machine = host.machine();
+            Ok(WaysBack {
+                call: machine.era.has_resume(),
+                reset: machine.passes_reset,
+                introduction: true,
+            })
+        })
+    }
+
+    fn reset_channels(&mut self) -> Result<(u32, u32), PortError> {
+        self.handle.call(PortCall::ResetChannels, |host, domid| {
+            host.reset_channels(domid)?;
+            Ok((host.alloc_unbound(domid)?, host.alloc_unbound(domid)?))
+        })
+    }
+
+    fn introduce(&mut self, introduction: &Introduction) -> Result<(), PortError> {
+        self.handle.call(PortCall::Introduce, |host, domid| {
+            host.introduce(domid, introduction)
+        })
     }
 
     fn hvm_param(&mut self, param: HvmParam) -> Result<u64, PortError> {

@@ -7,9 +7,9 @@ use ia64save_codec::transfer::ports::{
 };
 use ia64save_codec::{Dialect, Guest};
 
-use super::handle::{Handle, domain, strike};
+use super::handle::{Handle, domain};
 use super::journal::Journal;
-use crate::hypervisor::{DomId, Host};
+use crate::hypervisor::{DomId, Host, Registers};
 
 /// A fresh domain of a simulated host, into which an image is restored.
 pub struct SimTarget {
@@ -45,6 +45,11 @@ impl SimTarget {
     /// What was done to it.
     pub fn journal(&self) -> &Journal {
         &self.journal
+    }
+
+    fn set_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.journal.vcpus_set.push((vcpu, context.to_vec()));
+        self.handle.set_vcpu_context(vcpu, context)
     }
 
     fn destroy_domain(&mut self) -> Result<(), PortError> {
@@ -104,34 +109,6 @@ impl TargetDomain for SimTarget {
         }
     }
 
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError> {
-        let call = PortCall::WritePages;
-        let fault = self.handle.enter(call)?;
-        let struck = fault.map(|fault| fault.after.unwrap_or(0) as usize);
-        let mut number = 0;
-        let mut spared = |record: ia64save_codec::grammar::PageRecord<'_>| {
-            // A page that fails is not written either: it is aimed at a gpfn that has none.
-            let gmfn = if struck == Some(number) {
-                u64::MAX
-            } else {
-                record.gmfn
-            };
-            number += 1;
-            gmfn
-        };
-        let records = run.records().map(|record| (spared(record), record.page));
-        self.handle
-            .host
-            .write_pages(self.handle.domid, records, results)
-            .map_err(|errno| PortError::new(call, errno))?;
-        strike(fault, results);
-        Ok(())
-    }
-
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
         let call = PortCall::ClearPages;
         let fault = self.handle.enter(call)?;
@@ -157,11 +134,13 @@ impl TargetDomain for SimTarget {
         Ok(())
     }
 
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
-        self.journal.vcpus_set.push((vcpu, context.to_vec()));
-        self.handle.call(PortCall::SetVcpuContext, |host, domid| {
-            host.set_vcpu_context(domid, vcpu, context)
-        })
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError> {
+        let registers = self.handle.host.machine().registers;
+        self.handle
+            .call(PortCall::RbsVoff, |host, _| match registers {
+                Registers::Real => host.rbs_voff().map(Some),
+                Registers::Verbatim => Ok(None),
+            })
     }
 
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {

@@ -7,7 +7,7 @@ use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Sink, SinkError, SourceDomain};
 use ia64save_codec::transfer::restore::{Options as RestoreOptions, Restore};
 use ia64save_codec::transfer::save::{Options, Save};
-use ia64save_codec::transfer::{Cancel, Cause, Fate};
+use ia64save_codec::transfer::{Cancel, Cause, Fate, ResumeMode};
 use ia64save_sim::hypervisor::Leftovers;
 use ia64save_sim::workload::Pattern;
 use ia64save_sim::{DomId, GuestSpec, Host};
@@ -77,6 +77,7 @@ fn a_save_ends_wherever_it_is_and_its_domain_runs_on() {
                 let mut source = SimSource::new(&host, domid);
                 let options = Options {
                     live,
+                    resume_mode: Some(ResumeMode::Cancel),
                     ..Options::default()
                 };
                 let saved = Save::new(&mut source, &mut sink)

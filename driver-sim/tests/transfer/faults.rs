@@ -7,7 +7,7 @@ use ia64save_codec::transfer::ports::{Errno, PortCall};
 use ia64save_codec::{Dialect, Guest};
 use ia64save_corpus::generate::Random;
 use ia64save_sim::hypervisor::guest::Suspends;
-use ia64save_sim::hypervisor::{Fault, Leftovers};
+use ia64save_sim::hypervisor::{Fault, Kernel, Leftovers};
 use ia64save_sim::workload::Pattern;
 use ia64save_sim::{DomId, GuestSpec, Host};
 use proptest::prelude::*;
@@ -39,6 +39,9 @@ impl World {
             ..GuestSpec::new(guest, 40)
         };
         let domid = spec.build(&there).unwrap();
+        if guest == Guest::Pv {
+            there.set_kernel(domid, Kernel::Cancels).unwrap();
+        }
         if busy {
             let workload = spec.workload(&there, Pattern::Uniform, 5000).unwrap();
             there.set_workload(domid, workload).unwrap();

@@ -8,6 +8,8 @@
 //! | `faults` | whatever fails, exactly one domain runs, and nothing is left over |
 //! | `migrate` | a migration between two hosts, in one thread |
 //! | `real` | registers of the images that a real hypervisor wrote |
+//! | `stack` | register stacks that another build of the hypervisor laid out |
+//! | `way_back` | a source goes on in the way that its kernel wants, or is not suspended |
 //! | `common` | a domain as it is, to be compared |
 
 mod cancel;
@@ -17,6 +19,8 @@ mod faults;
 mod images;
 mod migrate;
 mod real;
+mod stack;
+mod way_back;
 
 /// The ports under test. `driver-xen/tests/transfer` runs these files over its own.
 mod ports {
@@ -30,12 +34,15 @@ mod ports {
     }
 
     /// Whether a suspended domain of that era can go on.
-    pub fn can_resume(_: Era) -> bool {
-        true
+    pub fn can_resume(era: Era) -> bool {
+        era.has_resume()
     }
 
     /// An era of the dialect whose suspended domains can go on.
     pub fn era(dialect: Dialect) -> Era {
-        dialect.into()
+        match dialect {
+            Dialect::D1b => "xen-3.1".parse().expect("a release"),
+            dialect => dialect.into(),
+        }
     }
 }

@@ -9,10 +9,11 @@ use ia64save_codec::transfer::migration::{
     TargetStep, Token, frame_header,
 };
 use ia64save_codec::transfer::policy::Policy;
-use ia64save_codec::transfer::ports::{Domain, PortError, SinkError, SourceDomain};
+use ia64save_codec::transfer::ports::{Domain, PortError, SinkError};
 use ia64save_codec::transfer::restore::{Options as RestoreOptions, Restore};
+use ia64save_codec::transfer::resume::resume;
 use ia64save_codec::transfer::save::{Options, Save};
-use ia64save_codec::transfer::{Adaptive, Restored, Xen};
+use ia64save_codec::transfer::{Adaptive, Restored, ResumeMode, Xen};
 use ia64save_sim::link::Link;
 use ia64save_sim::{DomId, Host};
 
@@ -20,6 +21,8 @@ use crate::common::{DomainState, state};
 use crate::ports::{SimSource, SimTarget};
 
 const TOKEN: Token = Token(0xfeed);
+/// The guests of these tests take a cancelled suspension.
+const MODE: Option<ResumeMode> = Some(ResumeMode::Cancel);
 
 /// How a migration goes.
 #[derive(Clone, Debug)]
@@ -357,7 +360,7 @@ pub fn migrate(there: &Host, domid: DomId, here: &Host, course: &Course) -> Migr
     match &fate {
         SourceFate::Gone => twice(|| port.destroy()).unwrap(),
         // A save that failed has resumed it already.
-        SourceFate::Stays(_) if saved => twice(|| port.resume()).unwrap(),
+        SourceFate::Stays(_) if saved => resume(&mut port, MODE).unwrap(),
         SourceFate::Stays(_) | SourceFate::InDoubt(_) => {}
     }
     Migrated {
@@ -408,6 +411,8 @@ fn stream(
     let mut link = Link::new(there, 1 << 24, Duration::from_millis(1), carry);
     let options = Options {
         live: course.live,
+        resume_mode: MODE,
+        needs_way_back: true,
         ..Options::default()
     };
     let save = Save::new(&mut source, &mut link).options(options);

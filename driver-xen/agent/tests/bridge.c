@@ -15,6 +15,7 @@
  */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -274,6 +275,7 @@ int main(int argc, char **argv)
     if (bridge < 0 || connect(bridge, (struct sockaddr *)&name, sizeof name) != 0)
         fail(argv[1]);
     page_size = get_word();
+    signal(SIGPIPE, SIG_IGN); /* a driver that is killed while it is answered */
     agent.table = &table;
     agent.memory.arena = memory(ARENA);
     agent.memory.arena_size = ARENA;

@@ -1,5 +1,6 @@
 /* Tests of protocol.c over fake.c: what every message does, and what no peer can make it do. */
 #include "fake.h"
+#include "stream.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,112 +16,23 @@ static int failed;
         }                                                                        \
     } while (0)
 
-/* A stream of requests that is being written. */
-struct stream {
-    unsigned char bytes[1 << 20];
-    size_t size;
-    size_t frame; /* where the last frame began */
-    uint32_t id;
-};
-
-static void u32(struct stream *to, uint32_t value)
-{
-    int i;
-
-    for (i = 0; i < 4; i++)
-        to->bytes[to->size++] = (unsigned char)(value >> 8 * i & 0xff);
-}
-
-static void u64(struct stream *to, uint64_t value)
-{
-    u32(to, (uint32_t)value);
-    u32(to, (uint32_t)(value >> 32));
-}
-
-static void set32(unsigned char *at, uint32_t value)
-{
-    int i;
-
-    for (i = 0; i < 4; i++)
-        at[i] = (unsigned char)(value >> 8 * i & 0xff);
-}
-
-static uint32_t get32(const unsigned char *at)
-{
-    return (uint32_t)at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
-static void fill(struct stream *to, int value, size_t count)
-{
-    memset(to->bytes + to->size, value, count);
-    to->size += count;
-}
-
-static void begin(struct stream *to, uint32_t type)
-{
-    to->frame = to->size;
-    u32(to, 0);
-    u32(to, ++to->id);
-    u32(to, type | 0x36410000u);
-    u32(to, 0);
-}
-
-static void end(struct stream *to)
-{
-    set32(to->bytes + to->frame, (uint32_t)(to->size - to->frame - AGENT_HEADER));
-}
-
-static void greet(struct stream *to)
-{
-    begin(to, AGENT_HELLO);
-    memcpy(to->bytes + to->size, "ia64save", 8);
-    to->size += 8;
-    u32(to, 1);
-    u32(to, 1);
-    end(to);
-}
-
-static void call_head(struct stream *to, uint64_t number, uint64_t argument, uint32_t buffers,
-                      uint32_t links)
-{
-    int i;
-
-    begin(to, AGENT_HYPERCALL);
-    u64(to, number);
-    for (i = 0; i < 5; i++)
-        u64(to, i == 0 ? argument : (uint64_t)i);
-    u32(to, buffers);
-    u32(to, links);
-    u64(to, 0);
-}
-
-static void link(struct stream *to, uint32_t holder, uint32_t offset, uint32_t kind, uint32_t target)
-{
-    u32(to, holder);
-    u32(to, offset);
-    u32(to, kind);
-    u32(to, target);
-}
-
-#define ARGUMENT 0xffffffffu
-
 /* FAKE_TURN of `length` bytes, 0, 1, 2 ... */
 static void turn(struct stream *to, uint32_t length)
 {
     uint32_t i;
 
     call_head(to, FAKE_TURN, 0, 2, 2);
-    u32(to, 16);
-    u32(to, AGENT_IN | AGENT_OUT);
-    u32(to, length);
-    u32(to, AGENT_IN | AGENT_OUT);
-    link(to, ARGUMENT, 0, 0, 0);
-    link(to, 0, 0, 0, 1);
-    u64(to, 0);
-    u64(to, length);
+    put32(to, 16);
+    put32(to, AGENT_IN | AGENT_OUT);
+    put32(to, length);
+    put32(to, AGENT_IN | AGENT_OUT);
+    put_link(to, ARGUMENT, 0, 0, 0);
+    put_link(to, 0, 0, 0, 1);
+    put64(to, 0);
+    put64(to, length);
     for (i = 0; i < ((length + 7) & ~7u); i++)
         to->bytes[to->size++] = (unsigned char)(i < length ? i : 0);
-    end(to);
+    end_frame(to);
 }
 
 static void pages(struct stream *to, uint32_t type, uint32_t domain, const uint64_t *frames,
@@ -128,32 +40,23 @@ static void pages(struct stream *to, uint32_t type, uint32_t domain, const uint6
 {
     uint32_t i;
 
-    begin(to, type);
-    u32(to, domain);
-    u32(to, count);
-    u64(to, 0);
+    begin_frame(to, type);
+    put32(to, domain);
+    put32(to, count);
+    put64(to, 0);
     for (i = 0; i < count; i++)
-        u64(to, frames[i]);
+        put64(to, frames[i]);
     if (type == AGENT_WRITE_PAGES)
         for (i = 0; i < count; i++)
-            fill(to, 0x80 + (int)i, FAKE_PAGE);
-    end(to);
+            put_fill(to, 0x80 + (int)i, FAKE_PAGE);
+    end_frame(to);
 }
 
 static void expose(struct stream *to, uint32_t region)
 {
     call_head(to, FAKE_EXPOSE, 0, 0, 1);
-    link(to, ARGUMENT, 0, 1, region);
-    end(to);
-}
-
-static void small(struct stream *to, uint32_t type, uint64_t one, int has_two, uint64_t two)
-{
-    begin(to, type);
-    u64(to, one);
-    if (has_two)
-        u64(to, two);
-    end(to);
+    put_link(to, ARGUMENT, 0, 1, region);
+    end_frame(to);
 }
 
 /* Serves a stream; the reply number `index`, which has to have this status; its body. */
@@ -212,7 +115,7 @@ static void session(void)
 {
     fresh(1);
     call_head(&stream, FAKE_SUM, 100, 0, 0);
-    end(&stream);
+    end_frame(&stream);
     turn(&stream, 13);
     turn(&stream, 9000);
     pages(&stream, AGENT_READ_PAGES, FAKE_DOMAIN, some, 5);
@@ -223,6 +126,11 @@ static void session(void)
     expose(&stream, 0);
     small(&stream, AGENT_READ_REGION, (uint64_t)40 << 32, 1, 4056);
     small(&stream, AGENT_RELEASE, 0, 0, 0);
+    dirty_log(&stream, FAKE_INTERFACE, 7, 2);
+    dirty_log(&stream, FAKE_INTERFACE, 9, 2);
+    dirty_log(&stream, FAKE_INTERFACE, 7, 0);
+    small(&stream, AGENT_RESERVE, 1, 0, 0); /* 15: left to the end, with what is exposed there */
+    expose(&stream, 0);
 }
 
 static void check_session(void)
@@ -270,6 +178,11 @@ static void check_session(void)
     CHECK(length == 40 && body[0] == 0x5a && body[39] == 0x5a);
     (void)reply(&fake, 11, 0, &length);
     CHECK(length == 0);
+    for (i = 12; i < 15; i++) {
+        body = reply(&fake, i, 0, &length);
+        CHECK(length == 8 + 144 && get32(body) == 0 && get32(body + 8) == 10);
+    }
+    CHECK(fake.stuck == 0);
 }
 
 /* However the stream is cut into reads and writes, the answers are the same. */
@@ -319,6 +232,120 @@ static void check_ends(void)
     }
 }
 
+/* What a peer has switched on is off when it is gone, however it goes; what it has not is left alone. */
+static void check_undone(void)
+{
+    uint32_t length, i, calls;
+
+    fresh(1);
+    dirty_log(&stream, FAKE_INTERFACE, 3, 2); /* 1 */
+    dirty_log(&stream, FAKE_INTERFACE, 4, 2); /* 2: somebody else's */
+    dirty_log(&stream, FAKE_INTERFACE, 5, 2); /* 3 */
+    dirty_log(&stream, FAKE_INTERFACE, 5, 0);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.dirty[4] = 2;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(get32(reply(&fake, 2, 0, &length)) == (uint32_t)-22);
+    CHECK(fake.dirty[3] == 0 && fake.dirty[4] == 2 && fake.dirty[5] == 0);
+    CHECK(fake.calls == 5); /* one for what was left on, none for the others */
+    CHECK(fake_judge(&fake, AGENT_END) == NULL);
+    fake_free(&fake);
+
+    /* A peer that takes over what another has left: off, on. */
+    fresh(1);
+    dirty_log(&stream, FAKE_INTERFACE, 4, 0);
+    dirty_log(&stream, FAKE_INTERFACE, 4, 2);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.dirty[4] = 2;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(fake.dirty[4] == 0);
+    fake_free(&fake);
+
+    /* On twice is off once; an error of the hypervisor's is told to whoever links the agent. */
+    fresh(1);
+    dirty_log(&stream, FAKE_INTERFACE, 6, 2);
+    dirty_log(&stream, FAKE_INTERFACE, 6, 2);
+    dirty_log(&stream, FAKE_INTERFACE, 6, 0);
+    dirty_log(&stream, FAKE_INTERFACE, 8, 2);
+    fake_init(&fake, stream.bytes, stream.size, 4096);
+    fake.stubborn = 1;
+    CHECK(fake_serve(&fake) == AGENT_END);
+    CHECK(fake.calls == 6 && fake.stuck == 2);
+    CHECK(fake_judge(&fake, AGENT_END) == NULL);
+    fake_free(&fake);
+
+    /* No more than can be remembered, and that much. */
+    fresh(1);
+    for (i = 0; i <= AGENT_UNDOS; i++)
+        dirty_log(&stream, FAKE_INTERFACE, i, 2);
+    dirty_log(&stream, FAKE_INTERFACE, 0, 0);
+    dirty_log(&stream, FAKE_INTERFACE, AGENT_UNDOS, 2);
+    CHECK(serve(4096) == AGENT_END);
+    (void)reply(&fake, AGENT_UNDOS, 0, &length);
+    (void)reply(&fake, AGENT_UNDOS + 1, AGENT_ENOSPC, &length);
+    (void)reply(&fake, AGENT_UNDOS + 3, 0, &length);
+    CHECK(fake.calls == 2 * AGENT_UNDOS + 2);
+    fake_free(&fake);
+
+    /* What looks like it and is not: another hypercall, another domctl, no structure, half of one,
+     * one that only comes back, one whose head an address is written over. */
+    for (i = 0; i < 6; i++) {
+        fresh(1);
+        dirty_log(&stream, FAKE_INTERFACE, 3, 2);
+        switch (i) {
+        case 0: stream.bytes[stream.frame + 16] = 35; break;
+        case 1: stream.bytes[stream.frame + 16 + 64 + 24] = 13; break;
+        case 2: stream.bytes[stream.frame + 16 + 64 + 12] = 1; break;
+        case 3:
+            set32(stream.bytes + stream.frame + 16 + 64, 16);
+            stream.size -= 128;
+            end_frame(&stream);
+            break;
+        case 4:
+            set32(stream.bytes + stream.frame + 16 + 68, AGENT_OUT);
+            stream.size -= 144;
+            end_frame(&stream);
+            break;
+        default: set32(stream.bytes + stream.frame + 16 + 72, 0); break;
+        }
+        CHECK(serve(4096) == AGENT_END);
+        CHECK(fake.calls == 1);
+        fake_free(&fake);
+    }
+
+    /* Every byte at which a peer can go after it has left two domains with log-dirty and a region. */
+    for (calls = 0; calls < 3; calls++) {
+        size_t whole, from;
+
+        fresh(1);
+        dirty_log(&stream, FAKE_INTERFACE, 1, 2);
+        small(&stream, AGENT_RESERVE, 1, 0, 0);
+        expose(&stream, 0);
+        dirty_log(&stream, FAKE_INTERFACE, 2, 2);
+        whole = stream.size;
+        if (calls == 1) { /* goes on to do something wrong */
+            stream.bytes[stream.frame + 10] = 'B';
+            serve(1 << 20);
+            fake_free(&fake);
+            continue;
+        }
+        for (from = 0; from <= whole; from++) {
+            if (calls == 0) {
+                stream.size = from;
+                serve(1 + from % 300);
+            } else { /* or stops to listen */
+                int result;
+
+                fake_init(&fake, stream.bytes, whole, 4096);
+                fake.out_limit = from;
+                result = fake_serve(&fake);
+                CHECK(fake_judge(&fake, result) == NULL);
+            }
+            fake_free(&fake);
+        }
+    }
+}
+
 /* Frames that end the connection, and how they say so. */
 static void ends_with(int reason)
 {
@@ -341,7 +368,7 @@ static void check_violations(void)
 {
     fresh(0);
     call_head(&stream, FAKE_SUM, 1, 0, 0);
-    end(&stream);
+    end_frame(&stream);
     ends_with(AGENT_NO_HELLO);
     fresh(1);
     greet(&stream);
@@ -363,14 +390,14 @@ static void check_violations(void)
     stream.bytes[12] = 1;
     ends_with(AGENT_BAD_HEADER);
     fresh(1);
-    begin(&stream, AGENT_HYPERCALL | AGENT_REPLY);
+    begin_frame(&stream, AGENT_HYPERCALL | AGENT_REPLY);
     ends_with(AGENT_BAD_HEADER);
     fresh(1);
-    begin(&stream, AGENT_HYPERCALL);
+    begin_frame(&stream, AGENT_HYPERCALL);
     set32(stream.bytes + stream.frame, 16 + FAKE_BATCH * (FAKE_PAGE + 8) + 1);
     ends_with(AGENT_BAD_LENGTH);
     fresh(1);
-    begin(&stream, AGENT_HYPERCALL);
+    begin_frame(&stream, AGENT_HYPERCALL);
     set32(stream.bytes + stream.frame, 64);
     ends_with(AGENT_CUT_SHORT);
 }
@@ -382,7 +409,7 @@ static void refused_with(uint32_t status)
     const unsigned char *body;
 
     call_head(&stream, FAKE_SUM, 5, 0, 0);
-    end(&stream);
+    end_frame(&stream);
     CHECK(serve(4096) == AGENT_END);
     (void)reply(&fake, 1, status, &length);
     CHECK(length == 0);
@@ -405,26 +432,26 @@ static void check_refusals(void)
     small(&stream, AGENT_HYPERCALL, 1, 0, 0);
     refused_with(AGENT_EINVAL);
     fresh(1);
-    begin(&stream, AGENT_HYPERCALL);
-    fill(&stream, 0, FAKE_ARENA);
-    end(&stream);
+    begin_frame(&stream, AGENT_HYPERCALL);
+    put_fill(&stream, 0, FAKE_ARENA);
+    end_frame(&stream);
     refused_with(AGENT_E2BIG);
     fresh(1);
     call_head(&stream, FAKE_SUM, 1, AGENT_BUFFERS + 1, 0);
-    end(&stream);
+    end_frame(&stream);
     refused_with(AGENT_E2BIG);
     fresh(1);
     call_head(&stream, FAKE_SUM, 1, 0xffffffffu, 0xffffffffu);
-    end(&stream);
+    end_frame(&stream);
     refused_with(AGENT_E2BIG);
     fresh(1);
     call_head(&stream, FAKE_SUM, 1, 1, 0); /* a buffer that is not there */
-    end(&stream);
+    end_frame(&stream);
     refused_with(AGENT_EINVAL);
     fresh(1);
     call_head(&stream, FAKE_SUM, 1, 0, 0); /* more than it says */
-    fill(&stream, 0, 8);
-    end(&stream);
+    put_fill(&stream, 0, 8);
+    end_frame(&stream);
     refused_with(AGENT_EINVAL);
     for (i = 0; i < 9; i++) { /* lengths and directions of one buffer */
         static const uint32_t lengths[9] = {17, 0xffffffffu, 0xfffffff9u, 0x80000000u, 16,
@@ -433,11 +460,11 @@ static void check_refusals(void)
 
         fresh(1);
         call_head(&stream, FAKE_SUM, 1, 1, 0);
-        u32(&stream, lengths[i]);
-        u32(&stream, flags[i]);
+        put32(&stream, lengths[i]);
+        put32(&stream, flags[i]);
         if (flags[i] != 2)
-            fill(&stream, 1, 16);
-        end(&stream);
+            put_fill(&stream, 1, 16);
+        end_frame(&stream);
         refused_with(i < 7 ? AGENT_EINVAL : AGENT_E2BIG);
     }
     for (i = 0; i < 8; i++) { /* links that lead nowhere */
@@ -447,11 +474,11 @@ static void check_refusals(void)
 
         fresh(1);
         call_head(&stream, FAKE_SUM, 1, 1, 1);
-        u32(&stream, 16);
-        u32(&stream, 1);
-        link(&stream, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
-        fill(&stream, 1, 16);
-        end(&stream);
+        put32(&stream, 16);
+        put32(&stream, 1);
+        put_link(&stream, bad[i][0], bad[i][1], bad[i][2], bad[i][3]);
+        put_fill(&stream, 1, 16);
+        end_frame(&stream);
         refused_with(i < 6 ? AGENT_EINVAL : AGENT_EBADF);
     }
     for (i = 0; i < 3; i++) {
@@ -521,8 +548,8 @@ static void check_regions(void)
     small(&stream, AGENT_RESERVE, 2, 0, 0);                         /* 15: region 1 again */
     small(&stream, AGENT_READ_REGION, 1 | (uint64_t)8 << 32, 1, 0); /* 16: and empty */
     call_head(&stream, FAKE_FAIL, 0, 0, 1);                         /* 17 */
-    link(&stream, ARGUMENT, 0, 1, 1);
-    end(&stream);
+    put_link(&stream, ARGUMENT, 0, 1, 1);
+    end_frame(&stream);
     small(&stream, AGENT_READ_REGION, 1 | (uint64_t)8 << 32, 1, 0); /* 18: still empty */
     /* region 0 and 1 are left to the end of the connection */
     CHECK(serve(4096) == AGENT_END);
@@ -555,14 +582,14 @@ static void check_hypercalls(void)
     fresh(1);
     turn(&stream, FAKE_ARENA - 64 - 16 - 32 - 16 - 8);
     call_head(&stream, FAKE_LOOK, 0, 2, 0);
-    u32(&stream, 16);
-    u32(&stream, AGENT_IN);
-    u32(&stream, 13000);
-    u32(&stream, AGENT_OUT);
-    fill(&stream, 2, 16);
-    end(&stream);
+    put32(&stream, 16);
+    put32(&stream, AGENT_IN);
+    put32(&stream, 13000);
+    put32(&stream, AGENT_OUT);
+    put_fill(&stream, 2, 16);
+    end_frame(&stream);
     call_head(&stream, FAKE_FAIL, 0, 0, 0);
-    end(&stream);
+    end_frame(&stream);
     CHECK(serve(777) == AGENT_END);
     body = reply(&fake, 1, 0, &length);
     CHECK(get32(body) == FAKE_ARENA - 136);
@@ -599,7 +626,7 @@ static void check_random(uint32_t rounds)
 
             for (j = 0; j < count; j++)
                 frames[j] = any(FAKE_PAGES + 2);
-            switch (any(9)) {
+            switch (any(10)) {
             case 0:
                 turn(&stream, any(7000));
                 break;
@@ -624,10 +651,13 @@ static void check_random(uint32_t rounds)
             case 7:
                 small(&stream, AGENT_RELEASE, any(2), 0, 0);
                 break;
+            case 8:
+                dirty_log(&stream, FAKE_INTERFACE, any(4) == 0 ? any(FAKE_DOMAINS + 2) : any(2), any(3));
+                break;
             default:
-                begin(&stream, any(12));
-                fill(&stream, (int)any(256), any(200));
-                end(&stream);
+                begin_frame(&stream, any(12));
+                put_fill(&stream, (int)any(256), any(200));
+                end_frame(&stream);
             }
             for (j = any(3) == 0 ? any(4) : 0; j > 0; j--) /* within the first bytes of it */
                 stream.bytes[stream.frame + any(120) % (stream.size - stream.frame)] =
@@ -727,6 +757,7 @@ int main(int argc, char **argv)
     fake_free(&fake);
     check_cuts();
     check_ends();
+    check_undone();
     check_violations();
     check_refusals();
     check_regions();

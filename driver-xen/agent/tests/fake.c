@@ -22,7 +22,7 @@
 /* What stands before each mapping, so that unmap() knows it again. */
 struct mapping {
     uint64_t count;
-    int writable, pages;
+    int writable, pages, exposed;
     int64_t frame[FAKE_BATCH]; /* negative: not there */
 };
 #define BEFORE 4096u
@@ -75,9 +75,44 @@ static long fake_write(void *context, const void *data, size_t length)
     return (long)length;
 }
 
+/* A domctl as Xen/ia64 takes it: ESRCH, EACCES for another interface version, EINVAL for log-dirty that
+ * is on already. */
+static int64_t fake_domctl(struct fake *fake, const struct agent_call *call)
+{
+    const unsigned char *at;
+    uint32_t domain;
+
+    if (call->links != 1 || call->link[0].place != NULL || call->link[0].argument != 0 ||
+        call->link[0].region != NULL || call->link[0].length < 144)
+        return -22;
+    at = call->link[0].target;
+    domain = (uint32_t)at[8] | (uint32_t)at[9] << 8;
+    if (le32(at + 4) != FAKE_INTERFACE)
+        return -13;
+    if (le32(at) != 10)
+        return -38;
+    if (domain >= FAKE_DOMAINS)
+        return -3;
+    switch (le32(at + 16)) {
+    case 0:
+        if (fake->stubborn)
+            return -22;
+        fake->dirty[domain] = 0;
+        return 0;
+    case 2:
+        if (fake->dirty[domain] != 0)
+            return -22;
+        fake->dirty[domain] = 1;
+        return 0;
+    default:
+        return -22;
+    }
+}
+
 static int64_t fake_hypercall(void *context, struct agent_call *call)
 {
     struct fake *fake = context;
+    struct mapping *mapping;
     uint64_t sum = 0, value;
     uint32_t i, j;
 
@@ -125,7 +160,12 @@ static int64_t fake_hypercall(void *context, struct agent_call *call)
         if (call->links != 1 || call->link[0].region == NULL)
             return -22;
         memset(call->link[0].region->address, 0x5a, (size_t)call->link[0].length);
+        mapping = (struct mapping *)(void *)(call->link[0].region->address - BEFORE);
+        fake->exposed += !mapping->exposed;
+        mapping->exposed = 1;
         return 0;
+    case FAKE_DOMCTL:
+        return fake_domctl(fake, call);
     case FAKE_LOOK:
         return (int64_t)sum;
     default:
@@ -152,6 +192,7 @@ static int fake_map(void *context, uint32_t domain, int writable, uint64_t count
     mapping->count = count;
     mapping->writable = writable;
     mapping->pages = frames != NULL;
+    mapping->exposed = 0;
     fake->pages += frames != NULL;
     bytes += BEFORE;
     for (i = 0; i < count; i++) {
@@ -190,6 +231,7 @@ static void fake_unmap(void *context, void *address, uint64_t count)
         if (mapping->writable && mapping->frame[i] >= 0)
             memcpy(fake->page[mapping->frame[i]], bytes + i * FAKE_PAGE, FAKE_PAGE);
     fake->mapped--;
+    fake->exposed -= mapping->exposed != 0;
     fake->pages -= mapping->pages != 0;
     free(mapping);
 }
@@ -240,6 +282,7 @@ int fake_serve(struct fake *fake)
     memset(agent->memory.arena, 0xdd, FAKE_ARENA);
     memset(agent->memory.regions, 0xdd, 2 * sizeof(struct agent_region));
     end = agent_serve(agent);
+    fake->stuck = agent->stuck;
     free(agent->memory.arena);
     free(agent->memory.frames);
     free(agent->memory.errors);
@@ -251,6 +294,7 @@ int fake_serve(struct fake *fake)
 const char *fake_judge(const struct fake *fake, int end)
 {
     size_t at = 0, asked = 0, requests = 0, replies = 0;
+    uint32_t on = 0, i;
     int aborted = 0;
 
     while (fake->in_size - asked >= AGENT_HEADER) {
@@ -284,6 +328,12 @@ const char *fake_judge(const struct fake *fake, int end)
         return "an end without an abort, or the other way round";
     if (fake->mapped != 0)
         return "something is still mapped";
+    if (fake->exposed != 0)
+        return "something is still exposed";
+    for (i = 0; i < FAKE_DOMAINS; i++)
+        on += fake->dirty[i] == 1;
+    if (on != (fake->stubborn ? fake->stuck : 0))
+        return "log-dirty is still on, or said to be";
     return fake->wrong != 0 ? "the table was used against its rules" : NULL;
 }
 

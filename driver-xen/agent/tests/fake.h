@@ -16,8 +16,11 @@ enum {
     FAKE_TURN = 2,   /* argument 0: a structure {pointer, length}; turns the bytes it points to around */
     FAKE_FAIL = 3,   /* -13 */
     FAKE_EXPOSE = 4, /* argument 0: a region of one page; fills it with 0x5a */
-    FAKE_LOOK = 5    /* argument 0: 16 bytes; the sum of them as they were found */
+    FAKE_LOOK = 5,   /* argument 0: 16 bytes; the sum of them as they were found */
+    FAKE_DOMCTL = 36 /* shadow_op: log-dirty of domains below FAKE_DOMAINS on (once) and off */
 };
+#define FAKE_DOMAINS 40u
+#define FAKE_INTERFACE 5u
 
 struct fake {
     const unsigned char *in;
@@ -31,6 +34,10 @@ struct fake {
     unsigned pages;  /* of them, those of pages, not of regions */
     size_t whole;    /* where the reply begins that is being written */
     unsigned calls;
+    int dirty[FAKE_DOMAINS]; /* log-dirty: 0 off, 1 a peer's, 2 somebody else's */
+    unsigned exposed;        /* regions in which something is exposed */
+    int stubborn;            /* switching off fails */
+    uint32_t stuck;          /* what the agent says could not be undone */
     int wrong; /* the agent asked for something that it must not */
 };
 
@@ -42,7 +49,7 @@ void fake_free(struct fake *fake);
 int fake_serve(struct fake *fake);
 
 /* Whether the output is what an agent may say: whole frames, no more replies than requests, nothing
- * behind an abort; and whether nothing is left mapped. 0, or what is wrong. */
+ * behind an abort; and whether nothing is left mapped, exposed or on. 0, or what is wrong. */
 const char *fake_judge(const struct fake *fake, int end);
 
 /* An input of a fuzzer, judged: the first byte is how many bytes a read gives. Ends the process where

@@ -3,7 +3,8 @@
  * which: "v2", "v1" (no MMAPBATCH_V2), or "none". It holds domain 5 with frames 0 to 99; what
  * frames divisible by 7 are like depends on the request. Frame f is full of f, until it is written to.
  *
- * Hypercalls: 1 gives the sum of its arguments; 2 turns the bytes around that a structure {pointer,
+ * Hypercalls: 36 (argument 0: a domctl) switches log-dirty of domain 5 on and off by shadow_op; 7 gives
+ * whether it is on. It says on standard error when it is switched off. 1 gives the sum of its arguments; 2 turns the bytes around that a structure {pointer,
  * length} points to; 48 (12, region, ...) fills the region's first page with 0x5a; others are -38.
  */
 #include "kernel.h"
@@ -27,6 +28,7 @@
 
 static unsigned char memory[FRAMES][PAGE];
 static int has_v2;
+static int dirty; /* log-dirty */
 
 /* Each page of a mapping by its frame; -1: nothing is there. */
 static struct mapping {
@@ -48,6 +50,8 @@ int kernel_open(const char *path, int flags)
 
     if (flags != O_RDWR)
         wrong("open without O_RDWR");
+    if (strcmp(path, "/dev/null") == 0)
+        return open(path, flags);
     if (strcmp(path, "v1") != 0 && strcmp(path, "v2") != 0) {
         errno = ENOENT;
         return -1;
@@ -146,6 +150,21 @@ static int hypercall(const uint64_t *call)
     struct mapping *region;
 
     switch (call[0]) {
+    case 36: {
+        uint32_t head[5];
+
+        memcpy(head, (void *)(uintptr_t)call[1], sizeof head);
+        if (head[0] != 10 || head[1] != 5 || (head[2] & 0xffff) != 5)
+            return -ENOSYS;
+        if (head[4] == 2 && dirty)
+            return -EINVAL;
+        dirty = head[4] == 2;
+        if (!dirty)
+            fprintf(stderr, "kernel: log-dirty is off\n");
+        return 0;
+    }
+    case 7:
+        return dirty;
     case 1:
         return (int)(call[1] + call[2] + call[3] + call[4] + call[5]);
     case 2:

@@ -21,7 +21,7 @@ fn program(name: &str, args: &[&str]) -> PathBuf {
 /// An agent whose kernel is at the other end of a socket.
 pub fn bridge() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| program("quick-bridge", &["tests/bridge.c", "protocol.c"]))
+    PATH.get_or_init(|| program("quick-bridge", &["tests/bridge.c", "protocol.c", "undo.c"]))
 }
 
 /// The agent for Linux, on a kernel that is not there.
@@ -30,7 +30,7 @@ pub fn linux() -> &'static Path {
     PATH.get_or_init(|| {
         let kernel = ["-include", "tests/kernel.h", "tests/kernel.c"];
         let mut args = kernel.to_vec();
-        args.extend(["linux_privcmd.c", "protocol.c"]);
+        args.extend(["linux_privcmd.c", "protocol.c", "undo.c"]);
         program("quick-linux", &args)
     })
 }

@@ -63,8 +63,12 @@ numbers! {
 pub const SCHED_OP: u64 = 29;
 /// `SCHEDOP_remote_shutdown`.
 pub const REMOTE_SHUTDOWN: u64 = 4;
+/// `EVTCHNOP_status`.
+pub const CHANNEL_STATUS: u64 = 5;
 /// `EVTCHNOP_alloc_unbound`.
 pub const ALLOC_UNBOUND: u64 = 6;
+/// `EVTCHNOP_reset`.
+pub const RESET_CHANNELS: u64 = 10;
 /// `XENVER_version`: the release, major above minor.
 pub const VERSION: u64 = 0;
 /// The control domain, as the other end of an event channel.

@@ -1,7 +1,7 @@
 //! What a release of Xen has: a row of data each, not a code path.
 
 use ia64save_codec::Era;
-use ia64save_codec::dialect::{Dialect, Version};
+use ia64save_codec::dialect::{Dialect, P2mSizeMeaning, Version};
 use ia64save_codec::wire::Layout;
 
 use super::domctl::{CreateV3, CreateV4, DomainInfoV3, DomainInfoV6, DomainInfoV7, DomainInfoV8};
@@ -9,7 +9,7 @@ use super::domctl::{CreateV3, CreateV4, DomainInfoV3, DomainInfoV6, DomainInfoV7
 /// One release, as far as hypercalls go.
 #[derive(Clone, Copy, Debug)]
 pub struct Release {
-    /// Its name: `"3.4"`.
+    /// Its name: `"3.4"`. Of 4.2 there was no release for ia64, only trees on the way to it.
     pub name: &'static str,
     /// What `xen_version` answers: major above minor. Trees before a release answered as the one
     /// before it.
@@ -23,13 +23,22 @@ pub struct Release {
     pub create: &'static Layout,
     /// `maximum_gpfn` answers the highest gpfn; before 3.3, one more than it.
     pub maximum_is_highest: bool,
+    /// `IA64_DOM0VP_get_memmap` is there (Xen 899c7cca73, 2008-10-03). Asked for an operation on physical
+    /// maps that it does not know, every hypervisor answers -1, which reads as `EPERM` and is no refusal.
+    pub gives_memmap: bool,
+    /// A destroy that is interrupted leaves the domain without event channels, and asking after one does
+    /// no harm (Xen 5ace6c1924, 2008-04-11). In 3.2 it was interrupted too, but the question reads memory
+    /// that has been given back; before, destroying was never interrupted.
+    pub tells_half_destroyed: bool,
     /// Frames of foreign pages are machine frames.
     pub maps_machine_frames: bool,
     /// The dialect that its tools write.
     pub dialect: Dialect,
 }
 
-/// Releases that had ia64, oldest first.
+/// Releases that had ia64, oldest first. The last row is none: ia64 was removed on 2012-04-03 (Xen
+/// 570c311ca2), five months before 4.2.0, whose tag has no hypervisor for it; what answers as 4.2 was built
+/// from a tree before that day.
 pub static RELEASES: [Release; 9] = [
     Release {
         name: "3.0.3",
@@ -65,6 +74,7 @@ pub static RELEASES: [Release; 9] = [
     Release {
         name: "3.4",
         versions: &[0x3_0004],
+        gives_memmap: true,
         ..V5
     },
     Release {
@@ -72,6 +82,7 @@ pub static RELEASES: [Release; 9] = [
         versions: &[0x4_0000],
         interface: 6,
         domain_info: DomainInfoV6::LAYOUT,
+        gives_memmap: true,
         ..V5
     },
     Release {
@@ -79,6 +90,7 @@ pub static RELEASES: [Release; 9] = [
         versions: &[0x4_0001],
         interface: 7,
         domain_info: DomainInfoV7::LAYOUT,
+        gives_memmap: true,
         ..V5
     },
     Release {
@@ -86,6 +98,7 @@ pub static RELEASES: [Release; 9] = [
         versions: &[0x4_0002],
         interface: 8,
         domain_info: DomainInfoV8::LAYOUT,
+        gives_memmap: true,
         dialect: Dialect::D12,
         ..V5
     },
@@ -98,12 +111,15 @@ const BASE: Release = Release {
     domain_info: DomainInfoV3::LAYOUT,
     create: CreateV4::LAYOUT,
     maximum_is_highest: false,
+    gives_memmap: false,
+    tells_half_destroyed: false,
     maps_machine_frames: false,
     dialect: Dialect::D1b,
 };
 
 const V5: Release = Release {
     maximum_is_highest: true,
+    tells_half_destroyed: true,
     dialect: Dialect::D11,
     ..BASE
 };
@@ -143,6 +159,17 @@ impl Release {
         near.then_some(Release { dialect, ..*self })
     }
 
+    /// Whether a suspended domain can go on: `XEN_DOMCTL_resumedomain` came with 3.1.
+    pub fn has_resume(&self) -> bool {
+        self.interface >= 5
+    }
+
+    /// Whether its tools take a domain's limit of memory for the end of its map: `p2m_size` and
+    /// `start_info.nr_pages` of the next image are the limit then, whatever memory there is.
+    pub fn limit_is_end(&self) -> bool {
+        self.dialect.spec().p2m_size == P2mSizeMeaning::MaxMem
+    }
+
     /// Whether its tools read the physical map from a table that the hypervisor exposes, rather than
     /// asking for a list.
     pub fn exposes_p2m(&self) -> bool {
@@ -172,6 +199,16 @@ mod tests {
         assert_eq!(Release::find(5, 0x3_0000).unwrap().name, "3.1");
         assert_eq!(Release::find(4, 0x3_0000).unwrap().name, "3.0.4");
         assert!(Release::find(5, 0x3_0007).is_none());
+        let named = |has: &dyn Fn(&Release) -> bool| -> Vec<&str> {
+            let found = RELEASES.iter().filter(|row| has(row));
+            found.map(|row| row.name).collect()
+        };
+        assert_eq!(named(&|row| row.limit_is_end()), ["3.0.3", "3.0.4", "3.1"]);
+        assert_eq!(named(&|row| row.gives_memmap), ["3.4", "4.0", "4.1", "4.2"]);
+        assert_eq!(
+            named(&|row| row.tells_half_destroyed),
+            ["3.3", "3.4", "4.0", "4.1", "4.2"]
+        );
         let latest = Release::find(6, 0x4_0000).unwrap();
         assert!(latest.speaking(Dialect::D11).is_some());
         assert!(

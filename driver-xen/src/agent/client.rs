@@ -9,9 +9,10 @@ use ia64save_codec::transfer::ports::{Errno, PageResult};
 
 use super::error::AgentError;
 use super::exchange::Exchange;
+use super::message::Message;
 use super::replies::Expected;
 use super::stream::{Options, Streams};
-use super::wire::{self, Limits, Message};
+use super::wire::{self, Limits};
 use crate::transport::{Argument, DomainId, Geometry, Hypercall, Layout, Region, Transport};
 
 /// Pages that one descriptor page of xencomm can list.

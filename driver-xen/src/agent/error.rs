@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use ia64save_codec::transfer::ports::Errno;
 
-use super::wire::{Abort, Message};
+use super::message::{Abort, Message};
 
 /// The connection is over, and why. The transport goes on to answer every call with
 /// [`AgentError::errno`].

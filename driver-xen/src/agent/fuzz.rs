@@ -77,7 +77,7 @@ impl Exchange for Canned<'_> {
             let some = space.len().min(self.cut).min(source.len());
             if some == 0 {
                 return Err(AgentError::Ended {
-                    message: due.map_or(super::wire::Message::Hello, |due| due.message),
+                    message: due.map_or(super::message::Message::Hello, |due| due.message),
                     had: self.replies.had(),
                     status: None,
                 });

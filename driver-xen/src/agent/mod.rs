@@ -44,6 +44,7 @@ pub mod client;
 pub mod error;
 pub mod exchange;
 pub mod fuzz;
+pub mod message;
 pub mod replies;
 pub mod stream;
 pub mod wire;

@@ -13,7 +13,8 @@
 use std::collections::VecDeque;
 
 use super::error::AgentError;
-use super::wire::{Abort, HEADER, Header, Message, shown, u32_at};
+use super::message::{Abort, Message};
+use super::wire::{HEADER, Header, shown, u32_at};
 
 /// A reply that is due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -20,8 +20,8 @@ use std::time::{Duration, Instant};
 
 use super::error::AgentError;
 use super::exchange::Exchange;
+use super::message::Message;
 use super::replies::{Expected, Replies, Reply};
-use super::wire::Message;
 
 /// How to treat a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,8 +1,7 @@
 //! The bytes of the protocol, as `agent/PROTOCOL.md` has them: pure functions, little-endian.
 
-use std::fmt;
-
 use super::error::AgentError;
+use super::message::Message;
 use crate::transport::{Argument, Direction, DomainId, Hypercall};
 use ia64save_codec::transfer::ports::Errno;
 
@@ -24,58 +23,6 @@ const HELLO_REPLY: usize = 64;
 const CALL: usize = 64;
 /// Stands for the arguments where a link names its holder.
 const ARGUMENT: u32 = u32::MAX;
-
-macro_rules! messages {
-    ($( $variant:ident = $number:literal, $name:literal, $doc:literal; )*) => {
-        /// What can be asked of an agent.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Message {
-            $( #[doc = $doc] $variant = $number, )*
-        }
-
-        impl Message {
-            /// Every message.
-            pub const ALL: &'static [Message] = &[$(Message::$variant),*];
-        }
-
-        impl fmt::Display for Message {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(match self { $(Message::$variant => $name),* })
-            }
-        }
-    };
-}
-
-messages! {
-    Hello = 1, "hello", "What both sides can do; the first message, once.";
-    Hypercall = 2, "hypercall", "A hypercall with the memory it reaches.";
-    ReadPages = 3, "read pages", "Copies pages of a domain out.";
-    WritePages = 4, "write pages", "Copies pages into a domain.";
-    ClearPages = 5, "clear pages", "Fills pages of a domain with zeros.";
-    Reserve = 6, "reserve", "Address space for a hypercall to put something into.";
-    ReadRegion = 7, "read region", "Copies out of that.";
-    Release = 8, "release", "Gives it back.";
-}
-
-/// Why an agent ended a connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Abort(pub u32);
-
-impl fmt::Display for Abort {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.0 {
-            2 => "it found no frame where one should begin",
-            3 => "a frame was longer than its limit",
-            4 => "a header was not a request's",
-            5 => "the first message was no hello, or a later one was",
-            6 => "it does not know this version of the protocol",
-            7 => "the stream ended within a frame",
-            8 => "it could not read",
-            other => return write!(f, "reason {other}"),
-        })
-    }
-}
 
 /// The header of a reply, as it came.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

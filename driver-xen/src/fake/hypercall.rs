@@ -20,7 +20,12 @@ impl FakeDevice {
             17 if arg(0) == 0 => Ok(self.release.versions[0].into()),
             12 => self.memory_op(arg(0), arg(1)),
             29 if arg(0) == 4 => self.remote_shutdown(arg(1)),
+            32 if arg(0) == 5 => self.channel_status(arg(1)),
             32 if arg(0) == 6 => self.alloc_unbound(arg(1)),
+            // A kernel's own list ends there; a control domain of another kind passes it on.
+            32 if arg(0) == 10 && self.host.machine().passes_reset => self.reset_channels(arg(1)),
+            // Two lists of the kernel's own, which it answers so for what is not on them.
+            29 | 32 => Err(Errno::EINVAL),
             34 => self.hvm_op(arg(0), arg(1)),
             36 => self.domctl(arg(0)),
             48 => self.dom0vp([arg(0), arg(1), arg(2), arg(3), arg(4)]),
@@ -115,14 +120,49 @@ impl FakeDevice {
         Ok(0)
     }
 
+    /// Channel 0 is there until the domain is being destroyed.
+    fn channel_status(&mut self, address: u64) -> Result<u64, Errno> {
+        let bytes = self.buffer(address, 24)?;
+        let (domain, port) = (DomId::from(u16_at(&bytes, 0)), u32_at(&bytes, 4));
+        if domain != 0 {
+            self.host.domain_info(domain)?;
+        }
+        if port != 0 || self.halves.contains(domain) {
+            return Err(Errno::EINVAL);
+        }
+        self.process.copy_out(address + 8, &[0; 16])?;
+        Ok(0)
+    }
+
+    /// Takes a page with each call, where it was told to go slowly: channels first, and nothing but the
+    /// pages says how far it is.
+    fn destroy(&mut self, domain: DomId) -> Result<(), Errno> {
+        if self.slow {
+            self.halves.begin(domain);
+            if let Some(gpfn) = self.host.guest_pages(domain).last() {
+                self.host.decrease_reservation(domain, &[*gpfn])?;
+                return Err(Errno::EAGAIN);
+            }
+        }
+        self.host.destroy_domain(domain)?;
+        self.halves.end(domain);
+        Ok(())
+    }
+
     fn alloc_unbound(&mut self, address: u64) -> Result<u64, Errno> {
         let bytes = self.buffer(address, 8)?;
         let domain = u16_at(&bytes, 0).into();
-        self.host.domain_info(domain)?;
-        let port = self.channels.entry(domain).or_insert(0);
-        *port += 1;
-        let port = *port;
+        let port = self.host.alloc_unbound(domain)?;
         self.process.copy_out(address + 4, &port.to_le_bytes())?;
+        Ok(0)
+    }
+
+    fn reset_channels(&mut self, address: u64) -> Result<u64, Errno> {
+        let domain = u16_at(&self.buffer(address, 2)?, 0).into();
+        if self.host.domain_info(domain).is_ok() {
+            self.enter(PortCall::ResetChannels)?;
+        }
+        self.host.reset_channels(domain)?;
         Ok(0)
     }
 
@@ -130,7 +170,7 @@ impl FakeDevice {
         // The kernel has no other operation of device models but interrupts.
         let bytes = match operation {
             0 | 1 => self.buffer(address, 16)?,
-            _ => return Err(Errno::ENOSYS),
+            _ => return Err(Errno::EINVAL),
         };
         let (domain, index) = (u16_at(&bytes, 0).into(), u32_at(&bytes, 4));
         if operation == 0 {
@@ -147,10 +187,10 @@ impl FakeDevice {
 
     fn dom0vp(&mut self, arg: [u64; 5]) -> Result<u64, Errno> {
         let has_memmap = self.release.dialect.spec().version.has_memmap();
-        let newer = ["3.4", "4.0", "4.1", "4.2"].contains(&self.release.name);
         match arg[0] {
             12 if has_memmap => self.expose(arg[1], arg[2] as DomId, arg[3], arg[4]),
-            14 if newer => {
+            14 if !self.knows_get_memmap => Err(Errno::EINVAL),
+            14 if self.release.gives_memmap => {
                 self.enter(PortCall::Memmap)?;
                 let memmap = self.host.memmap(arg[1] as DomId)?;
                 let used = 24 + u64_at(&memmap, 0) as usize;
@@ -159,7 +199,10 @@ impl FakeDevice {
                 self.process.copy_out(arg[2], used)?;
                 Ok(0)
             }
-            _ => Err(Errno::ENOSYS),
+            // What the hypervisor says to what it does not know: -1.
+            12 | 14 => Err(Errno::EPERM),
+            // What the kernel says to what is not on its list.
+            _ => Err(Errno::EINVAL),
         }
     }
 
@@ -211,9 +254,7 @@ impl FakeDevice {
                 self.process
                     .copy_out(address + 8, &(domain as u16).to_le_bytes())?;
             }
-            2 => self.port(PortCall::Destroy, |kernel| {
-                kernel.host.destroy_domain(domain)
-            })?,
+            2 => self.port(PortCall::Destroy, |kernel| kernel.destroy(domain))?,
             3 => self.port(PortCall::Pause, |kernel| kernel.host.pause(domain))?,
             4 => self.port(PortCall::Unpause, |kernel| kernel.host.unpause(domain))?,
             5 => {
@@ -230,8 +271,11 @@ impl FakeDevice {
             10 => self.shadow_op(domain, &mut answer)?,
             11 => {
                 let page = self.host.machine().page_size as u64;
-                self.host
-                    .set_max_pages(domain, u64_at(arguments, 0).saturating_mul(1024) / page)?;
+                let most = u64_at(arguments, 0).saturating_mul(1024) / page;
+                if most < self.host.domain_info(domain)?.tot_pages {
+                    return Err(Errno::EINVAL);
+                }
+                self.host.set_max_pages(domain, most)?;
             }
             12 => {
                 let size = self.release.dialect.spec().context.size();

@@ -14,12 +14,19 @@
 //! in [`abi`](crate::abi) does not agree with itself.
 //!
 //! What this kernel is like: the one of linux-2.6.18-xen, which most ia64 hosts ran. It knows no
-//! `MMAPBATCH_V2` ([`FakeDevice::with_batch_v2`] gives it that), passes on the operations on its list
-//! and answers `ENOSYS` for all others, and turns no buffer above 2047 pages into a handle.
+//! `MMAPBATCH_V2` ([`FakeDevice::with_batch_v2`] gives it that) and turns no buffer above 2047 pages into a
+//! handle. It passes on what is on its lists. For what is not it has two answers, as that kernel had:
+//! `ENOSYS` for hypercalls, domctls and operations on memory, `EINVAL` for operations on physical maps, event
+//! channels, devices and schedulers. The hypervisor itself answers `EPERM` to an operation on physical maps
+//! that it does not know, as every real one does.
 
+mod halves;
 mod hypercall;
 mod process;
+pub mod recorded;
+mod replay;
 mod toolstack;
+mod world;
 
 use std::collections::BTreeMap;
 
@@ -32,8 +39,11 @@ use crate::abi::privcmd::Request;
 use crate::abi::release::RELEASES;
 use crate::privcmd::{Access, Device, Privcmd};
 use crate::transport::DomainId;
+pub use halves::Halves;
 use process::{Content, Process, u16_at, u32_at, u64_at};
+pub use replay::{Other, Replay};
 pub use toolstack::FakeToolstack;
+pub use world::World;
 
 /// Machine frames begin here, and gpfn 0 has the first.
 const FIRST_FRAME: u64 = 0x8_0000;
@@ -45,9 +55,10 @@ pub struct FakeDevice {
     /// What the kernel compares interface versions with.
     interface: u32,
     batch_v2: bool,
+    knows_get_memmap: bool,
+    slow: bool,
+    halves: Halves,
     process: Process,
-    /// The event channel that each domain gets next.
-    channels: BTreeMap<DomId, u32>,
 }
 
 impl FakeDevice {
@@ -60,8 +71,10 @@ impl FakeDevice {
             release,
             interface: release.interface,
             batch_v2: false,
+            knows_get_memmap: true,
+            slow: false,
+            halves: Halves::default(),
             process: Process::new(machine.page_size),
-            channels: BTreeMap::new(),
         }
     }
 
@@ -69,6 +82,22 @@ impl FakeDevice {
     #[must_use]
     pub fn with_batch_v2(mut self) -> Self {
         self.batch_v2 = true;
+        self
+    }
+
+    /// A kernel from before October 2008, that does not pass `get_memmap` on.
+    #[must_use]
+    pub fn without_get_memmap(mut self) -> Self {
+        self.knows_get_memmap = false;
+        self
+    }
+
+    /// A hypervisor that takes one page with each call to destroy a domain. It says by nothing but its pages
+    /// how far it is, and by its event channels that it has begun, for all who share `halves`.
+    #[must_use]
+    pub fn destroying_slowly(mut self, halves: &Halves) -> Self {
+        self.slow = true;
+        self.halves = halves.clone();
         self
     }
 

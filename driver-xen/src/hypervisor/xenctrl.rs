@@ -431,4 +431,10 @@ impl Hypervisor for Xenctrl {
             unsafe { sys::xc_evtchn_alloc_unbound(self.raw(), domain.into(), remote.into()) };
         self.checked(domain, result).map(|port| port as u32)
     }
+
+    fn reset_channels(&mut self, domain: DomainId) -> Result<(), Errno> {
+        // SAFETY: plain numbers.
+        let result = unsafe { sys::xc_evtchn_reset(self.raw(), domain.into()) };
+        self.checked(domain, result).map(drop)
+    }
 }

@@ -1,6 +1,7 @@
 //! Itanium.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use ia64save_codec::Era;
 use ia64save_codec::dialect::{ArchSetupLayout, Dialect};
@@ -8,7 +9,7 @@ use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
 use ia64save_codec::wire::arch_setup::{ArchSetupPlain, ArchSetupVhpt, QUERY};
 use ia64save_codec::wire::{Context, SharedInfo, Wire};
 
-use super::Machine;
+use super::{Machine, scratch};
 use crate::abi::domctl::GetMemList;
 use crate::abi::hvm::ModifiedMemory;
 use crate::abi::numbers;
@@ -34,6 +35,8 @@ pub struct Ia64 {
     building: bool,
     /// Frames that this domain reported itself by machine frame (3.0.3).
     machine_frames: BTreeSet<u64>,
+    /// A domain that was made to ask the host something, while it is there.
+    scratch: Option<DomainId>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -54,6 +57,7 @@ impl Ia64 {
             table: None,
             building: false,
             machine_frames: BTreeSet::new(),
+            scratch: None,
         }
     }
 
@@ -124,6 +128,19 @@ impl Ia64 {
         )?;
         results[0]?;
         Ok(page)
+    }
+
+    /// Pages of the guest, one behind the other.
+    fn pages<T: Transport>(
+        xen: &mut Direct<T>,
+        domain: DomainId,
+        pfns: Range<u64>,
+    ) -> Result<Vec<u8>, Errno> {
+        let mut copied = Vec::new();
+        for pfn in pfns {
+            copied.extend(Self::page(xen, domain, pfn)?);
+        }
+        Ok(copied)
     }
 
     /// Where the memory map lies and how many pages it has, as shared_info says.
@@ -353,9 +370,15 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
         Ok(())
     }
 
-    /// From 3.4 on there is a call. Before, tools mapped the guest's own page.
+    /// From 3.4 on there is a call. Before, tools mapped the guest's own page, and where the call does not
+    /// get through that is done still: kernels answer `EINVAL` to an operation on physical maps that is not
+    /// on their list, `ENOSYS` where they have no list of those at all; a tree on the way to 3.4 answers
+    /// `EPERM` ([`Release::gives_memmap`](crate::abi::Release::gives_memmap)).
     fn memmap(&mut self, xen: &mut Direct<T>, info: &Info) -> Result<Vec<u8>, Errno> {
         let (pfn, pages) = self.memmap_place(xen, info)?;
+        if !xen.release().gives_memmap {
+            return Self::pages(xen, info.domain, pfn..pfn.saturating_add(pages));
+        }
         let mut memmap = vec![0; pages as usize * xen.page_size()];
         let asked = xen.transport().hypercall(&mut Hypercall {
             number: numbers::DOM0VP_OP,
@@ -371,12 +394,8 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
         });
         match asked {
             Ok(_) => Ok(memmap),
-            Err(Errno::ENOSYS) => {
-                let mut copied = Vec::new();
-                for pfn in pfn..pfn.saturating_add(pages) {
-                    copied.extend(Self::page(xen, info.domain, pfn)?);
-                }
-                Ok(copied)
+            Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => {
+                Self::pages(xen, info.domain, pfn..pfn.saturating_add(pages))
             }
             Err(errno) => Err(errno),
         }
@@ -398,6 +417,14 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
         Ok(context)
     }
 
+    fn rbs_voff(&mut self, xen: &mut Direct<T>) -> Result<Option<u64>, Errno> {
+        scratch::rbs_voff(xen, self.spec().context, &mut self.scratch).map(Some)
+    }
+
+    fn leftover(&self) -> Option<DomainId> {
+        self.scratch
+    }
+
     fn set_vcpu_context(
         &mut self,
         xen: &mut Direct<T>,
@@ -413,7 +440,8 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
     }
 
     /// From 4.0 on device models have a hypercall for it (0c98ffd10a). The ia64 kernels that are known
-    /// do not pass it on, so it is tried, for no pages.
+    /// do not pass it on, and answer `EINVAL`; so it is tried, for no pages. A hypervisor answers 0 to that:
+    /// whatever else is answered, no write of a device model would be seen.
     fn logs_device_model(&mut self, xen: &mut Direct<T>, domain: DomainId) -> Result<bool, Errno> {
         if xen.release().interface < FIRST_THAT_LOGS {
             return Ok(false);
@@ -427,8 +455,9 @@ impl<T: Transport> Machine<Direct<T>> for Ia64 {
         .to_bytes();
         let operation = Some(numbers::HVM_MODIFIED_MEMORY);
         match xen.operation(numbers::HVM_OP, operation, &mut bytes, None) {
-            Err(Errno::ENOSYS) => Ok(false),
-            _ => Ok(true),
+            Ok(_) => Ok(true),
+            Err(Errno::ENOSYS | Errno::EINVAL | Errno::EPERM) => Ok(false),
+            Err(errno) => Err(errno),
         }
     }
 }

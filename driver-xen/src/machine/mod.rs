@@ -4,6 +4,7 @@
 //! hypervisor does: the ports above and the generic calls below stay the same.
 
 mod ia64;
+mod scratch;
 
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, Setup};
 use ia64save_codec::{Dialect, Era};
@@ -64,6 +65,17 @@ pub trait Machine<H: Hypervisor> {
 
     /// A vcpu's context.
     fn vcpu_context(&mut self, xen: &mut H, domain: DomainId, vcpu: u32) -> Result<Vec<u8>, Errno>;
+
+    /// Where the host's own register stacks begin within 64 words (`regs.rbs_voff`); `None` where it keeps
+    /// every layout as it is given.
+    fn rbs_voff(&mut self, _xen: &mut H) -> Result<Option<u64>, Errno> {
+        Ok(None)
+    }
+
+    /// A domain that was made to ask the host something, and could not be destroyed.
+    fn leftover(&self) -> Option<DomainId> {
+        None
+    }
 
     /// Sets a vcpu's context.
     fn set_vcpu_context(

@@ -1,5 +1,6 @@
 //! What saving and restoring have in common.
 
+use ia64save_codec::grammar::PageRun;
 use ia64save_codec::transfer::ports::{
     Domain, DomainInfo, P2mEntry, PageResult, PortCall, PortError, ShutdownReason, VcpuInfo,
 };
@@ -119,6 +120,33 @@ impl<H: Hypervisor, M: Machine<H>> Domain for XenDomain<H, M> {
         self.machine
             .vcpu_context(&mut self.xen, self.domain, vcpu)
             .map_err(failed(PortCall::VcpuContext))
+    }
+
+    fn write_pages(
+        &mut self,
+        run: PageRun<'_>,
+        results: &mut [PageResult],
+    ) -> Result<(), PortError> {
+        let failed = failed(PortCall::WritePages);
+        let gpfns: Vec<u64> = run.gmfns().collect();
+        let frames = self
+            .machine
+            .frames(&mut self.xen, self.domain, &gpfns)
+            .map_err(&failed)?;
+        // A record is its gmfn and its page.
+        let layout = Layout {
+            at: 8,
+            stride: run.stride(),
+        };
+        self.xen
+            .write_foreign(self.domain, &frames, run.bytes(), layout, results)
+            .map_err(failed)
+    }
+
+    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+        self.machine
+            .set_vcpu_context(&mut self.xen, self.domain, vcpu, context)
+            .map_err(failed(PortCall::SetVcpuContext))
     }
 
     fn pause(&mut self) -> Result<(), PortError> {

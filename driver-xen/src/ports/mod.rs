@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Nothing is decided here. Two things are kept track of, because the hypervisor does not say them:
-//! whether log-dirty is on (asked for its record without, it answers with an empty one), and whether
+//! whether log-dirty is on (asked for its record without, x86 answers with an empty one), and whether
 //! the device model keeps a record of its own.
 //!
 //! A process that was killed kept track of nothing: [`XenDomain::recover`] mends what it left.
@@ -44,6 +44,8 @@ pub struct XenDomain<H: Hypervisor, M: Machine<H>> {
     /// Whether a guest that was asked to suspend itself is still waited for.
     wanted: Option<Box<dyn Fn() -> bool>>,
     log_dirty: bool,
+    /// Log-dirty was on before this began: whoever had it on died, or saves the domain too.
+    found_log_dirty: bool,
     /// The device model keeps a record, and was told to.
     logs_devices: bool,
 }
@@ -59,6 +61,7 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
             patience: Duration::from_mins(1),
             wanted: None,
             log_dirty: false,
+            found_log_dirty: false,
             logs_devices: false,
         }
     }
@@ -95,9 +98,20 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
         self.domain
     }
 
+    /// A domain that was made to ask the host something and could not be destroyed: paused, without memory.
+    pub fn leftover(&self) -> Option<DomainId> {
+        self.machine.leftover()
+    }
+
     /// The hypervisor, for what the ports do not have.
     pub fn hypervisor(&mut self) -> &mut H {
         &mut self.xen
+    }
+
+    /// Whether log-dirty was on already when it was to be turned on: a process that saved the domain was
+    /// killed, or its way to the host was lost, or it saves it still. It was begun anew.
+    pub fn found_log_dirty(&self) -> bool {
+        self.found_log_dirty
     }
 
     fn asked(&mut self) -> Result<Info, Errno> {

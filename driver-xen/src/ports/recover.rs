@@ -1,7 +1,8 @@
 //! Mending a domain that a process which was killed had at hand.
 
-use ia64save_codec::transfer::ports::{Domain as _, Errno, PortCall, PortError};
-use ia64save_codec::transfer::ports::{ShutdownReason, SourceDomain as _};
+use ia64save_codec::transfer::Cause;
+use ia64save_codec::transfer::ports::{Domain as _, Errno, PortCall, ShutdownReason};
+use ia64save_codec::transfer::resume::{ResumeMode, resume};
 
 use super::{XenDomain, failed};
 use crate::hypervisor::Hypervisor;
@@ -21,11 +22,12 @@ pub struct Recovered {
 
 impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
     /// Turns log-dirty off, whoever had turned it on, and lets the domain go on where it had suspended
-    /// itself. What a dead process had mapped the kernel has given back. Twice does no harm.
+    /// itself, in this way where it is a PV guest ([`resume`]). What a dead process had mapped the kernel has
+    /// given back. Twice does no harm.
     ///
     /// # Errors
-    /// The call that failed. The others have been tried all the same.
-    pub fn recover(&mut self) -> Result<Recovered, PortError> {
+    /// What failed, or that there is no way back. The rest has been done all the same.
+    pub fn recover(&mut self, mode: Option<ResumeMode>) -> Result<Recovered, Cause> {
         let info = self.info()?;
         self.logs_devices = false;
         // Off already is what is wanted.
@@ -37,10 +39,9 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
         // A program that records the device model's writes has its own record ended.
         let _ = self.toolstack.log_devices(self.domain, false);
         let resumed = info.shutdown == Some(ShutdownReason::Suspend);
-        if resumed {
-            self.resume()?;
-        }
+        let gone_on = if resumed { resume(self, mode) } else { Ok(()) };
         log_dirty?;
+        gone_on?;
         Ok(Recovered {
             resumed,
             shutdown: info.shutdown.filter(|_| !resumed),

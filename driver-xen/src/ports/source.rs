@@ -3,10 +3,13 @@
 use std::time::{Duration, Instant};
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
-use ia64save_codec::transfer::ports::{Errno, HvmParam, PortCall, PortError, Setup, SourceDomain};
+use ia64save_codec::transfer::ports::{
+    Errno, HvmParam, Introduction, PortCall, PortError, Setup, SourceDomain, WaysBack,
+};
 
 use super::{XenDomain, failed};
 use crate::abi::domctl;
+use crate::abi::numbers::CONTROL_DOMAIN;
 use crate::hypervisor::Hypervisor;
 use crate::machine::Machine;
 use crate::toolstack::Devices;
@@ -34,6 +37,20 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
             self.logs_devices = false;
             // The domain is saved, or goes on: nobody needs the record.
             let _ = self.toolstack.log_devices(self.domain, false);
+        }
+    }
+
+    /// Up to today every hypervisor answers `EINVAL` where log-dirty is on, for ever if nobody turns it off:
+    /// then off, and on again, so that the record begins with this save.
+    fn begin_log_dirty(&mut self) -> Result<(), Errno> {
+        match self.xen.enable_log_dirty(self.domain) {
+            Err(Errno::EINVAL) if !self.log_dirty => {
+                self.xen.disable_log_dirty(self.domain)?;
+                self.xen.enable_log_dirty(self.domain)?;
+                self.found_log_dirty = true;
+                Ok(())
+            }
+            done => done,
         }
     }
 
@@ -66,7 +83,7 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
     fn enable_log_dirty(&mut self) -> Result<(), PortError> {
         let failed = failed(PortCall::EnableLogDirty);
         let hvm = self.is_hvm().map_err(&failed)?;
-        self.xen.enable_log_dirty(self.domain).map_err(&failed)?;
+        self.begin_log_dirty().map_err(&failed)?;
         self.log_dirty = true;
         if hvm && let Err(errno) = self.begin_devices() {
             self.log_dirty = false;
@@ -138,6 +155,32 @@ impl<H: Hypervisor, M: Machine<H>> SourceDomain for XenDomain<H, M> {
         }
         let hvm = info.flags & domctl::HVM != 0;
         self.toolstack.resumed(self.domain, hvm).map_err(failed)
+    }
+
+    fn ways_back(&mut self) -> Result<WaysBack, PortError> {
+        let (xen, domain) = (&mut self.xen, self.domain);
+        let reset = xen.passes_reset().map_err(failed(PortCall::WaysBack))?;
+        Ok(WaysBack {
+            call: xen.has_resume(),
+            reset,
+            introduction: self.toolstack.introduces(domain),
+        })
+    }
+
+    fn reset_channels(&mut self) -> Result<(u32, u32), PortError> {
+        let (xen, domain) = (&mut self.xen, self.domain);
+        let mut made = || {
+            xen.reset_channels(domain)?;
+            let store = xen.alloc_unbound(domain, CONTROL_DOMAIN)?;
+            Ok((store, xen.alloc_unbound(domain, CONTROL_DOMAIN)?))
+        };
+        made().map_err(failed(PortCall::ResetChannels))
+    }
+
+    fn introduce(&mut self, introduction: &Introduction) -> Result<(), PortError> {
+        self.toolstack
+            .introduce(self.domain, introduction)
+            .map_err(failed(PortCall::Introduce))
     }
 
     fn hvm_param(&mut self, param: HvmParam) -> Result<u64, PortError> {

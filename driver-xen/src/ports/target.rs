@@ -1,14 +1,32 @@
 //! A domain that is restored.
 
-use ia64save_codec::grammar::PageRun;
+use ia64save_codec::dialect::P2mSizeMeaning;
 use ia64save_codec::transfer::ports::{
-    HvmParam, PageResult, Populated, PortCall, PortError, Setup, TargetDomain,
+    Errno, HvmParam, Populated, PortCall, PortError, Setup, TargetDomain,
 };
 
 use super::{XenDomain, failed};
 use crate::hypervisor::Hypervisor;
 use crate::machine::Machine;
-use crate::transport::Layout;
+
+impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
+    /// Makes a restored domain's limit of memory what its image says, up to 3.1, where tools take it for the
+    /// end of the map: whatever a restore needed beyond that would be in the next image's `p2m_size`, and in
+    /// `start_info.nr_pages` of whom that is restored to. Does nothing from 3.2 on.
+    ///
+    /// # Errors
+    /// What the hypervisor refuses. The domain is not what its image says then: the caller destroys it.
+    pub fn fit_limit(&mut self, p2m_size: u64) -> Result<(), Errno> {
+        if self.machine.dialect().spec().p2m_size != P2mSizeMeaning::MaxMem {
+            return Ok(());
+        }
+        if self.asked()?.max_pages == p2m_size {
+            return Ok(());
+        }
+        let kib = p2m_size.saturating_mul(self.xen.page_size() as u64 / 1024);
+        self.xen.set_max_mem(self.domain, kib)
+    }
+}
 
 impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
     fn set_setup(&mut self, setup: &Setup) -> Result<(), PortError> {
@@ -27,27 +45,6 @@ impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
         self.xen
             .decrease_reservation(self.domain, gpfns)
             .map_err(failed(PortCall::DecreaseReservation))
-    }
-
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError> {
-        let failed = failed(PortCall::WritePages);
-        let gpfns: Vec<u64> = run.gmfns().collect();
-        let frames = self
-            .machine
-            .frames(&mut self.xen, self.domain, &gpfns)
-            .map_err(&failed)?;
-        // A record is its gmfn and its page.
-        let layout = Layout {
-            at: 8,
-            stride: run.stride(),
-        };
-        self.xen
-            .write_foreign(self.domain, &frames, run.bytes(), layout, results)
-            .map_err(failed)
     }
 
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
@@ -73,10 +70,10 @@ impl<H: Hypervisor, M: Machine<H>> TargetDomain for XenDomain<H, M> {
         Ok(())
     }
 
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError> {
         self.machine
-            .set_vcpu_context(&mut self.xen, self.domain, vcpu, context)
-            .map_err(failed(PortCall::SetVcpuContext))
+            .rbs_voff(&mut self.xen)
+            .map_err(failed(PortCall::RbsVoff))
     }
 
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {

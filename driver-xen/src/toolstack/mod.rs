@@ -13,7 +13,7 @@ mod store;
 pub mod xenstore;
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
-use ia64save_codec::transfer::ports::Errno;
+use ia64save_codec::transfer::ports::{Errno, Introduction};
 
 use crate::transport::DomainId;
 
@@ -43,6 +43,23 @@ pub trait Toolstack {
     /// The domain goes on; so does its device model.
     fn resumed(&mut self, _domain: DomainId, _hvm: bool) -> Result<(), Errno> {
         Ok(())
+    }
+
+    /// Whether the guest's kernel takes a cancelled suspension, as the toolstack that started it has
+    /// recorded; `None` where it has not.
+    fn takes_cancel(&mut self, _domain: DomainId) -> Result<Option<bool>, Errno> {
+        Ok(None)
+    }
+
+    /// Whether [`Toolstack::introduce`] does anything.
+    fn introduces(&self, _domain: DomainId) -> bool {
+        false
+    }
+
+    /// Tells the daemons of store and console where a domain's rings and event channels are. Its other
+    /// devices are connected again by whoever had connected them.
+    fn introduce(&mut self, _domain: DomainId, _introduction: &Introduction) -> Result<(), Errno> {
+        Err(Errno::ENOSYS)
     }
 
     /// Has the device model begin, or end, a record of the pages that it writes to. Up to 3.4 that

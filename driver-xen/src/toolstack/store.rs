@@ -3,7 +3,7 @@
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
 
-use ia64save_codec::transfer::ports::Errno;
+use ia64save_codec::transfer::ports::{Errno, Introduction};
 
 use super::Toolstack;
 use super::xenstore::Xenstore;
@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(10);
 ///   /local/domain/N/control/shutdown         suspend
 ///   /local/domain/0/device-model/N/command   save, continue
 ///   /local/domain/0/device-model/N/state     paused, running: the answer
+///   /local/domain/N/image/suspend-cancel     1: the kernel's note, as xend has recorded it
+///   /local/domain/N/{store,console}/...      port, ring-ref: for a guest that is introduced again
 /// ```
 #[derive(Debug)]
 pub struct ByXenstore<S> {
@@ -101,5 +103,43 @@ impl<S: Read + Write> Toolstack for ByXenstore<S> {
             self.order(domain, "continue", "running")?;
         }
         Ok(())
+    }
+
+    /// xend records the notes of the kernels that it starts; without any of them nothing is known.
+    fn takes_cancel(&mut self, domain: DomainId) -> Result<Option<bool>, Errno> {
+        let image = format!("/local/domain/{domain}/image");
+        let said = self.get(&format!("{image}/suspend-cancel"))?;
+        if let Some(value) = said {
+            return Ok(Some(value == b"1"));
+        }
+        let other = self.get(&format!("{image}/guest-os"))?;
+        Ok(other.map(|_| false))
+    }
+
+    fn introduces(&self, _domain: DomainId) -> bool {
+        true
+    }
+
+    fn introduce(&mut self, domain: DomainId, introduction: &Introduction) -> Result<(), Errno> {
+        let Introduction {
+            store_mfn,
+            store_port,
+            console_mfn,
+            console_port,
+        } = *introduction;
+        let node = format!("/local/domain/{domain}");
+        for (path, value) in [
+            ("store/ring-ref", store_mfn),
+            ("store/port", store_port.into()),
+            ("console/ring-ref", console_mfn),
+            ("console/port", console_port.into()),
+        ] {
+            self.put(&format!("{node}/{path}"), &value.to_string())?;
+        }
+        // The guest would take it for a new request.
+        self.put(&format!("{node}/control/shutdown"), "")?;
+        self.store
+            .introduce(domain, store_mfn, store_port)
+            .map_err(|error| errno(&error))
     }
 }

@@ -9,6 +9,7 @@ use ia64save_codec::layout;
 use ia64save_codec::wire::Wire;
 
 const READ: u32 = 2;
+const INTRODUCE: u32 = 8;
 const WRITE: u32 = 11;
 const WATCH_EVENT: u32 = 15;
 const ERROR: u32 = 16;
@@ -50,6 +51,12 @@ impl<S: Read + Write> Xenstore<S> {
     /// Writes a node, and makes it where it is not there.
     pub fn write(&mut self, path: &str, value: &[u8]) -> io::Result<()> {
         self.ask(WRITE, &[path.as_bytes(), &[0], value]).map(drop)
+    }
+
+    /// Tells the daemon of a domain, or of another event channel of one that it knows.
+    pub fn introduce(&mut self, domain: u16, mfn: u64, port: u32) -> io::Result<()> {
+        let payload = format!("{domain}\0{mfn}\0{port}\0");
+        self.ask(INTRODUCE, &[payload.as_bytes()]).map(drop)
     }
 
     fn ask(&mut self, kind: u32, parts: &[&[u8]]) -> io::Result<Vec<u8>> {

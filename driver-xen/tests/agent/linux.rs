@@ -219,3 +219,67 @@ fn it_is_one_protocol_byte_by_byte() {
     assert!(!good);
     assert_eq!((answer.len(), answer[16]), (24, 2));
 }
+
+/// A connection that ends by a signal, as sshd's does, ends in order: what was switched on is off.
+#[test]
+fn a_signal_ends_it_in_order() {
+    let mut domctl = [0; 144];
+    for (at, value) in [(0, 10), (4, 5), (8, 5), (16, 2)] {
+        domctl[at] = value;
+    }
+    let limits = ia64save_xen::agent::wire::hello_reply(&raw(&wire_hello(), 99).0[16..]).unwrap();
+    let call = Hypercall {
+        number: 36,
+        arguments: [
+            Argument::Buffer(0),
+            Argument::Value(0),
+            Argument::Value(0),
+            Argument::Value(0),
+            Argument::Value(0),
+        ],
+        buffers: &mut [Buffer::in_out(&mut domctl)],
+        links: &[],
+    };
+    let enable = ia64save_xen::agent::wire::hypercall(2, &call, &limits, Vec::new()).unwrap();
+    for signal in ["HUP", "INT", "TERM"] {
+        let mut child = Command::new(programs::linux())
+            .arg("v2")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let mut output = child.stdout.take().unwrap();
+        input.write_all(&wire_hello()).unwrap();
+        input.write_all(&enable).unwrap();
+        let mut replies = [0; 16 + 64 + 16 + 8 + 144];
+        output.read_exact(&mut replies).unwrap();
+        assert_eq!(replies[96..104], [0; 8], "log-dirty is on");
+        let pid = child.id().to_string();
+        let kill = Command::new("kill")
+            .args(["-s", signal, &pid])
+            .status()
+            .unwrap();
+        assert!(kill.success());
+        // Its input is still open.
+        let mut said = String::new();
+        child
+            .stderr
+            .take()
+            .unwrap()
+            .read_to_string(&mut said)
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(1), "{signal}: {said}");
+        assert!(
+            said.contains("kernel: log-dirty is off"),
+            "{signal}: {said}"
+        );
+        assert!(said.contains("agent: ended by signal"), "{signal}: {said}");
+        drop(input);
+    }
+}
+
+fn wire_hello() -> Vec<u8> {
+    ia64save_xen::agent::wire::hello(1)
+}

@@ -64,7 +64,7 @@ fn program(name: &str, args: &[&str]) -> PathBuf {
 /// An agent whose kernel is at the other end of a socket.
 pub fn bridge() -> &'static Path {
     static PATH: OnceLock<PathBuf> = OnceLock::new();
-    PATH.get_or_init(|| program("agent-bridge", &["tests/bridge.c", "protocol.c"]))
+    PATH.get_or_init(|| program("agent-bridge", &["tests/bridge.c", "protocol.c", "undo.c"]))
 }
 
 /// The agent for Linux, on a kernel that is not there.
@@ -73,7 +73,7 @@ pub fn linux() -> &'static Path {
     PATH.get_or_init(|| {
         let kernel = ["-include", "tests/kernel.h", "tests/kernel.c"];
         let mut args = kernel.to_vec();
-        args.extend(["linux_privcmd.c", "protocol.c"]);
+        args.extend(["linux_privcmd.c", "protocol.c", "undo.c"]);
         program("agent-linux", &args)
     })
 }
@@ -84,7 +84,7 @@ pub fn check() -> &'static Path {
     PATH.get_or_init(|| {
         program(
             "agent-check",
-            &["tests/check.c", "tests/fake.c", "protocol.c"],
+            &["tests/check.c", "tests/stream.c", "tests/fake.c", "protocol.c", "undo.c"],
         )
     })
 }

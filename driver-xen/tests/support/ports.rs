@@ -4,12 +4,12 @@
 use ia64save_codec::grammar::PageRun;
 use ia64save_codec::transfer::bitmap::PfnBitmap;
 use ia64save_codec::transfer::ports::{
-    Domain, DomainInfo, Errno, HvmParam, P2mEntry, PageResult, Populated, PortError, Setup,
-    SourceDomain, TargetDomain, VcpuInfo,
+    Domain, DomainInfo, Errno, HvmParam, Introduction, P2mEntry, PageResult, Populated, PortError,
+    Setup, SourceDomain, TargetDomain, VcpuInfo, WaysBack,
 };
 use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::ports::Journal;
-use ia64save_sim::{DomId, Era, Host};
+use ia64save_sim::{DomId, Era, Host, Registers};
 use ia64save_xen::XenDomain;
 use ia64save_xen::fake::FakeToolstack;
 use ia64save_xen::hypervisor::{Direct, Hypervisor, Info, probe};
@@ -111,6 +111,22 @@ impl Machine<Hyper> for AnyPages {
         self.ia64.set_vcpu_context(xen, domain, vcpu, context)
     }
 
+    fn rbs_voff(&mut self, xen: &mut Hyper) -> Result<Option<u64>, Errno> {
+        use ia64save_codec::transfer::ports::PortCall;
+        if let Some(fault) = self.host.strike(PortCall::RbsVoff) {
+            return Err(fault.errno);
+        }
+        match self.host.machine().registers {
+            Registers::Real => self.ia64.rbs_voff(xen),
+            // Such a host shows what it was given.
+            Registers::Verbatim => Ok(None),
+        }
+    }
+
+    fn leftover(&self) -> Option<DomainId> {
+        Machine::<Hyper>::leftover(&self.ia64)
+    }
+
     fn logs_device_model(&mut self, xen: &mut Hyper, domain: DomainId) -> Result<bool, Errno> {
         self.ia64.logs_device_model(xen, domain)
     }
@@ -125,7 +141,7 @@ pub fn reach(era: Era) -> bool {
 /// Whether a suspended domain of that era can go on: before 3.1 there was no call for it.
 #[allow(dead_code)]
 pub fn can_resume(era: Era) -> bool {
-    era.meaning() >= ia64save_codec::Era::D1bF
+    era.has_resume()
 }
 
 /// An era of the dialect whose suspended domains can go on.
@@ -219,7 +235,7 @@ impl SimTarget {
 }
 
 macro_rules! domain {
-    ($port:ty, $destroyed:expr) => {
+    ($port:ty, $set:expr, $destroyed:expr) => {
         impl Domain for $port {
             fn dialect(&self) -> Dialect {
                 self.xen.dialect()
@@ -261,6 +277,18 @@ macro_rules! domain {
             fn vcpu_context(&mut self, vcpu: u32) -> Result<Vec<u8>, PortError> {
                 self.xen.vcpu_context(vcpu)
             }
+            fn write_pages(
+                &mut self,
+                run: PageRun<'_>,
+                results: &mut [PageResult],
+            ) -> Result<(), PortError> {
+                self.xen.write_pages(run, results)
+            }
+            fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
+                #[allow(clippy::redundant_closure_call)]
+                $set(self, vcpu, context);
+                self.xen.set_vcpu_context(vcpu, context)
+            }
             fn pause(&mut self) -> Result<(), PortError> {
                 self.xen.pause()
             }
@@ -277,10 +305,19 @@ macro_rules! domain {
     };
 }
 
-domain!(SimSource, |_: &mut SimSource| ());
-domain!(SimTarget, |target: &mut SimTarget| target
-    .journal
-    .destroyed = true);
+domain!(
+    SimSource,
+    |_: &mut SimSource, _: u32, _: &[u8]| (),
+    |_: &mut SimSource| ()
+);
+domain!(
+    SimTarget,
+    |target: &mut SimTarget, vcpu: u32, context: &[u8]| target
+        .journal
+        .vcpus_set
+        .push((vcpu, context.to_vec())),
+    |target: &mut SimTarget| target.journal.destroyed = true
+);
 
 impl SourceDomain for SimSource {
     fn setup(&mut self) -> Result<Setup, PortError> {
@@ -309,6 +346,15 @@ impl SourceDomain for SimSource {
     }
     fn resume(&mut self) -> Result<(), PortError> {
         self.xen.resume()
+    }
+    fn ways_back(&mut self) -> Result<WaysBack, PortError> {
+        self.xen.ways_back()
+    }
+    fn reset_channels(&mut self) -> Result<(u32, u32), PortError> {
+        self.xen.reset_channels()
+    }
+    fn introduce(&mut self, introduction: &Introduction) -> Result<(), PortError> {
+        self.xen.introduce(introduction)
     }
     fn hvm_param(&mut self, param: HvmParam) -> Result<u64, PortError> {
         self.xen.hvm_param(param)
@@ -352,23 +398,14 @@ impl TargetDomain for SimTarget {
         Ok(done)
     }
 
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError> {
-        self.xen.write_pages(run, results)
-    }
-
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError> {
         self.xen.clear_pages(gpfns)?;
         self.journal.cleared.extend(gpfns);
         Ok(())
     }
 
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError> {
-        self.journal.vcpus_set.push((vcpu, context.to_vec()));
-        self.xen.set_vcpu_context(vcpu, context)
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError> {
+        self.xen.rbs_voff()
     }
 
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError> {

@@ -123,6 +123,16 @@ impl Process {
     }
 }
 
+impl Drop for Process {
+    /// A process that was killed: its kernel unmaps what it had mapped.
+    fn drop(&mut self) {
+        let page_size = self.device.page_size();
+        for (address, there) in std::mem::take(&mut self.mappings) {
+            self.device.unmap(address, there.len() * page_size);
+        }
+    }
+}
+
 /// Where the kernel of an agent process is put in and taken out.
 #[derive(Clone)]
 pub struct Slot {

@@ -27,6 +27,7 @@ mod edges;
 mod faults;
 #[path = "../../../driver-sim/tests/transfer/images.rs"]
 mod images;
+mod lost;
 #[path = "../../../driver-sim/tests/transfer/migrate.rs"]
 mod migrate;
 #[path = "../transfer/same.rs"]

@@ -19,3 +19,7 @@ mod images;
 #[path = "../../../driver-sim/tests/transfer/migrate.rs"]
 mod migrate;
 mod same;
+#[path = "../../../driver-sim/tests/transfer/stack.rs"]
+mod stack;
+#[path = "../../../driver-sim/tests/transfer/way_back.rs"]
+mod way_back;

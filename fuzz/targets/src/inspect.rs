@@ -3,13 +3,14 @@
 use bytes::Bytes;
 use ia64save_codec::check::{self, CheckOptions};
 use ia64save_codec::compare;
-use ia64save_codec::elf::{Core, XenCore};
+use ia64save_codec::elf::{Core, Shown, XenCore};
 use ia64save_codec::envelope::Envelope;
 use ia64save_codec::image::Image;
 use ia64save_codec::memory::{Assembly, Content, Finder, Memory, Texts};
+use ia64save_codec::translate::View;
 use ia64save_codec::tree::{self, Names};
 use ia64save_codec::wire::vcpu_context::Context;
-use ia64save_codec::{Error, SaveFile, registers, repair, translate};
+use ia64save_codec::{Error, SaveFile, registers, repair};
 
 use crate::Input;
 use crate::usage::Budget;
@@ -103,16 +104,19 @@ fn look(image: &Image, checkpoint: usize) {
         if let Some(dialect) = image.read_as() {
             registers::of_privregs(vcpu, dialect);
         }
-        let Some(view) = translate::View::of_vcpu(image, vcpu) else {
+        let Ok(view) = View::of_vcpu(&memory, checkpoint, vcpu) else {
             continue;
         };
-        view.segments(&memory);
         if let Some(context) = Context::parse(vcpu.layout, &vcpu.context.bytes) {
             for address in [context.ip(), context.psr(), 0, u64::MAX] {
-                let _ = view.resolve(&memory, address);
+                let _ = view.translate(address);
             }
         }
-        let _ = Core::new(&memory, checkpoint, Some(&view));
+        let shown = Shown {
+            view: &view,
+            processes: true,
+        };
+        let _ = Core::new(&memory, checkpoint, Some(shown));
     }
 }
 

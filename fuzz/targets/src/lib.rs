@@ -14,6 +14,7 @@
 //! | `check` | [`check()`]: the rules, the fields and the map of anything |
 //! | `convert` | [`convert()`]: anything to any dialect |
 //! | `inspect` | [`inspect()`]: what tools do with an image; [`core()`]: cores of `xm dump-core` |
+//! | `translate` | [`translate()`]: page tables that anybody may have written |
 //! | `restore` | [`restore()`]: a stream into a simulated host |
 //! | `agent_protocol` | [`agent_protocol()`], of `ia64save-xen`: what an agent on a real host may say |
 //! | `envelope` | [`envelope()`]: files around a stream |
@@ -42,6 +43,7 @@ mod restore;
 mod roundtrip;
 #[cfg(feature = "seeds")]
 pub mod seeds;
+mod translate;
 pub mod usage;
 
 pub use check::check;
@@ -57,6 +59,7 @@ pub use inspect::{core, inspect};
 pub use mutate::mutate;
 pub use restore::restore;
 pub use roundtrip::roundtrip;
+pub use translate::translate;
 
 /// A target by its name.
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +83,8 @@ pub enum Kind {
     Core,
     /// Bytes that an image is made up from.
     Recipe,
+    /// Registers, and words of page tables.
+    Tables,
     /// A text.
     Text,
     /// What an agent on a real host says.
@@ -132,6 +137,11 @@ pub const TARGETS: &[Target] = &[
         name: "core",
         run: core,
         kind: Kind::Core,
+    },
+    Target {
+        name: "translate",
+        run: translate,
+        kind: Kind::Tables,
     },
     Target {
         name: "restore",

@@ -38,6 +38,7 @@ pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
         Kind::File => envelopes(),
         Kind::Core => cores(),
         Kind::Recipe => recipes(),
+        Kind::Tables => tables(),
         Kind::Text => texts(),
         Kind::Replies => replies(),
     }
@@ -207,6 +208,30 @@ fn recipes() -> BTreeMap<String, Vec<u8>> {
             let mut random = Random::new(number, &[8]);
             let size = 16 + random.below(200) as usize;
             (format!("recipe-{number:02}"), random.bytes(size))
+        })
+        .collect()
+}
+
+/// Tables that follow each other, and anything.
+fn tables() -> BTreeMap<String, Vec<u8>> {
+    (0..48u64)
+        .map(|number| {
+            let mut random = Random::new(number, &[12]);
+            let mut bytes = random.bytes(16);
+            // The directories are pages 1 and 2.
+            (bytes[4], bytes[12]) = (1, 2);
+            let chain = [(1, 0), (2, 0), (3, 3), (4, 3)];
+            for (page, kind) in chain {
+                for index in 0..random.below(4) {
+                    let next = if number % 3 == 0 { page } else { page + 1 };
+                    let count = random.below(256) as u8;
+                    let kind = kind | (number as u8 & 1) << 7;
+                    bytes.extend_from_slice(&[page, index as u8, 0, kind, next, count]);
+                }
+            }
+            let more = 6 * random.below(20) as usize;
+            bytes.extend_from_slice(&random.bytes(more));
+            (format!("tables-{number:02}"), bytes)
         })
         .collect()
 }

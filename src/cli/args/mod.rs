@@ -2,12 +2,16 @@
 
 mod envelope;
 mod format;
+mod number;
 mod packing;
 mod reading;
+mod space;
 mod token;
 
 pub use envelope::EnvelopeKind;
 pub use format::{Color, Format};
+pub use number::number;
 pub use packing::Packing;
 pub use reading::{Reading, dialect, guest};
+pub use space::Space;
 pub use token::token;

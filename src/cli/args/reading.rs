@@ -1,12 +1,8 @@
 //! How an image is read.
 
-use std::sync::Arc;
-
 use clap::Args;
 use ia64save::Options;
 use ia64save_codec::{Dialect, Era, Guest};
-
-use crate::cli::progress::Screen;
 
 /// How to read an image.
 #[derive(Args, Clone, Debug)]
@@ -49,7 +45,6 @@ impl Reading {
             .page_size(self.page_size)
             .map(!self.no_mmap)
             .unpack_limit(self.unpack_limit)
-            .progress(Arc::new(Screen))
     }
 }
 

@@ -14,14 +14,14 @@ use std::io::{self, Write as _};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc;
 use std::thread;
 
 use clap::ValueHint;
 use ia64save::files::{self, Compress, is_stdout};
 use ia64save::input::identity::{self, Identity};
 use ia64save::inventory;
-use ia64save::progress::{Silent, Task};
+use ia64save::progress::Task;
 use serde_json::Value;
 
 use crate::cli::args::Reading;
@@ -116,7 +116,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         || thread::available_parallelism().map_or(1, NonZeroUsize::get),
         NonZeroUsize::get,
     );
-    let options = args.reading.options().progress(Arc::new(Silent));
+    let options = args.reading.options();
     let options = options.zero(args.digest).digest(args.digest);
     let next = AtomicUsize::new(0);
     // A few rows ahead of the writer, no more.

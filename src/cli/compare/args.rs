@@ -28,6 +28,11 @@ pub struct Args {
     #[arg(long)]
     pub garbage: bool,
 
+    /// B was restored from A, or both from a third: leave out what a restore changes by design (clocks, events
+    /// that wait, start_info, pages of devices), and list it apart
+    #[arg(long, conflicts_with = "strict")]
+    pub restored: bool,
+
     /// Most differences that are listed; all are counted
     #[arg(long, value_name = "N", default_value_t = 20)]
     pub limit: usize,

@@ -15,13 +15,15 @@ use std::path::PathBuf;
 use std::thread;
 
 use ia64save::{Loaded, open};
-use ia64save_codec::compare::{self, PagePairs, Report};
+use ia64save_codec::Guest;
+use ia64save_codec::compare::{self, PagePairs, Report, restored};
 use ia64save_codec::memory::Memory;
 
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 pub use args::Args;
 use pages::PageReport;
-use shown::{Logical, Round};
+use shown::{ByDesign, Logical, Round};
 
 /// Checkpoints whose memory is compared one by one.
 const MANY: usize = 16;
@@ -59,7 +61,7 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
             "only one of the two can be standard input".into(),
         ));
     }
-    let wanted = args.reading.options().random_access(true).cores(true);
+    let wanted = options(&args.reading).random_access(true).cores(true);
     let open = |path| -> Result<Loaded, Failure> {
         let loaded = open(path, &wanted)?;
         match &loaded.image().error {
@@ -78,7 +80,13 @@ fn both(args: &Args) -> Result<[Loaded; 2], Failure> {
 }
 
 fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
-    let options = compare::Options::new(args.limit).garbage(args.garbage);
+    // What is taken out of a report has to be in it.
+    let limit = if args.restored {
+        usize::MAX
+    } else {
+        args.limit
+    };
+    let options = compare::Options::new(limit).garbage(args.garbage);
     let sizes = [a, b].map(|loaded| loaded.image().page_size);
     if sizes[0] != sizes[1] {
         let text = format!(
@@ -87,7 +95,19 @@ fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
         );
         return Err(Failure::Usage(text));
     }
-    let state: Report = compare::state(&a.file, &b.file, &options);
+    let mut state: Report = compare::state(&a.file, &b.file, &options);
+    let mut by_design = Vec::new();
+    if args.restored {
+        let guest = a.image().guest().unwrap_or(Guest::Pv);
+        let taken = restored::take_out(&mut state, guest);
+        by_design.extend(taken.into_iter().map(|(difference, rule)| ByDesign {
+            path: difference.path,
+            a: difference.a,
+            b: difference.b,
+            rule,
+        }));
+        state.differences.truncate(args.limit);
+    }
     let rounds = a.image().checkpoints.len().min(b.image().checkpoints.len());
     // Each one's memory is that of all before it: of many, the first and the last tell.
     let chosen: Vec<usize> = match rounds {
@@ -98,7 +118,13 @@ fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
     for checkpoint in chosen {
         let memory = [a, b].map(|loaded| Memory::new(loaded.image(), checkpoint));
         let pairs = PagePairs::new(&memory[0], &memory[1]);
-        let found = PageReport::of(&pairs, a, b, args.limit)?;
+        let mut found = PageReport::of(&pairs, a, b, options.limit)?;
+        if args.restored {
+            for (pfn, rule) in found.take_out(a, b, checkpoint)? {
+                by_design.push(ByDesign::page(pfn, rule));
+            }
+            found.first.truncate(args.limit);
+        }
         pages.push(Round {
             checkpoint,
             pairs,
@@ -107,5 +133,9 @@ fn logical(args: &Args, a: &Loaded, b: &Loaded) -> Result<Logical, Failure> {
     }
     a.verify()?;
     b.verify()?;
-    Ok(Logical { state, pages })
+    Ok(Logical {
+        state,
+        pages,
+        by_design: args.restored.then_some(by_design),
+    })
 }

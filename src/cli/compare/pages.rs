@@ -9,6 +9,7 @@ use ia64save::Loaded;
 use ia64save::input::Source;
 use ia64save::progress::Task;
 use ia64save_codec::compare::PagePairs;
+use ia64save_codec::compare::restored::{self, Rule};
 use ia64save_codec::memory::Run;
 
 use crate::cli::progress::Progress;
@@ -99,6 +100,44 @@ impl PageReport {
         report.first.sort_unstable_by_key(|found| found.pfn);
         report.first.truncate(limit);
         Ok(report)
+    }
+}
+
+impl PageReport {
+    /// Takes out the pages that a restore changes by design; which, and by which rule. The report must have
+    /// kept every page.
+    pub fn take_out(
+        &mut self,
+        a: &Loaded,
+        b: &Loaded,
+        checkpoint: usize,
+    ) -> io::Result<Vec<(u64, &'static Rule)>> {
+        let page_size = a.image().page_size;
+        let images = [a.image(), b.image()];
+        let (Some(source_a), Some(source_b)) = (a.source(), b.source()) else {
+            return Ok(Vec::new());
+        };
+        let mut buffers = [Vec::new(), Vec::new()];
+        let (mut taken, mut kept) = (Vec::new(), Vec::new());
+        for page in std::mem::take(&mut self.first) {
+            // Of two images that have nothing to do with each other every page may differ.
+            let places = page.offsets.map(|offset| (offset - page.in_page as u64, 0));
+            let rule = if restored::may_differ(images, checkpoint, page.pfn) {
+                let [buffer_a, buffer_b] = &mut buffers;
+                let one = read(source_a, places[0], 1, page_size, buffer_a)?;
+                let other = read(source_b, places[1], 1, page_size, buffer_b)?;
+                restored::page(images, checkpoint, page.pfn, [one, other])
+            } else {
+                None
+            };
+            match rule {
+                Some(rule) => taken.push((page.pfn, rule)),
+                None => kept.push(page),
+            }
+        }
+        self.differ -= taken.len() as u64;
+        self.first = kept;
+        Ok(taken)
     }
 }
 

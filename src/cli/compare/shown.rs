@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 
 use ia64save::Loaded;
 use ia64save_codec::Dialect;
+use ia64save_codec::compare::restored::Rule;
 use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
 use serde_json::{Value, json};
@@ -21,6 +22,38 @@ use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, P
 pub struct Logical {
     pub state: Report,
     pub pages: Vec<Round>,
+    /// What was left out since a restore changes it; `None` where that was not asked for.
+    pub by_design: Option<Vec<ByDesign>>,
+}
+
+/// What a restore changes.
+pub struct ByDesign {
+    pub path: String,
+    pub a: Option<String>,
+    pub b: Option<String>,
+    pub rule: &'static Rule,
+}
+
+impl ByDesign {
+    /// A page, whose bytes are not shown.
+    pub fn page(pfn: u64, rule: &'static Rule) -> Self {
+        ByDesign {
+            path: format!("pfn {pfn:#x}"),
+            a: None,
+            b: None,
+            rule,
+        }
+    }
+
+    fn value(&self) -> Value {
+        json!({
+            "path": self.path,
+            "a": self.a,
+            "b": self.b,
+            "why": self.rule.why,
+            "clause": self.rule.clause,
+        })
+    }
 }
 
 /// The pages of a checkpoint.
@@ -66,6 +99,11 @@ pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Resu
                 })
             })
             .collect();
+        let by_design = found.by_design.as_ref();
+        value["restored"] = json!(by_design.map(|list| {
+            let values = list.iter().map(ByDesign::value);
+            values.collect::<Vec<_>>()
+        }));
         let incomparable = found.state.incomparable.iter();
         value["incomparable"] = incomparable
             .map(|(path, why)| json!({"path": path, "why": why}))
@@ -177,6 +215,9 @@ fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
         );
     }
     more(&mut out, state.count - state.differences.len() as u64);
+    if let Some(list) = &found.by_design {
+        by_design_text(&mut out, args, list);
+    }
     if !state.incomparable.is_empty() {
         let _ = writeln!(out, "\n  {}", Painted(HEADING, "Not compared"));
         for (path, why) in &state.incomparable {
@@ -184,6 +225,30 @@ fn text(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> String {
         }
     }
     out
+}
+
+/// What a restore changes, one line for each reason.
+fn by_design_text(out: &mut String, args: &Args, list: &[ByDesign]) {
+    let heading = Painted(HEADING, "Left out, as a restore changes it");
+    let count = match list.len() {
+        0 => "nothing".into(),
+        count => grouped(count as u64),
+    };
+    let _ = writeln!(out, "\n  {heading}  {count}");
+    for left in list.iter().take(args.limit) {
+        let values = match (&left.a, &left.b) {
+            (Some(a), Some(b)) => format!("  {a} in a, {b} in b"),
+            _ => String::new(),
+        };
+        let why = format!("  {} (spec {})", left.rule.why, left.rule.clause);
+        let _ = writeln!(
+            out,
+            "    {}{values}{}",
+            Painted(LABEL, &left.path),
+            Painted(DIM, why)
+        );
+    }
+    more(out, list.len().saturating_sub(args.limit) as u64);
 }
 
 fn pages_text(out: &mut String, args: &Args, round: &Round) {

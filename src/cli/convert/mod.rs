@@ -21,8 +21,8 @@ use ia64save_codec::Error;
 use ia64save_codec::convert::{self, ConvertOptions};
 
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{options, spare_terminal};
 use crate::cli::progress::Screen;
-use crate::cli::render::account;
 pub use args::Args;
 use said::Report;
 use surroundings::Surroundings;
@@ -35,7 +35,7 @@ const MOST_MADE_UP: u64 = 1 << 30;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let own = Held::where_same(&args.image, Some(&args.out), &Screen)?;
     let mut loaded = open(&args.image, &wanted)?;
     if let Some(error) = &loaded.image().error {
@@ -85,7 +85,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         );
         return Err(Failure::Usage(text));
     }
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(&args.out))?;
     out.write_all(&surroundings.front)?;

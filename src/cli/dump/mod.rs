@@ -6,7 +6,6 @@
 //! | `unknown` | a path that leads nowhere: what was meant |
 
 mod bits;
-pub(super) mod unknown;
 
 use std::fmt::Write as _;
 use std::io::{BufWriter, Write};
@@ -22,8 +21,10 @@ use serde_json::json;
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 use crate::cli::render::style::{self, DIM, LABEL, Painted};
 use crate::cli::render::{screen, wrap};
+use crate::cli::unknown;
 
 /// What the user says.
 #[derive(clap::Args, Debug)]
@@ -68,7 +69,7 @@ const ROOM: usize = PLACE + PATH + 2 + VALUE + 2 + MEANING;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let loaded = open(&args.image, &args.reading.options())?;
+    let loaded = open(&args.image, &options(&args.reading))?;
     let selection = Selection::new(args.path.as_deref().unwrap_or(""));
     let named = |field: &Field<'_>| selection.is(field.path);
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);

@@ -16,11 +16,12 @@ use ia64save_codec::edit::{Patch, Refusal, patch};
 use serde_json::json;
 
 use crate::cli::args::{Format, Packing, Reading};
-use crate::cli::dump::unknown;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{options, spare_terminal};
 use crate::cli::progress::Screen;
 use crate::cli::render::account;
 use crate::cli::render::style::{DIM, HEADING, LABEL, OK, Painted};
+use crate::cli::unknown;
 use change::Change;
 
 #[derive(clap::Args, Debug)]
@@ -118,7 +119,7 @@ fn refused(loaded: &Loaded, refusal: Refusal) -> Failure {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let held = Held::where_same(&args.image, args.out.as_deref(), &Screen)?;
     let loaded = open(&args.image, &wanted)?;
     let target: &Path = args.out.as_ref().unwrap_or(&args.image);
@@ -146,10 +147,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         passing: loaded.passing(),
     };
     if !args.force {
-        let again = from_reader(&loaded.name, Box::new(edited()), &args.reading.options())?;
+        let again = from_reader(&loaded.name, Box::new(edited()), &options(&args.reading))?;
         still_an_image(&loaded, &again)?;
     }
-    account::spare_terminal(target)?;
+    spare_terminal(target)?;
     let out = OutputFile::create(target, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(target))?;
     io::copy(&mut edited(), &mut out)?;

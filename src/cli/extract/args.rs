@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
 
-use crate::cli::args::{Format, Packing, Reading};
+use crate::cli::args::{Format, Packing, Reading, Space, number};
 
 /// The arguments of `extract`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own
@@ -95,6 +95,9 @@ pub struct Args {
     pub checkpoint: usize,
 
     #[command(flatten)]
+    pub space: Space,
+
+    #[command(flatten)]
     pub packing: Packing,
 
     /// How the result is printed
@@ -109,15 +112,6 @@ pub struct Args {
 
     #[command(flatten)]
     pub reading: Reading,
-}
-
-/// A number in decimal, or in hexadecimal after 0x.
-fn number(text: &str) -> Result<u64, String> {
-    let found = match text.strip_prefix("0x") {
-        Some(digits) => u64::from_str_radix(digits, 16),
-        None => text.parse(),
-    };
-    found.map_err(|_| "a number, such as 112 or 0x70".into())
 }
 
 fn range(text: &str) -> Result<(u64, u64), String> {
@@ -137,8 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_and_ranges() {
-        assert_eq!(number("112"), Ok(112));
+    fn ranges_end_behind_where_they_begin() {
         assert_eq!(range("0x70..128"), Ok((0x70, 128)));
         for text in ["", "5", "5..", "..5", "5..5", "6..5", "a..b", "0x..0x1"] {
             assert!(range(text).is_err(), "{text}");

@@ -2,7 +2,7 @@
 
 use ia64save::Loaded;
 use ia64save::files::{OutputFile, assemble};
-use ia64save_codec::elf::{Core, XenCore};
+use ia64save_codec::elf::{Core, Shown, XenCore};
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::{Assembly, Memory};
 use ia64save_codec::pfns::Pfns;
@@ -12,16 +12,20 @@ use super::args::Args;
 use super::said::{Made, Views};
 use super::wanted::{checkpoint, nothing, out};
 use crate::cli::exit::Failure;
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
-use crate::cli::render::account;
 
 /// Most zeros for each byte of memory that are written where they cannot be skipped, beside a GiB for
 /// every image.
 const MOST_ZEROS: u64 = 64;
 
+/// The privilege level of processes.
+const USER: u8 = 3;
+
 /// Makes what was asked for.
 pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let target = out(args)?;
+    args.space.wants_virtual(args.virtual_)?;
     let memory = Memory::new(loaded.image(), args.checkpoint);
     let mut made = Made::new(&memory);
     let refused = |error| Failure::Invalid(loaded.name.clone(), error);
@@ -31,16 +35,23 @@ pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     } else if args.elf_core || args.virtual_ {
         let vcpu = args.virtual_.then(|| vcpu(args, loaded)).transpose()?;
         let view = vcpu.map(|vcpu| {
-            let view = View::of_vcpu(loaded.image(), vcpu);
-            view.ok_or_else(|| nothing(loaded, "no whole context"))
+            let view = View::of_vcpu(&memory, args.checkpoint, vcpu);
+            let view = view.map_err(|why| nothing(loaded, &why.to_string()))?;
+            args.space.of(loaded, view)
         });
         let view = view.transpose()?;
-        let core = Core::new(&memory, args.checkpoint, view.as_ref()).map_err(refused)?;
+        let shown = view.as_ref().map(|view| Shown {
+            view,
+            // The stack of a vcpu that runs a process is among the process's addresses.
+            processes: args.space.is_given() || view.registers().level == USER,
+        });
+        let core = Core::new(&memory, args.checkpoint, shown).map_err(refused)?;
         made.what = "ELF core";
         made.segments = Some(core.segments);
         made.unreachable = core.unreachable;
+        made.stacked = Some(core.stacked);
         if let (Some(vcpu), Some(view)) = (vcpu, view) {
-            made.view = Some(Views::new(loaded.image(), &memory, vcpu, view));
+            made.view = Some(Views::new(&memory, vcpu, view));
         }
         core.assembly
     } else {
@@ -57,7 +68,7 @@ pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     i64::try_from(assembly.size).map_err(|_| too_large(assembly.size))?;
     let zeros = assembly.size - assembly.filled(memory.page_size());
     let most = (loaded.file.size * MOST_ZEROS).max(1 << 30);
-    account::spare_terminal(target)?;
+    spare_terminal(target)?;
     let file = OutputFile::create_secret(target, !args.no_clobber)?;
     let mut file = file.packed(args.packing.of(target))?;
     if file.anywhere().is_none() && zeros > most {

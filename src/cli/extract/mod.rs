@@ -21,13 +21,11 @@ use ia64save::open;
 pub use args::Args;
 
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::{accept, no_checkpoint, spare};
+use crate::cli::opened::{accept, no_checkpoint, options, spare};
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args
-        .reading
-        .options()
+    let wanted = options(&args.reading)
         .random_access(true)
         .cores(true)
         .damaged(args.damaged);

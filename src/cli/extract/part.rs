@@ -13,7 +13,7 @@ use super::said;
 use super::wanted::{checkpoint, nothing, out};
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
-use crate::cli::render::account;
+use crate::cli::opened::spare_terminal;
 use crate::cli::render::json::print_json;
 
 /// The configuration of the envelope.
@@ -114,7 +114,7 @@ fn write(
     bytes: &[u8],
 ) -> Result<(), Failure> {
     if what != "configuration" {
-        account::spare_terminal(target)?;
+        spare_terminal(target)?;
     }
     let out = OutputFile::create_secret(target, !args.no_clobber)?;
     let mut out = out.packed(args.packing.of(target))?;

@@ -8,9 +8,9 @@ use std::path::Path;
 use ia64save::Loaded;
 use ia64save::document::hex;
 use ia64save::files::is_stdout;
-use ia64save_codec::image::{Image, Vcpu};
+use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::Memory;
-use ia64save_codec::translate::{By, Unresolved, View};
+use ia64save_codec::translate::{Fault, NoDirectory, Origin, Translation, View};
 use ia64save_codec::wire::vcpu_context::Context;
 use serde_json::{Value, json};
 
@@ -22,7 +22,7 @@ use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
 /// A file made of pages.
-pub struct Made {
+pub struct Made<'a> {
     pub what: &'static str,
     pub size: u64,
     pub pages: u64,
@@ -30,24 +30,26 @@ pub struct Made {
     /// Program headers with memory.
     pub segments: Option<usize>,
     pub unreachable: u64,
-    pub view: Option<Views>,
+    pub view: Option<Views<'a>>,
+    /// Dirty stacked registers that stand in memory and did not in the image.
+    pub stacked: Option<usize>,
 }
 
 /// A register, the address in it, and where that leads.
-type Led = (&'static str, u64, Result<(u64, By), Unresolved>);
+type Led = (&'static str, u64, Result<Translation, Fault>);
 
 /// A vcpu's view.
-pub struct Views {
+pub struct Views<'a> {
     vcpu: u32,
-    view: View,
+    view: View<'a>,
     /// Registers that hold addresses, and where these lead.
     registers: Vec<Led>,
     page_size: u64,
 }
 
-impl Views {
+impl<'a> Views<'a> {
     /// Looks where the registers of a vcpu lead.
-    pub fn new(image: &Image, memory: &Memory<'_>, vcpu: &Vcpu, view: View) -> Self {
+    pub fn new(memory: &Memory<'_>, vcpu: &Vcpu, view: View<'a>) -> Self {
         let mut registers = Vec::new();
         if let Some(context) = Context::parse(vcpu.layout, &vcpu.context.bytes) {
             let found = [
@@ -64,47 +66,56 @@ impl Views {
                 .iter()
                 .filter(|(name, word)| *word != 0 || *name == "ip");
             registers = told
-                .map(|(name, word)| (*name, *word, view.resolve(memory, *word)))
+                .map(|(name, word)| (*name, *word, view.translate(*word)))
                 .collect();
         }
         Views {
             vcpu: vcpu.id,
             view,
             registers,
-            page_size: image.page_size as u64,
+            page_size: memory.page_size(),
         }
     }
 
     fn json(&self) -> Value {
-        let mappings = self.view.mappings().iter().map(|mapping| {
+        let mappings = self.view.pinned().iter().map(|mapping| {
             json!({
                 "first": hex(mapping.first),
                 "last": hex(mapping.last),
                 "physical": hex(mapping.physical),
-                "by": mapping.by.to_string(),
+                "by": mapping.how.to_string(),
             })
         });
         let registers = self.registers.iter().map(|(name, word, found)| {
             let name = name.split(' ').next();
             match found {
-                Ok((physical, by)) => json!({
+                Ok(to) if to.offset.is_some() => json!({
                     "register": name,
                     "address": hex(*word),
-                    "physical": hex(*physical),
-                    "pfn": physical / self.page_size,
-                    "by": by.to_string(),
+                    "physical": to.physical.map(hex),
+                    "pfn": to.physical.map(|physical| physical / self.page_size),
+                    "by": to.how.to_string(),
                 }),
-                Err(why) => json!({
+                _ => json!({
                     "register": name,
                     "address": hex(*word),
-                    "unresolved": why.to_string(),
+                    "unresolved": unresolved(found),
                 }),
             }
+        });
+        let geometry = self.view.geometry();
+        let tables = json!({
+            "page_size": geometry.page_size(),
+            "levels": geometry.levels,
+            "assumed": geometry.assumed,
+            "kernel": self.view.kernel_directory().ok().map(|(at, _)| hex(at)),
+            "process": self.view.process_directory().ok().map(|(at, _)| hex(at)),
         });
         json!({
             "vcpu": self.vcpu,
             "physical_addressing": self.view.is_physical(),
             "mappings": mappings.collect::<Vec<_>>(),
+            "tables": tables,
             "registers": registers.collect::<Vec<_>>(),
             "inactive": self.view.inactive().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
             "hidden": self.view.hidden().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
@@ -118,7 +129,7 @@ impl Views {
             Painted(HEADING, "View of vcpu"),
             self.vcpu
         );
-        for mapping in self.view.mappings() {
+        for mapping in self.view.pinned() {
             let range = format!("{:#018x} to {:#018x}", mapping.first, mapping.last);
             let physical = format!("{:#x}", mapping.physical);
             let _ = writeln!(
@@ -126,7 +137,7 @@ impl Views {
                 "    {}  from {}  {}",
                 Painted(ADDRESS, range),
                 Painted(ADDRESS, format!("{physical:<12}")),
-                mapping.by
+                mapping.how
             );
         }
         for register in self.view.inactive() {
@@ -147,36 +158,67 @@ impl Views {
                 register.slot
             );
         }
-        let _ = writeln!(
-            out,
-            "    {}",
-            Painted(
-                DIM,
-                "everything else: page tables, which only the guest's kernel walks"
-            )
+        let geometry = self.view.geometry();
+        let assumed = if geometry.assumed { ", assumed" } else { "" };
+        let told = format!(
+            "{} levels, pages of {} bytes{assumed}",
+            geometry.levels,
+            grouped(geometry.page_size())
         );
+        let _ = writeln!(out, "    page tables {}", Painted(DIM, told));
+        for (whose, found) in [
+            ("kernel", self.view.kernel_directory()),
+            ("process", self.view.process_directory()),
+        ] {
+            let _ = writeln!(out, "      {whose:<8} {}", directory(found));
+        }
         out.push('\n');
         for (name, word, found) in &self.registers {
             let name = Painted(LABEL, format!("{name:<17}"));
             let word = Painted(ADDRESS, format!("{word:#x}"));
             let _ = match found {
-                Ok((physical, by)) => writeln!(
+                Ok(to) if to.offset.is_some() => {
+                    let physical = to.physical.map_or("no memory".into(), |physical| {
+                        let physical = format!("{physical:#x}");
+                        format!("guest physical {}", Painted(ADDRESS, physical))
+                    });
+                    writeln!(out, "    {name} {word} is {physical}, by {}", to.how)
+                }
+                _ => writeln!(
                     out,
-                    "    {name} {word} is guest physical {}, by {by}",
-                    Painted(ADDRESS, format!("{physical:#x}"))
-                ),
-                Err(why) => writeln!(
-                    out,
-                    "    {name} {word} {}: {why}",
-                    Painted(WARNING, "not resolved")
+                    "    {name} {word} {}: {}",
+                    Painted(WARNING, "not resolved"),
+                    unresolved(found)
                 ),
             };
         }
     }
 }
 
-impl Made {
-    pub fn new(memory: &Memory<'_>) -> Self {
+/// Why an address has no page.
+fn unresolved(found: &Result<Translation, Fault>) -> String {
+    match found {
+        Ok(to) => format!(
+            "{} leads to guest physical {}, which has no page in the image",
+            to.how,
+            to.physical.map_or("nothing".into(), |physical| format!("{physical:#x}"))
+        ),
+        Err(why) => why.to_string(),
+    }
+}
+
+/// A page directory, or why there is none.
+fn directory(found: Result<(u64, Origin), NoDirectory>) -> String {
+    match found {
+        Ok((at, origin)) => {
+            format!("from {}, {origin}", Painted(ADDRESS, format!("{at:#x}")))
+        }
+        Err(why) => why.to_string(),
+    }
+}
+
+impl<'a> Made<'a> {
+    pub fn new(memory: &'a Memory<'a>) -> Self {
         Made {
             what: "",
             size: 0,
@@ -185,6 +227,7 @@ impl Made {
             segments: None,
             unreachable: 0,
             view: None,
+            stacked: None,
         }
     }
 
@@ -197,6 +240,7 @@ impl Made {
             }
             value["num_segments"] = json!(self.segments);
             value["num_unreachable"] = json!(self.unreachable);
+            value["num_stacked"] = json!(self.stacked);
             value["view"] = json!(self.view.as_ref().map(Views::json));
             return print(args, target, &value);
         }
@@ -207,6 +251,12 @@ impl Made {
         }
         if let Some(segments) = self.segments {
             parts.push(count(segments as u64, "segment"));
+        }
+        if let Some(stacked) = self.stacked.filter(|stacked| *stacked > 0) {
+            parts.push(format!(
+                "{} of register stacks written where they belong",
+                count(stacked as u64, "word")
+            ));
         }
         if args.range.is_none() && self.given_back > 0 {
             parts.push(format!(

@@ -15,9 +15,8 @@ use serde_json::{Map, Value, json};
 
 use super::args::Args;
 use super::picture::picture;
-use crate::cli::check::clip;
 use crate::cli::exit::Outcome;
-use crate::cli::map::LOOKS;
+use crate::cli::render::looks::LOOKS;
 use crate::cli::repair::cause;
 
 /// Findings that are shown; of many, the rest is counted.
@@ -182,7 +181,7 @@ fn with_bytes(found: &Finding, loaded: &Loaded) -> Value {
 }
 
 fn around(window: Range<u64>, found: &Finding, loaded: &Loaded) -> Option<(u64, Vec<u8>)> {
-    loaded.bytes_at(clip(window, found.offset, loaded)?)
+    loaded.bytes_at(loaded.without_pages(window, found.offset)?)
 }
 
 /// Pages of each pass, and how many of them a later copy replaces.

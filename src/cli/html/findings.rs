@@ -2,11 +2,11 @@
 
 use std::fmt::Write as _;
 
+use ia64save::catalogue;
 use ia64save_codec::Severity;
 use serde_json::Value;
 
 use super::words::{count, escaped, plural, row, text};
-use crate::cli::explain;
 
 /// Where the clauses of the specification can be read.
 const SPEC: &str = concat!(env!("CARGO_PKG_REPOSITORY"), "/blob/main/spec/ia64-save.md");
@@ -87,7 +87,7 @@ fn finding(out: &mut String, found: &Value, severity: &str) {
         }
     }
     let code = found["code"].as_str().and_then(|code| code.parse().ok());
-    if let Some(advice) = code.and_then(explain::what_to_do) {
+    if let Some(advice) = code.and_then(catalogue::what_to_do) {
         let _ = write!(out, "<dt>what to do</dt><dd>{}</dd>", marked(&advice));
     }
     out.push_str("</dl>");

@@ -24,22 +24,19 @@ use ia64save::open;
 use serde_json::Value;
 
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::spare;
-use crate::cli::render::account;
+use crate::cli::opened::{options, spare, spare_terminal};
 use crate::cli::render::size::human;
 use crate::cli::render::style::{self, DIM, ERROR, HEADING, OK, Painted};
 pub use args::Args;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args
-        .reading
-        .options()
+    let wanted = options(&args.reading)
         .zero(true)
         .digest(true)
         .random_access(true);
     if args.packing.of(&args.out) != Compress::None {
-        account::spare_terminal(&args.out)?;
+        spare_terminal(&args.out)?;
     }
     let loaded = open(&args.image, &wanted)?;
     let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));

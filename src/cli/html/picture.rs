@@ -4,7 +4,7 @@ use ia64save_codec::image::{Checkpoint, Extent, State};
 use ia64save_codec::ram::RamMap;
 use serde_json::{Value, json};
 
-use crate::cli::map::{LOOKS, look};
+use crate::cli::render::looks::{LOOKS, look};
 
 /// Ranges that are told one by one; where there are more, they are summarised.
 const EXTENTS: usize = 20_000;

@@ -28,6 +28,7 @@ use stream::{core, stream};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome, complain};
+use crate::cli::opened::options;
 use crate::cli::render::json::Documents;
 use crate::cli::render::size::human;
 use crate::cli::render::style::{self, DIM, HEADING, Painted};
@@ -59,9 +60,7 @@ pub struct Args {
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args
-        .reading
-        .options()
+    let wanted = options(&args.reading)
         .zero(args.digest)
         .digest(args.digest)
         .cores(true);

@@ -8,9 +8,8 @@ use ia64save::files::is_stdout;
 use serde_json::Value;
 
 use super::json::print_json;
-use super::{screen, style};
+use super::style;
 use crate::cli::args::Format;
-use crate::cli::exit::Failure;
 
 /// Prints the account beside what was written to `out`.
 pub fn print(
@@ -26,14 +25,4 @@ pub fn print(
         (_, false) => print_json(vec![value()], format),
         (_, true) => writeln!(io::stderr(), "{}", value()),
     }
-}
-
-/// Refuses to write what nobody can read to a terminal.
-pub fn spare_terminal(out: &Path) -> Result<(), Failure> {
-    if screen::is_terminal(out) {
-        let text = "what would be written is binary, which a terminal cannot show: choose a file with -o, or \
-                    send it into a pipe";
-        return Err(Failure::Usage(text.into()));
-    }
-    Ok(())
 }

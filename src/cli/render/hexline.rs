@@ -1,4 +1,4 @@
-//! One line of a hex dump with the bytes that matter marked, for findings.
+//! One line of a hex dump with the bytes that matter marked, for findings. Ours: no crate puts carets below bytes.
 
 use std::fmt;
 use std::ops::Range;

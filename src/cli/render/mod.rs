@@ -8,6 +8,7 @@
 //! | `table` | tables and blocks of fields |
 //! | `hexline` | bytes with a caret below |
 //! | `size` | numbers as people read them |
+//! | `looks` | what the states of a page look like on a map |
 //! | `json` | documents on standard output |
 //! | `account` | what was done, of a command that writes an image |
 //! | `severity` | what a severity looks like |
@@ -16,6 +17,7 @@
 pub mod account;
 pub mod hexline;
 pub mod json;
+pub mod looks;
 pub mod screen;
 mod severity;
 pub mod size;

@@ -1,4 +1,4 @@
-//! Numbers as people read them.
+//! Numbers as people read them. Ours: `bytesize` says `1024.0 TiB` just below a PiB, and a size must not jump back.
 
 /// A number of bytes in the largest unit that leaves something before the point: `4.0 GiB`.
 pub fn human(bytes: u64) -> String {

@@ -1,6 +1,7 @@
 //! Aligned text: blocks of `label  value`, and tables with columns.
 //!
-//! Cells are plain text with a style beside it, so that their width is known.
+//! Cells are plain text with a style beside it, so that their width is known. Ours: the tables of comfy-table and
+//! tabled wrap within cells, where these fold a last column below its row and keep what `grep` finds on one line.
 
 use std::fmt;
 

@@ -21,8 +21,8 @@ use ia64save::open;
 use ia64save_codec::repair::{self, Answers, Choice, Note, Repair};
 
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::{options, spare_terminal};
 use crate::cli::progress::Screen;
-use crate::cli::render::account;
 pub use args::Args;
 use said::{refuse, tell};
 use splice::{Data, reader};
@@ -33,7 +33,7 @@ const ROUNDS: usize = 12;
 
 /// Runs the command.
 pub fn run(args: &Args) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().random_access(true).damaged(true);
+    let wanted = options(&args.reading).random_access(true).damaged(true);
     let held = Held::where_same(&args.image, Some(&args.out), &Screen)?;
     let loaded = open(&args.image, &wanted)?;
     if args.pages_only {
@@ -43,7 +43,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         }
         return pages::write(args, &loaded);
     }
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let data = Data {
         bytes: loaded.data(),
         passing: loaded.passing(),

@@ -7,6 +7,7 @@ use ia64save_codec::repair::{self, Repair};
 use super::splice::{Data, reader};
 use crate::cli::args::Reading;
 use crate::cli::exit::Failure;
+use crate::cli::opened::options;
 
 /// A file as repairs have left it.
 pub struct State {
@@ -23,7 +24,7 @@ impl State {
         reading: &Reading,
     ) -> Result<State, Failure> {
         let stream = reader(data, repairs.iter().copied());
-        let loaded = from_reader(name, stream, &reading.options())?;
+        let loaded = from_reader(name, stream, &options(reading))?;
         let report = check::run_file(&loaded.file, &CheckOptions::default());
         Ok(State { loaded, report })
     }

@@ -22,7 +22,7 @@ use super::args::Restore;
 use super::left::left;
 use super::sink::Writing;
 use crate::cli::exit::{Failure, Outcome};
-use crate::cli::opened::spare;
+use crate::cli::opened::{options, spare, spare_terminal};
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::size::{counted, grouped, human};
@@ -38,10 +38,10 @@ const LARGEST: u64 = 1 << 23;
 
 /// Runs the command.
 pub fn run(args: &Restore) -> Result<Outcome, Failure> {
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     // Before the domain is made: it may take a while.
     if let Some(out) = &args.resave {
-        account::spare_terminal(out)?;
+        spare_terminal(out)?;
         if args.no_clobber && !is_stdout(out) && out.symlink_metadata().is_ok() {
             return Err(files::kept(out).into());
         }

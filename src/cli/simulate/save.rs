@@ -20,13 +20,14 @@ use super::sink::Writing;
 use super::summary::{Summary, Watch};
 use crate::cli::args::EnvelopeKind;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
 use crate::cli::render::account;
 use crate::cli::render::style::{HEADING, Painted};
 
 /// Runs the command.
 pub fn run(args: &Save) -> Result<Outcome, Failure> {
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let made = Made::new(&args.domain, &args.transfer)?;
     if args.remus > 0 && !args.domain.dialect.dialect().spec().checkpoints {
         let text = format!("--remus: {} knows no checkpoints", args.domain.dialect);

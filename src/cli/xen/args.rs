@@ -7,6 +7,7 @@ use ia64save_codec::Dialect;
 use ia64save_codec::transfer::migration::Token;
 use ia64save_xen::transport::DomainId;
 
+use super::way_back::WayBack;
 use crate::cli::args::{Format, Packing, Reading, dialect, token};
 
 #[derive(Args, Debug)]
@@ -54,6 +55,11 @@ pub struct Suspending {
     /// Run this command, with DOMID in its environment
     #[arg(long, value_name = "COMMAND", group = "suspending", value_hint = ValueHint::CommandString)]
     pub suspend_command: Option<String>,
+
+    /// Run this command where store and console have to be introduced again, with DOMID, STORE_MFN,
+    /// STORE_PORT, CONSOLE_MFN and CONSOLE_PORT in its environment
+    #[arg(long, value_name = "COMMAND", requires = "suspend_command", value_hint = ValueHint::CommandString)]
+    pub introduce_command: Option<String>,
 
     /// Say "suspend" on standard output and wait for "done" on standard input, as xc_save did
     #[arg(long, group = "suspending")]
@@ -176,6 +182,14 @@ pub struct Save {
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub wait: u64,
 
+    /// Go ahead with --then resume although the domain could not go on here: it stays suspended then, and
+    /// can be saved again
+    #[arg(long)]
+    pub accept_loss: bool,
+
+    #[command(flatten)]
+    pub way_back: WayBack,
+
     #[command(flatten)]
     pub packing: Packing,
 
@@ -286,6 +300,13 @@ pub struct Migrate {
     #[arg(long)]
     pub suspend_first: bool,
 
+    /// Go ahead although the domain could not go on here after a failure: it stays suspended then
+    #[arg(long)]
+    pub accept_loss: bool,
+
+    #[command(flatten)]
+    pub way_back: WayBack,
+
     /// How to speak
     #[arg(long, value_name = "PROTOCOL", default_value = "acknowledged")]
     pub protocol: ProtocolName,
@@ -327,6 +348,9 @@ pub struct Recover {
     /// It runs elsewhere, or is half-built: destroy it here
     #[arg(long, requires = "domain", conflicts_with = "resume")]
     pub destroy: bool,
+
+    #[command(flatten)]
+    pub way_back: WayBack,
 
     /// The secret of a migration that is asked about
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]

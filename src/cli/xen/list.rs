@@ -20,7 +20,7 @@ use crate::cli::render::table::{Align, Table};
 pub fn run(args: &List) -> Result<Outcome, Failure> {
     Unfinished::of(&args.host).offer();
     let mut xen = host::open(&args.host)?;
-    let domains = domains(&mut xen)?;
+    let domains = listed(&mut xen)?;
     let page_size = xen.page_size() as u64;
     let release = xen.release();
     match args.format {
@@ -35,13 +35,13 @@ pub fn run(args: &List) -> Result<Outcome, Failure> {
                     ("state", Align::Left),
                 ],
             );
-            for info in &domains {
+            for (info, half) in &domains {
                 table.row([
                     info.domain.to_string().into(),
                     guest(info).into(),
                     human(info.tot_pages.saturating_mul(page_size)).into(),
                     info.online_vcpus.to_string().into(),
-                    state(info).into(),
+                    state(info, *half).into(),
                 ]);
             }
             write!(style::stdout(), "{table}")?;
@@ -66,11 +66,25 @@ pub(super) fn domains(xen: &mut Hyper) -> Result<Vec<Info>, Failure> {
         .map_err(|errno| io::Error::other(format!("the domains of this host: {errno}")).into())
 }
 
-fn domain(info: &Info) -> Value {
+/// Every domain, and whether it is half destroyed.
+pub(super) fn listed(xen: &mut Hyper) -> Result<Vec<(Info, bool)>, Failure> {
+    let domains = domains(xen)?.into_iter();
+    Ok(domains
+        .map(|info| (info, is_half_destroyed(xen, &info)))
+        .collect())
+}
+
+/// Whether somebody began to destroy it and did not end that. Whom nobody can ask is listed as he says he is.
+fn is_half_destroyed(xen: &mut Hyper, info: &Info) -> bool {
+    let known = info.domain == 0 || info.flags & domctl::DYING != 0;
+    !known && xen.is_half_destroyed(info.domain) == Ok(true)
+}
+
+fn domain((info, half): &(Info, bool)) -> Value {
     json!({
         "domain": info.domain,
         "guest": guest(info),
-        "state": state(info),
+        "state": state(info, *half),
         "paused": info.flags & domctl::PAUSED != 0,
         "tot_pages": info.tot_pages,
         "max_pages": info.max_pages,
@@ -87,11 +101,14 @@ fn guest(info: &Info) -> &'static str {
     }
 }
 
-/// What matters most of what it is.
-fn state(info: &Info) -> &'static str {
+/// What matters most of what it is. The hypervisor does not say itself that a domain is half destroyed: it
+/// follows from something else, so with a question mark.
+pub(super) fn state(info: &Info, half: bool) -> &'static str {
     let has = |flag| info.flags & flag != 0;
     if has(domctl::DYING) {
         "dying"
+    } else if half {
+        "dying?"
     } else if has(domctl::SHUTDOWN) {
         match info.flags >> domctl::REASON_SHIFT & 0xff {
             0 => "off",
@@ -116,10 +133,12 @@ mod tests {
     #[test]
     fn the_state_is_what_matters_most() {
         let of = |flags| {
-            state(&Info {
+            let info = Info {
                 flags,
                 ..Info::default()
-            })
+            };
+            assert_eq!(state(&info, true).trim_end_matches('?'), "dying");
+            state(&info, false)
         };
         assert_eq!(of(0x2_0004), "suspended");
         assert_eq!(of(0x3_0004 | domctl::PAUSED), "crashed");

@@ -17,9 +17,10 @@ use ia64save::migration::{Address, Broken, Connection, Target, said, secret, spe
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate, Token};
-use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
+use ia64save_codec::transfer::ports::{Domain as _, Sink as _};
+use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
-use ia64save_codec::transfer::{Cancel, Observer};
+use ia64save_codec::transfer::{Cancel, Cause, Observer};
 use serde_json::{Value, json};
 
 use super::args::{Migrate, ProtocolName};
@@ -52,14 +53,18 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     let unfinished = Unfinished::of(&args.host);
     unfinished.offer();
     let mut xen = host::open(&args.host)?;
-    host::require(&mut xen, args.domain)?;
+    host::savable(&mut xen, args.domain, &args.suspending)?;
     let front = match &args.config {
         Some(config) => xend_header(&contents(config)?)?,
         None => return Err(Failure::Usage("--config names the configuration".into())),
     };
     let dialect = xen.release().dialect;
-    let toolstack = host::toolstack(&args.suspending)?;
+    let mut toolstack = host::toolstack(&args.suspending)?;
+    let mode = args.way_back.mode(args.domain, toolstack.as_mut())?;
     let mut source = host::source(xen, args.domain, toolstack, &args.suspending);
+    if !args.accept_loss {
+        host::needs_way_back(args.domain, &mut source, mode)?;
+    }
     let connection = address.connect(target.patience)?;
     let token = token()?;
     let acknowledged = args.protocol == ProtocolName::Acknowledged;
@@ -84,7 +89,14 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     }));
     let mut sent = None;
     let mut fate = speak(end, connection, |connection, end| {
-        let saved = stream(args, &front, &mut source, connection, end, &mut record);
+        let saved = stream(
+            args,
+            &front,
+            (&mut source, mode),
+            connection,
+            end,
+            &mut record,
+        );
         if saved.is_ok() {
             // Before `commit` is said: from there on only the other end may know.
             record.add(&json!({ "given": true }));
@@ -94,10 +106,10 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     if acknowledged {
         fate = target.settle(token, fate);
     }
-    let failed = host::failed(args.domain);
+    let failed = |cause: Cause| host::refused(args.domain, &cause);
     let done = match &fate {
-        SourceFate::Gone => source.destroy(),
-        SourceFate::Stays(_) => source.resume(),
+        SourceFate::Gone => source.destroy().map_err(Cause::from),
+        SourceFate::Stays(_) => resume(&mut source, mode),
         SourceFate::InDoubt(_) => Ok(()),
     };
     // Whatever became of the domain here, a script is told where it runs.
@@ -270,7 +282,7 @@ impl Observer for Given<'_> {
 fn stream(
     args: &Migrate,
     front: &[u8],
-    source: &mut host::Domain,
+    (source, mode): (&mut host::Domain, Option<ResumeMode>),
     connection: &mut Connection,
     end: &mut SourceEnd,
     record: &mut Record,
@@ -282,6 +294,8 @@ fn stream(
     let options = Options {
         live: !args.suspend_first,
         skip_unreadable: args.transfer.skip_unreadable,
+        resume_mode: mode,
+        needs_way_back: !args.accept_loss,
         ..Options::default()
     };
     let saved = Engine::new(source, &mut sink)

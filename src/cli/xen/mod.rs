@@ -6,6 +6,7 @@
 //! | `host` | the hypervisor: found, probed, or one line why not |
 //! | `list`, `save`, `restore`, `migrate`, `recover` | the commands |
 //! | `sink` | where what is saved goes |
+//! | `way_back` | how a domain goes on that has suspended itself |
 //! | `unfinished` | what is under way, written down for whoever comes after a process that was killed |
 //!
 //! Nothing is destroyed here unless what takes its place is complete: a saved domain stays suspended
@@ -21,6 +22,7 @@ mod restore;
 mod save;
 mod sink;
 mod unfinished;
+mod way_back;
 
 use crate::cli::exit::{Failure, Outcome, ended};
 use args::{What, Xen};

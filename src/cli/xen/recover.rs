@@ -4,8 +4,9 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use ia64save::migration::{Target, said, secret};
+use ia64save_codec::transfer::Cause;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceFate};
-use ia64save_codec::transfer::ports::{Domain as _, Errno, SourceDomain as _};
+use ia64save_codec::transfer::ports::{Domain as _, Errno, NoWayBack, SourceDomain as _};
 use ia64save_xen::XenDomain;
 use ia64save_xen::abi::domctl;
 use ia64save_xen::hypervisor::Hypervisor as _;
@@ -128,7 +129,7 @@ pub(super) fn recover(
     args: &Recover,
     domain: DomainId,
     mut xen: Hyper,
-    toolstack: Box<dyn Toolstack>,
+    mut toolstack: Box<dyn Toolstack>,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
     let mut left = unfinished.found();
@@ -146,11 +147,17 @@ pub(super) fn recover(
         }
         Err(errno) => return Err(host::refused(domain, &errno)),
     };
+    let half = xen
+        .is_half_destroyed(domain)
+        .map_err(|errno| host::refused(domain, &errno))?;
+    let mode = args.way_back.mode(domain, toolstack.as_mut())?;
     let machine = Ia64::new(xen.release().era());
     let mut source = XenDomain::new(xen, machine, domain).with_boxed_toolstack(toolstack);
-    let stands = info.flags & (domctl::PAUSED | domctl::SHUTDOWN) != 0;
+    let stands = half || info.flags & (domctl::PAUSED | domctl::SHUTDOWN | domctl::DYING) != 0;
     let destroyed = if args.destroy {
         Some("as it was asked for")
+    } else if half {
+        Some("somebody had begun to")
     } else if left.iter().any(Left::is_half_built) && !args.resume {
         Some("a restore had not completed it")
     } else if !args.resume && given_away(args, domain, &left)? {
@@ -164,11 +171,16 @@ pub(super) fn recover(
             return Err(Failure::Usage(text));
         }
         Some(why) => {
-            source.destroy().map_err(host::failed(domain))?;
+            if let Err(error) = source.destroy() {
+                return Err(host::undestroyed(source.hypervisor(), domain, &error));
+            }
             Fate::Destroyed(why)
         }
         None => {
-            let done = source.recover().map_err(host::failed(domain))?;
+            let done = source.recover(mode).map_err(|cause| match cause {
+                Cause::NoWayBack(why) => stays(domain, why),
+                cause => host::refused(domain, &cause),
+            })?;
             match done.shutdown {
                 Some(_) => Fate::ShutDown,
                 None if done.resumed => Fate::Resumed,
@@ -183,6 +195,16 @@ pub(super) fn recover(
     };
     forget(left)?;
     Ok(Done { domain, fate })
+}
+
+/// A domain that cannot be let go on, and what to do about it.
+fn stays(domain: DomainId, why: NoWayBack) -> Failure {
+    let remedy = match why {
+        NoWayBack::UnknownKernel => "--kernel or --resume-mode says it",
+        _ => "`ia64save xen save --suspended` saves it",
+    };
+    let text = format!("domain {domain} stays suspended: {why}; {remedy}");
+    std::io::Error::other(text).into()
 }
 
 fn forget(left: Vec<Left>) -> Result<(), Failure> {

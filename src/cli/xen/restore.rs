@@ -1,13 +1,14 @@
 //! `xen restore`: an image becomes a domain.
 
-use std::io::Write as _;
+use std::fmt::Write as _;
+use std::io::{self, Write as _};
 
 use ia64save::migration::random;
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save::{Loaded, open};
 use ia64save_codec::Guest;
-use ia64save_codec::transfer::ports::Domain as _;
+use ia64save_codec::transfer::ports::{Domain as _, Errno};
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
 use ia64save_codec::transfer::{Cancel, Cause, Fate, TransferError};
 use ia64save_xen::XenDomain;
@@ -20,9 +21,10 @@ use serde_json::json;
 
 use super::args::Restore;
 use super::host::{self, Domain, Hyper};
-use super::unfinished::Unfinished;
+use super::unfinished::{Record, Unfinished};
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::options;
 use crate::cli::progress::Progress;
 use crate::cli::render::json::print_json;
 use crate::cli::render::size::counted;
@@ -58,7 +60,7 @@ pub(super) fn restore(
     mut xen: Hyper,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
-    let wanted = args.reading.options().random_access(true);
+    let wanted = options(&args.reading).random_access(true);
     let loaded = open(&args.image, &wanted)?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
@@ -67,17 +69,14 @@ pub(super) fn restore(
         "the restore; the new domain is destroyed",
         "a half-built domain may be left; `ia64save xen recover` finds it",
     )?;
-    let domain = match args.into {
-        Some(domain) => taken(&mut xen, domain)?,
-        None => made(args, &mut xen, &loaded)?,
+    let (domain, record) = match args.into {
+        Some(domain) => (taken(&mut xen, domain)?, begin(unfinished, domain)),
+        None => made(args, &mut xen, &loaded, unfinished)?,
     };
-    let mut record = unfinished.begin("restore", domain);
-    record.add(&json!({ "half_built": true }));
     guard.leaves(&format!(
         "domain {domain} is left half-built; {} destroys it",
         unfinished.remedy(domain)
     ));
-    let refused = |errno| host::refused(domain, &errno);
     // Channels of a domain that is made here go with it.
     let mut channel = |given: Option<u32>| match given {
         Some(port) => Ok(port),
@@ -88,10 +87,11 @@ pub(super) fn restore(
     let (store_evtchn, console_evtchn) = match channels {
         Ok(channels) => channels,
         Err(errno) => {
-            if args.into.is_none() {
-                let _ = xen.destroy(domain);
-            }
-            return Err(refused(errno));
+            let why = format!("domain {domain}: event channels: {errno}");
+            return Err(match args.into {
+                Some(_) => io::Error::other(why).into(),
+                None => undone(&mut xen, domain, record, unfinished, &why),
+            });
         }
     };
     let options = Options {
@@ -103,7 +103,9 @@ pub(super) fn restore(
     };
     let machine = Ia64::new(xen.release().era());
     let mut target = XenDomain::new(xen, machine, domain);
-    let restored = match feed(&loaded, &mut target, options) {
+    let restored = feed(&loaded, &mut target, options);
+    host::name_leftover(&target);
+    let restored = match restored {
         Ok(restored) => restored,
         Err(error) => {
             if error.fate == Fate::HalfBuilt {
@@ -113,15 +115,44 @@ pub(super) fn restore(
             return Err(failed(name, domain, &mut target, error));
         }
     };
+    // A domain of a toolstack's own has the limit that the toolstack wants.
+    if args.into.is_none()
+        && let Err(errno) = target.fit_limit(restored.p2m_size)
+    {
+        let why = format!(
+            "domain {domain}: the host makes its limit no {}: {errno}",
+            counted(restored.p2m_size, "page")
+        );
+        return Err(undone(
+            target.hypervisor(),
+            domain,
+            record,
+            unfinished,
+            &why,
+        ));
+    }
     if let Err(error) = loaded.verify() {
         // What was restored is not what the file says now.
-        let _ = target.destroy();
-        return Err(error.into());
+        return Err(match target.destroy() {
+            Ok(()) => error.into(),
+            Err(_) => undone(
+                target.hypervisor(),
+                domain,
+                record,
+                unfinished,
+                &error.to_string(),
+            ),
+        });
     }
     if signals::is_asked() {
-        target.destroy().map_err(host::failed(domain))?;
-        let text = format!("by {}: domain {domain} has been destroyed", signals::name());
-        return Err(std::io::Error::other(text).into());
+        let why = format!("by {}", signals::name());
+        return Err(undone(
+            target.hypervisor(),
+            domain,
+            record,
+            unfinished,
+            &why,
+        ));
     }
     if args.start {
         target.unpause().map_err(host::failed(domain))?;
@@ -154,8 +185,39 @@ fn taken(xen: &mut Hyper, domain: DomainId) -> Result<DomainId, Failure> {
     Err(Failure::Usage(text))
 }
 
+/// Writes down that a domain is half-built from here on.
+fn begin(unfinished: &Unfinished, domain: DomainId) -> Record {
+    let mut record = unfinished.begin("restore", domain);
+    record.add(&json!({ "half_built": true }));
+    record
+}
+
+/// Destroys a domain that will not be one. Where that fails it is named, with what to do.
+fn undone(
+    xen: &mut Hyper,
+    domain: DomainId,
+    record: Record,
+    unfinished: &Unfinished,
+    why: &str,
+) -> Failure {
+    let text = match xen.destroy(domain) {
+        Ok(()) | Err(Errno::ESRCH) => format!("{why}; domain {domain} has been destroyed"),
+        Err(errno) => {
+            record.keep();
+            let remedy = unfinished.remedy(domain);
+            format!("{why}; then {errno}: domain {domain} is left half-built; {remedy} destroys it")
+        }
+    };
+    io::Error::other(text).into()
+}
+
 /// A new domain as the image wants it.
-fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Failure> {
+fn made(
+    args: &Restore,
+    xen: &mut Hyper,
+    loaded: &Loaded,
+    unfinished: &Unfinished,
+) -> Result<(DomainId, Record), Failure> {
     let image = loaded.image();
     let guest = args.reading.guest.or(image.guest()).unwrap_or(Guest::Pv);
     let vcpus = args.vcpus.unwrap_or_else(|| loaded.vcpus_wanted());
@@ -167,25 +229,36 @@ fn made(args: &Restore, xen: &mut Hyper, loaded: &Loaded) -> Result<DomainId, Fa
         .saturating_add(SPARE);
     let kib = most.saturating_mul(xen.page_size() as u64 / 1024);
     let handle = handle()?;
-    let create = |xen: &mut Hyper| {
-        let domain = xen.create_domain(guest == Guest::Hvm, handle)?;
-        let sized = xen
-            .set_max_vcpus(domain, vcpus)
-            .and_then(|()| xen.set_max_mem(domain, kib));
-        if let Err(errno) = sized {
-            let _ = xen.destroy(domain);
-            return Err(errno);
-        }
-        Ok(domain)
-    };
-    create(xen).map_err(|errno| {
-        let text = format!(
+    let why = |errno: Errno| {
+        format!(
             "the host makes no {guest} domain of {} and {}: {errno}",
             counted(vcpus.into(), "vcpu"),
             counted(most, "page")
-        );
-        std::io::Error::other(text).into()
-    })
+        )
+    };
+    let domain = match xen.create_domain(guest == Guest::Hvm, handle) {
+        Ok(domain) => domain,
+        Err(errno) => {
+            let mut text = why(errno);
+            if let Some(broken) = xen.transport().failure() {
+                // Nobody knows its number, if there is one.
+                let _ = write!(
+                    text,
+                    ": {broken}; it may have made one all the same: `ia64save xen list` shows it, paused and \
+                     without memory, and `ia64save xen recover` with its number and --destroy destroys it"
+                );
+            }
+            return Err(io::Error::other(text).into());
+        }
+    };
+    let record = begin(unfinished, domain);
+    let sized = xen
+        .set_max_vcpus(domain, vcpus)
+        .and_then(|()| xen.set_max_mem(domain, kib));
+    match sized {
+        Ok(()) => Ok((domain, record)),
+        Err(errno) => Err(undone(xen, domain, record, unfinished, &why(errno))),
+    }
 }
 
 /// A UUID that no other domain has: random ones carry their version in two places.
@@ -246,8 +319,13 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
                 }
             }
             let text = format!(
-                "domain {domain}: {}, {}; {}",
-                counted(restored.populated.len(), "page"),
+                "domain {domain}: {} read, {} populated{}, {}; {}",
+                counted(restored.records, "page"),
+                restored.populated.len(),
+                match restored.decreased.len() {
+                    0 => String::new(),
+                    given => format!(", {given} of them given back"),
+                },
                 counted(restored.consumed, "byte"),
                 if args.start {
                     "it runs"
@@ -266,7 +344,9 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
                 "console_mfn": restored.console_mfn,
                 "store_evtchn": store_evtchn,
                 "console_evtchn": console_evtchn,
+                "num_records": restored.records,
                 "populated_count": restored.populated.len(),
+                "decreased_count": restored.decreased.len(),
                 "consumed": restored.consumed,
                 "running": args.start,
             });

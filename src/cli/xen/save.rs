@@ -9,9 +9,10 @@ use ia64save::document::{joined, saved};
 use ia64save::files::{OutputFile, is_stdout};
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
-use ia64save_codec::transfer::Cancel;
-use ia64save_codec::transfer::ports::{Domain as _, Sink as _, SourceDomain as _};
+use ia64save_codec::transfer::ports::{Domain as _, Sink as _};
+use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
+use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
 use serde_json::{Value, json};
@@ -22,6 +23,7 @@ use super::sink::Written;
 use super::unfinished::Unfinished;
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
+use crate::cli::opened::spare_terminal;
 use crate::cli::progress::Progress;
 use crate::cli::render::size::{counted, human};
 use crate::cli::render::{account, style};
@@ -34,7 +36,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let unfinished = Unfinished::of(&args.host);
     unfinished.offer();
     let mut xen = host::open(&args.host)?;
-    host::require(&mut xen, args.domain)?;
+    host::savable(&mut xen, args.domain, &args.suspending)?;
     let toolstack = host::toolstack(&args.suspending)?;
     let done = save(args, xen, toolstack, &unfinished)?;
     // Standard output may hold the image, or the words of a dialogue.
@@ -50,14 +52,24 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
 pub(super) struct Done {
     saved: Saved,
     page_size: u64,
+    /// Log-dirty was on already.
+    found_log_dirty: bool,
 }
+
+/// What is said where log-dirty was on already.
+pub(super) const FOUND_LOG_DIRTY: &str = "log-dirty was on already, left by a save that was killed or lost its way to the host: it was begun anew";
 
 impl Done {
     /// For people.
     pub(super) fn text(&self, args: &Save) -> String {
         let saved = &self.saved;
+        let note = if self.found_log_dirty {
+            format!("{FOUND_LOG_DIRTY}\n")
+        } else {
+            String::new()
+        };
         format!(
-            "domain {}: {} ({}) sent in {}, {}; down for {:.3} s; {}",
+            "{note}domain {}: {} ({}) sent in {}, {}; down for {:.3} s; {}",
             args.domain,
             counted(saved.sent, "page"),
             human(saved.sent.saturating_mul(self.page_size)),
@@ -83,6 +95,7 @@ impl Done {
                 Afterwards::Resume => "runs",
                 Afterwards::Destroy => "destroyed",
             },
+            "notes": self.found_log_dirty.then_some(FOUND_LOG_DIRTY).as_slice(),
             "live": args.live,
             "policy": args.transfer.policy.name(),
         });
@@ -94,9 +107,10 @@ impl Done {
 pub(super) fn save(
     args: &Save,
     xen: Hyper,
-    toolstack: Box<dyn Toolstack>,
+    mut toolstack: Box<dyn Toolstack>,
     unfinished: &Unfinished,
 ) -> Result<Done, Failure> {
+    let mode = args.way_back.mode(args.domain, toolstack.as_mut())?;
     let to_stdout = is_stdout(&args.out);
     if to_stdout && args.suspending.suspend_dialogue {
         let text =
@@ -108,7 +122,7 @@ pub(super) fn save(
         None => Vec::new(),
         Some(path) => xend_header(&contents(path)?)?,
     };
-    account::spare_terminal(&args.out)?;
+    spare_terminal(&args.out)?;
     let file = OutputFile::create(&args.out, !args.no_clobber)?;
     // Whoever reads a pipe may stop, and the guest stands still meanwhile.
     let file = file.patiently(Duration::from_secs(args.wait))?;
@@ -127,7 +141,7 @@ pub(super) fn save(
     let record = unfinished.begin("save", domain);
     let mut source = host::source(xen, domain, toolstack, &args.suspending);
     let progress = Progress::new("xen save", None);
-    let saved = write(args, &mut file, &front, &mut source, &progress);
+    let saved = write(args, &mut file, &front, (&mut source, mode), &progress);
     drop(progress);
     let saved = saved.and_then(|saved| {
         if signals::is_asked() {
@@ -144,7 +158,7 @@ pub(super) fn save(
         Ok(saved) => saved,
         Err(failure) => {
             // The engine has seen to a save that failed; what failed later has not been.
-            if let Err(error) = source.resume() {
+            if let Err(error) = resume(&mut source, mode) {
                 let remedy = unfinished.remedy(domain);
                 let text = format!("{failure}; then {error}: {remedy} lets domain {domain} go on");
                 record.keep();
@@ -153,17 +167,27 @@ pub(super) fn save(
             return Err(failure);
         }
     };
-    let failed = |error| {
+    let failed = |error: Cause| {
         let text = format!("domain {domain} is saved, and stays suspended: {error}");
         io::Error::other(text)
     };
     match args.then {
         Afterwards::Suspended => {}
-        Afterwards::Resume => source.resume().map_err(failed)?,
-        Afterwards::Destroy => source.destroy().map_err(failed)?,
+        Afterwards::Resume => resume(&mut source, mode).map_err(failed)?,
+        Afterwards::Destroy => {
+            if let Err(error) = source.destroy() {
+                record.keep();
+                return Err(host::undestroyed(source.hypervisor(), domain, &error));
+            }
+        }
     }
+    let found_log_dirty = source.found_log_dirty();
     drop((record, guard));
-    Ok(Done { saved, page_size })
+    Ok(Done {
+        saved,
+        page_size,
+        found_log_dirty,
+    })
 }
 
 /// Whether what will be written outlives the machine: nothing is destroyed for less.
@@ -183,7 +207,7 @@ fn write(
     args: &Save,
     file: &mut OutputFile,
     front: &[u8],
-    source: &mut host::Domain,
+    (source, mode): (&mut host::Domain, Option<ResumeMode>),
     progress: &Progress,
 ) -> Result<Saved, Failure> {
     let mut sink = Written::new(file, progress);
@@ -198,6 +222,8 @@ fn write(
     let options = Options {
         live: args.live,
         skip_unreadable: args.transfer.skip_unreadable,
+        resume_mode: mode,
+        needs_way_back: args.then == Afterwards::Resume && !args.accept_loss,
         ..Options::default()
     };
     let saved = Engine::new(source, &mut sink)

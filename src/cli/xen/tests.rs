@@ -1,4 +1,14 @@
 //! The commands over a simulated host's hypercalls.
+//!
+//! | file | what |
+//! |---|---|
+//! | `left` | domains that somebody left as they should not be: half destroyed, paused, with log-dirty on |
+//! | `lost` | a way to the host that breaks |
+//! | `recorded` | what real hypervisors answered |
+
+mod left;
+mod lost;
+mod recorded;
 
 use std::fs::File;
 use std::io::{Read, Write as _};
@@ -24,6 +34,8 @@ use super::host::Hyper;
 use super::unfinished::Unfinished;
 use super::{list, recover, restore, save};
 use crate::cli::{Cli, Command as CliCommand};
+
+mod way_back;
 
 fn hypervisor(host: &Host) -> Hyper {
     let mut transport: Box<dyn Transport> = Box::new(Privcmd::fake(host));
@@ -75,14 +87,21 @@ fn told_of(
     let What::Save(args) = what(&all) else {
         unreachable!()
     };
-    let toolstack = Box::new(FakeToolstack::new(host));
+    told_by(host, FakeToolstack::new(host), &args)
+}
+
+fn told_by(
+    host: &Host,
+    toolstack: FakeToolstack,
+    args: &super::args::Save,
+) -> Result<(String, Value), String> {
     let done = save::save(
-        &args,
+        args,
         hypervisor(host),
-        toolstack,
+        Box::new(toolstack),
         &Unfinished::within(None),
     );
-    done.map(|done| (done.text(&args), done.value(&args)))
+    done.map(|done| (done.text(args), done.value(args)))
         .map_err(|failure| failure.to_string())
 }
 

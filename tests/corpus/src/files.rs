@@ -3,7 +3,8 @@
 //! `golden/NAME.sav.zst` was written by Xen's own code (`real*`: on the real hypervisor, the others
 //! over a simulated domain); `NAME.json` says what is in it, with every offset, and
 //! `NAME.restore.json`, where there is one, what the original restore made of it. `hostile/NAME.sav.zst` is bad in one
-//! way, which `hostile/INDEX.tsv` names.
+//! way, which `hostile/INDEX.tsv` names. `guestk/NAME.sav.zst` has a whole kernel in it, and
+//! `NAME.truth.json` says what is where in its address spaces.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -82,6 +83,48 @@ impl Golden {
     }
 }
 
+/// An image of a small kernel that lays memory out as Linux does, made on a real hypervisor.
+#[derive(Clone, Debug)]
+pub struct Guestk {
+    /// `"xen34-2vcpu"`.
+    pub name: String,
+    /// What the guest itself and its source say: translations, registers, stacks, backtraces, processes,
+    /// log. Addresses and words are hexadecimal texts.
+    pub truth: Value,
+}
+
+impl Guestk {
+    /// The image.
+    pub fn bytes(&self) -> Bytes {
+        decompress(&path("guestk", &self.name, "sav.zst"))
+    }
+
+    /// The kernel that ran in it: an ELF file with symbols, DWARF and unwind tables.
+    pub fn kernel(&self) -> Bytes {
+        let name = if self.name.ends_with("-64m") {
+            "guestk-64m"
+        } else {
+            "guestk"
+        };
+        guestk_program(name)
+    }
+}
+
+/// The images of the small kernel, by name.
+pub fn guestks() -> Vec<Guestk> {
+    let names = names("guestk");
+    let of = |name: String| Guestk {
+        truth: json(&path("guestk", &name, "truth.json")),
+        name,
+    };
+    names.into_iter().map(of).collect()
+}
+
+/// A program of them: `guestk`, `guestk-64m`, and `user`, which its processes run.
+pub fn guestk_program(name: &str) -> Bytes {
+    decompress(&path("guestk", name, "elf.zst"))
+}
+
 /// A bad image.
 #[derive(Clone, Debug)]
 pub struct Hostile {
@@ -133,13 +176,18 @@ pub enum Verdict {
 
 /// Every golden image, by name.
 pub fn goldens() -> Vec<Golden> {
-    let mut names: Vec<String> = fs::read_dir(root("golden"))
+    names("golden").iter().map(|name| golden(name)).collect()
+}
+
+/// The images of a folder, by name.
+fn names(folder: &str) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(root(folder))
         .expect("the corpus is there")
         .map(|entry| entry.expect("a readable directory").file_name())
         .filter_map(|name| Some(name.to_str()?.strip_suffix(".sav.zst")?.to_string()))
         .collect();
     names.sort();
-    names.iter().map(|name| golden(name)).collect()
+    names
 }
 
 /// Those that the original restore of their era was run on.
@@ -239,6 +287,18 @@ mod tests {
             let size = golden.truth["file_size"].as_u64();
             assert_eq!(Some(golden.bytes().len() as u64), size, "{}", golden.name);
             assert!(golden.dialect().supports(golden.guest()), "{}", golden.name);
+        }
+    }
+
+    #[test]
+    fn every_image_of_the_small_kernel_has_its_truth_and_its_kernel() {
+        let all = guestks();
+        let names: Vec<_> = all.iter().map(|guestk| &guestk.name[..]).collect();
+        let expected = ["xen32-cold", "xen34-2vcpu", "xen34-cold", "xen34-user"];
+        assert_eq!(names, expected);
+        for guestk in all {
+            assert!(guestk.kernel().starts_with(b"\x7fELF"), "{}", guestk.name);
+            assert!(guestk.bytes().len() > 3000 * 16384, "{}", guestk.name);
         }
     }
 

@@ -2,9 +2,10 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`files`] | [`goldens`]: images written by Xen's own code, with the truth about each; [`hostile`]: bad images, each named after its defect |
+//! | [`files`] | [`goldens`]: images written by Xen's own code, with the truth about each; [`hostile`]: bad images, each named after its defect; [`guestks`]: images with a small kernel in them |
 //! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them: the crate `ia64save-generate` |
 //! | [`strategy`] | the same, as proptest strategies |
+//! | [`large`] | an image of any size, for benchmarks: into a file or into memory |
 //! | [`read`] | three readers of one stream: a slice, chunks, single bytes |
 //!
 //! ```
@@ -18,6 +19,7 @@
 
 #[cfg(feature = "files")]
 pub mod files;
+pub mod large;
 pub mod read;
 #[cfg(feature = "strategy")]
 pub mod strategy;
@@ -25,5 +27,8 @@ pub mod strategy;
 pub use ia64save_generate as generate;
 
 #[cfg(feature = "files")]
-pub use files::{Golden, Hostile, Verdict, golden, goldens, hostile, restored_goldens};
+pub use files::{
+    Golden, Guestk, Hostile, Verdict, golden, goldens, guestk_program, guestks, hostile,
+    restored_goldens,
+};
 pub use generate::{GeneratedImage, Params, Plan, Round, Section, Trailing, generate, kinds};

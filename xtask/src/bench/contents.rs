@@ -5,8 +5,8 @@
 use std::fs;
 use std::path::Path;
 
-use super::cat;
-use super::image::{Fill, Plan};
+use ia64save_corpus::large::{Fill, Plan};
+
 use super::options::Options;
 use super::pipeline::Pipeline;
 use super::table::{Goal, Table};
@@ -32,7 +32,7 @@ pub fn measure(table: &mut Table, options: &Options) -> Result<(), String> {
             .and_then(|file| file.sync_all())
             .map_err(|error| io("writing the image", error))?;
         for _ in 0..2 {
-            Pipeline::new([cat(path)]).run()?;
+            Pipeline::cat(path).run()?;
         }
     }
     println!(
@@ -45,9 +45,7 @@ pub fn measure(table: &mut Table, options: &Options) -> Result<(), String> {
     let word = |path: &Path| path.to_string_lossy().into_owned();
     let cp = Pipeline::new([vec!["cp".into(), word(&a), word(&out)]]);
     // What is not removed is written to the disk sooner or later, which would be measured too.
-    let clear = || {
-        let _ = fs::remove_file(&out);
-    };
+    let clear = Pipeline::new([vec!["rm".into(), "-f".into(), word(&out)]]).line();
     for option in ["--raw", "--elf-core"] {
         let words = ["extract", option].map(String::from);
         let mut command = vec![tool.clone()];
@@ -59,10 +57,10 @@ pub fn measure(table: &mut Table, options: &Options) -> Result<(), String> {
             Goal::Faster(0.8),
             &Pipeline::new([command]),
             &cp,
-            &clear,
+            Some(&clear),
         )?;
     }
     let compare = Pipeline::new([vec![tool, "compare".into(), word(&a), word(&b)]]);
     let cmp = Pipeline::new([vec!["cmp".into(), word(&a), word(&b)]]);
-    table.compare_with("compare / cmp", Goal::Faster(0.9), &compare, &cmp, &clear)
+    table.compare_with("compare / cmp", Goal::Faster(0.9), &compare, &cmp, None)
 }

@@ -1,4 +1,5 @@
-//! `cargo xtask bench`: the release against `cat`, `cp` and `cmp`, and the decoder against a hand-written loop.
+//! `cargo xtask bench`: the release against `cat`, `cp` and `cmp`. The decoder against a loop written by
+//! hand is `tests/corpus/benches/decode.rs`, and the image that both read is of that crate.
 //!
 //! Absolute times depend on the machine and on the hour, so everything is a ratio of two
 //! measurements that were taken in turns, in one run. A goal that was not measured is not met.
@@ -6,25 +7,23 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `options` | the command line |
-//! | `image` | the image that is read |
-//! | `pipeline` | commands, timed |
+//! | `pipeline` | commands |
+//! | `hyperfine` | their times |
 //! | `contents` | what is inside an image, against `cp` and `cmp` |
-//! | `peak` | peak memory of one command |
-//! | `decode` | the decoder in memory |
+//! | `peak` | peak memory of one command, which the hyperfine of Debian 12 does not tell |
 //! | `table` | the result |
 
 mod contents;
-mod decode;
-mod image;
+mod hyperfine;
 mod options;
 mod peak;
 mod pipeline;
 mod table;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
-use image::Fill;
+use ia64save_corpus::large::{Fill, Plan};
 use options::{HELP, Options};
 use pipeline::Pipeline;
 use table::{Goal, Table};
@@ -56,6 +55,12 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
+    if !hyperfine::is_here() {
+        println!(
+            "SKIPPED: there is no hyperfine (apt-get install hyperfine, or cargo install hyperfine)"
+        );
+        return ExitCode::from(if options.check { 1 } else { SKIPPED });
+    }
     match bench(&options) {
         Ok(table) => {
             print!("{table}");
@@ -87,7 +92,7 @@ fn bench(options: &Options) -> Result<Table, String> {
         .suffix(".sav")
         .tempfile_in(&options.dir)
         .map_err(|e| io("making the image", e))?;
-    let plan = image::Plan::of_size(options.size);
+    let plan = Plan::of_size(options.size);
     let fill = if options.dense {
         Fill::Zeros
     } else {
@@ -104,15 +109,13 @@ fn bench(options: &Options) -> Result<Table, String> {
     );
     // Twice, since a kernel may not keep what was read only once.
     for _ in 0..2 {
-        Pipeline::new([cat(path)]).run()?;
+        Pipeline::cat(path).run()?;
     }
 
     let mut table = Table::new(options.reps);
     files(&mut table, options, path, records)?;
     drop(file);
     contents::measure(&mut table, options)?;
-    let size = options.size.min(1 << 30);
-    table.decoding(decode::measure(image::Plan::of_size(size), options.reps)?);
     Ok(table)
 }
 
@@ -134,19 +137,19 @@ fn files(table: &mut Table, options: &Options, path: &Path, records: u64) -> Res
         (
             "info IMAGE",
             Pipeline::new([info]),
-            Pipeline::new([cat(path)]),
+            Pipeline::cat(path),
             Goal::Faster(3.0),
         ),
         (
             "check IMAGE",
             Pipeline::new([check]),
-            Pipeline::new([cat(path)]),
+            Pipeline::cat(path),
             Goal::Faster(1.0),
         ),
         (
             "cat IMAGE | info -",
-            Pipeline::new([cat(path), piped]),
-            Pipeline::new([cat(path), vec!["cat".into()]]),
+            Pipeline::cat(path).then(piped),
+            Pipeline::cat(path).then(vec!["cat".into()]),
             Goal::Within(1.3),
         ),
     ];
@@ -161,14 +164,4 @@ fn files(table: &mut Table, options: &Options, path: &Path, records: u64) -> Res
         table.memory(&format!("{name}: peak memory"), peak, anonymous, limit);
     }
     Ok(())
-}
-
-fn cat(path: &Path) -> Vec<String> {
-    vec!["cat".into(), path.to_string_lossy().into_owned()]
-}
-
-/// The directory in which this program was built: where the release is, too.
-fn own_directory() -> PathBuf {
-    let own = std::env::current_exe().unwrap_or_default();
-    own.parent().unwrap_or(Path::new(".")).to_path_buf()
 }

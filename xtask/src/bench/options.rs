@@ -1,6 +1,6 @@
 //! The command line of the benchmark.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// What `--help` prints.
 pub const HELP: &str = "\
@@ -11,7 +11,7 @@ cargo xtask bench [OPTIONS]
                 A disk: on a file system in memory, reading a hole costs next to nothing
   --dense       write the zeros of the pages instead of leaving holes
   --reps N      repetitions of each measurement (default 5)
-  --tool PATH   the program to measure (default: ia64save beside this program)
+  --tool PATH   the program to measure (default: the release)
   --check       exit with 1 if a goal is missed or was not measured
 
 The image must fit into the page cache, and is read from there.
@@ -37,13 +37,13 @@ pub struct Options {
 impl Options {
     /// Reads them.
     pub fn parse(args: &[String]) -> Result<Options, String> {
-        let own = super::own_directory();
+        let release = release();
         let mut options = Options {
             size: 4 << 30,
-            dir: own.clone(),
+            dir: release.clone(),
             dense: false,
             reps: 5,
-            tool: own.join("ia64save"),
+            tool: release.join("ia64save"),
             check: false,
         };
         let mut args = args.iter();
@@ -83,6 +83,13 @@ impl Options {
             _ => Ok(()),
         }
     }
+}
+
+/// The directory of the release: this program is built for debugging, beside it.
+fn release() -> PathBuf {
+    let own = std::env::current_exe().unwrap_or_default();
+    let target = own.parent().and_then(Path::parent);
+    target.unwrap_or(Path::new(".")).join("release")
 }
 
 fn size(text: &str) -> Result<u64, String> {

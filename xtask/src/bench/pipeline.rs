@@ -1,7 +1,7 @@
-//! One or two commands in a row, run with their output thrown away, and timed.
+//! One or two commands in a row, run with their output thrown away.
 
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 /// Commands, each fed by the one before.
 #[derive(Clone, Debug)]
@@ -15,6 +15,17 @@ impl Pipeline {
         Pipeline {
             commands: commands.into_iter().collect(),
         }
+    }
+
+    /// `cat FILE`.
+    pub fn cat(path: &Path) -> Self {
+        Pipeline::new([vec!["cat".into(), path.to_string_lossy().into_owned()]])
+    }
+
+    /// With another command, which this one feeds.
+    pub fn then(mut self, command: Vec<String>) -> Self {
+        self.commands.push(command);
+        self
     }
 
     /// Its commands.
@@ -48,11 +59,17 @@ impl Pipeline {
     }
 
     /// Runs it to its end.
-    pub fn run(&self) -> Result<Duration, String> {
-        let start = Instant::now();
+    pub fn run(&self) -> Result<(), String> {
         let children = self.start(Stdio::null)?;
-        wait(children).map_err(|why| format!("{}: {why}", self.shown()))?;
-        Ok(start.elapsed())
+        wait(children).map_err(|why| format!("{}: {why}", self.shown()))
+    }
+
+    /// As a shell takes it.
+    pub fn line(&self) -> String {
+        let quoted = |word: &String| format!("'{}'", word.replace('\'', r"'\''"));
+        let command = |words: &Vec<String>| words.iter().map(quoted).collect::<Vec<_>>().join(" ");
+        let commands: Vec<String> = self.commands.iter().map(command).collect();
+        commands.join(" | ")
     }
 
     /// Whether the tool does its work at all: a program that does nothing is quick.
@@ -116,4 +133,18 @@ fn wait(children: Vec<Child>) -> Result<(), String> {
         }
     }
     failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_means_the_same_to_a_shell() {
+        let word = |word: &str| word.to_string();
+        let echo = vec![word("printf"), word("%s|"), word("it's"), word("a $b")];
+        let pipeline = Pipeline::new([echo, vec![word("cat")]]);
+        let told = Command::new("sh").args(["-c", &pipeline.line()]).output();
+        assert_eq!(told.unwrap().stdout, b"it's|a $b|");
+    }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::decode::Decoding;
+use super::hyperfine;
 use super::pipeline::Pipeline;
 
 /// What a row is held against.
@@ -15,8 +15,6 @@ pub enum Goal {
     Within(f64),
     /// At most so many bytes.
     AtMost(u64),
-    /// Told for those who want to know.
-    None,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -24,7 +22,6 @@ enum Verdict {
     Ok,
     Missed,
     Skipped,
-    None,
 }
 
 #[derive(Debug)]
@@ -65,38 +62,21 @@ impl Table {
         } else {
             "cat"
         };
-        self.compare_with(&format!("{name} / {against}"), goal, own, other, &|| {})
+        self.compare_with(&format!("{name} / {against}"), goal, own, other, None)
     }
 
-    /// The same, under a name of its own; `after` each run something is cleared away.
+    /// The same, under a name of its own; before each run something is done.
     pub fn compare_with(
         &mut self,
         name: &str,
         goal: Goal,
         own: &Pipeline,
         other: &Pipeline,
-        after: &dyn Fn(),
+        prepare: Option<&str>,
     ) -> Result<(), String> {
-        let (mut own_times, mut other_times) = (Vec::new(), Vec::new());
-        for _ in 0..self.reps {
-            other_times.push(other.run()?);
-            after();
-            own_times.push(own.run()?);
-            after();
-        }
-        self.ratio(name, goal, own_times, other_times, |time| {
-            format!("{:.1} ms", time.as_secs_f64() * 1e3)
-        });
+        let [own_times, other_times] = hyperfine::compare(own, other, self.reps, prepare)?;
+        self.ratio(name, goal, own_times, other_times);
         Ok(())
-    }
-
-    /// The decoder in memory.
-    pub fn decoding(&mut self, times: Decoding) {
-        let records = times.records as f64;
-        let name = "Decoder / loop by hand, in memory";
-        self.ratio(name, Goal::None, times.decoder, times.by_hand, |time| {
-            format!("{:.2} ns/record", time.as_secs_f64() * 1e9 / records)
-        });
     }
 
     /// Peak memory.
@@ -141,22 +121,16 @@ impl Table {
     }
 
     /// The medians decide; the minima stand beside them.
-    fn ratio(
-        &mut self,
-        name: &str,
-        goal: Goal,
-        own: Vec<Duration>,
-        other: Vec<Duration>,
-        shown: impl Fn(Duration) -> String,
-    ) {
+    fn ratio(&mut self, name: &str, goal: Goal, own: Vec<Duration>, other: Vec<Duration>) {
+        let shown = |time: Duration| format!("{:.1} ms", time.as_secs_f64() * 1e3);
         let (own_min, own_median) = min_and_median(own);
         let (other_min, other_median) = min_and_median(other);
         let over = |a: Duration, b: Duration| a.as_secs_f64() / b.as_secs_f64().max(1e-9);
         let median = over(own_median, other_median);
         let met = match goal {
-            Goal::Faster(times) => Some(1.0 / median >= times),
-            Goal::Within(times) => Some(median <= times),
-            Goal::AtMost(_) | Goal::None => None,
+            Goal::Faster(times) => 1.0 / median >= times,
+            Goal::Within(times) => median <= times,
+            Goal::AtMost(_) => false, // not a ratio
         };
         self.rows.push(Row {
             name: name.into(),
@@ -173,11 +147,7 @@ impl Table {
                 shown(other_min),
                 over(own_min, other_min),
             ),
-            verdict: match met {
-                Some(true) => Verdict::Ok,
-                Some(false) => Verdict::Missed,
-                None => Verdict::None,
-            },
+            verdict: if met { Verdict::Ok } else { Verdict::Missed },
         });
     }
 }
@@ -199,7 +169,6 @@ impl fmt::Display for Goal {
             Goal::Faster(times) => format!(">= {times}x as fast"),
             Goal::Within(times) => format!("<= {times:.1}x the time"),
             Goal::AtMost(bytes) => format!("<= {:.1} MiB", *bytes as f64 / f64::from(1 << 20)),
-            Goal::None => "-".into(),
         };
         f.pad(&text)
     }
@@ -223,7 +192,6 @@ impl fmt::Display for Table {
                 Verdict::Ok => "ok",
                 Verdict::Missed => "MISSED",
                 Verdict::Skipped => "SKIPPED",
-                Verdict::None => "",
             };
             writeln!(
                 f,
@@ -250,13 +218,11 @@ mod tests {
             (Duration::from_millis(1), Duration::from_millis(6))
         );
         let mut table = Table::new(3);
-        let shown = |time: Duration| format!("{time:?}");
         table.ratio(
             "quick",
             Goal::Faster(3.0),
             times(&[1, 1, 90]),
             times(&[3, 3, 3]),
-            shown,
         );
         assert!(table.missed().is_empty() && !table.skipped());
         table.ratio(
@@ -264,11 +230,10 @@ mod tests {
             Goal::Within(1.3),
             times(&[1, 8, 8]),
             times(&[6, 6, 6]),
-            shown,
         );
         assert_eq!(table.missed(), ["slow"]);
         let mut table = Table::new(3);
-        table.skip("absent", Goal::None, "no tool");
+        table.skip("absent", Goal::Faster(1.0), "no tool");
         assert!(table.skipped() && table.missed().is_empty());
     }
 }

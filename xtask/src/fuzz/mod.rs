@@ -25,6 +25,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
+use crate::cargo::target;
 use crate::step::{Outcome, noted};
 use said::Said;
 
@@ -187,8 +188,7 @@ struct Folders {
 impl Folders {
     fn new() -> Self {
         let root = env::current_dir().unwrap_or_default();
-        let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| "target".into(), PathBuf::from);
-        let base = root.join(target).join("fuzz");
+        let base = root.join(target()).join("fuzz");
         Folders {
             src: base.join("src"),
             out: base.join("out"),

@@ -1,25 +1,30 @@
 //! `fuzz/oss-fuzz/build.sh` as OSS-Fuzz runs it, without its container.
 
-use std::fs;
-use std::io;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
+use std::{env, fs, io};
 
 use super::Folders;
+use crate::cargo::{debug, target};
 use crate::step::{Outcome, run};
+use crate::tools;
 
 /// What the builder image sets for a target in Rust with AddressSanitizer.
 const RUSTFLAGS: &str = "--cfg fuzzing -Zsanitizer=address -Cdebuginfo=1 -Cforce-frame-pointers";
+/// How the script builds.
+const OPTIONS: [&str; 2] = ["-O", "--debug-assertions"];
 const CFLAGS: &str = "-O1 -fno-omit-frame-pointer -Wno-error";
 /// What it sets besides for its own compiler, which others do not know.
 const CLANG: &str = "-gline-tables-only";
 
-/// Runs it, and says which targets are there. Skipped without a nightly cargo, cargo-fuzz or zip.
+/// Runs it, and says which targets are there. Skipped without a nightly cargo or zip.
+///
+/// What cargo-fuzz builds is built first, which keeps nothing else waiting; then the program that makes
+/// the seeds, as every other program here is built; of both the script finds that they are there.
 pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
     for tool in [
         &["cargo", "+nightly", "--version"][..],
-        &["cargo", "+nightly", "fuzz", "--version"],
         &["zip", "--version"],
         &["unzip", "-v"],
     ] {
@@ -29,12 +34,33 @@ pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
     }
     prepare(folders)
         .map_err(|error| Outcome::Failed(format!("{}: {error}", folders.out.display())))?;
-    let mut script = Command::new("bash");
-    script.args(["-eu", "fuzz/oss-fuzz/build.sh"]);
-    if std::env::var_os("CARGO_TARGET_DIR").is_some() {
-        script.env_remove("CARGO_TARGET_DIR"); // the script looks where cargo-fuzz builds by itself
+    let built = tools::FUZZ
+        .ensure()
+        .then(|| {
+            run(command(folders, "cargo")
+                .args(["fuzz", "build"])
+                .args(OPTIONS))
+        })
+        .then(|| debug(&["--bin", "seeds"]))
+        .then(|| {
+            let seeds = env::current_dir().unwrap_or_default().join(target());
+            let mut script = command(folders, "bash");
+            script.args(["-eu", "fuzz/oss-fuzz/build.sh"]);
+            run(script.env("SEEDS", seeds.join("debug/seeds")))
+        });
+    if let Outcome::Failed(_) | Outcome::Skipped(_) = built {
+        return Err(built);
     }
-    script
+    targets(&folders.out)
+}
+
+/// A command with the variables of OSS-Fuzz.
+fn command(folders: &Folders, program: &str) -> Command {
+    let mut command = Command::new(program);
+    if env::var_os("CARGO_TARGET_DIR").is_some() {
+        command.env_remove("CARGO_TARGET_DIR"); // the script looks where cargo-fuzz builds by itself
+    }
+    command
         .env("SRC", &folders.src)
         .env("OUT", &folders.out)
         .env("WORK", &folders.work)
@@ -46,14 +72,11 @@ pub fn build(folders: &Folders) -> Result<Vec<String>, Outcome> {
         .env("RUSTFLAGS", RUSTFLAGS);
     let mut flags = CFLAGS.to_string();
     if is_there(&["clang++", "--version"]) {
-        script.envs([("CC", "clang"), ("CXX", "clang++")]);
+        command.envs([("CC", "clang"), ("CXX", "clang++")]);
         flags = format!("{CFLAGS} {CLANG}");
     }
-    script.env("CFLAGS", &flags).env("CXXFLAGS", &flags);
-    if let Outcome::Failed(why) = run(&mut script) {
-        return Err(Outcome::Failed(why));
-    }
-    targets(&folders.out)
+    command.env("CFLAGS", &flags).env("CXXFLAGS", &flags);
+    command
 }
 
 /// Whether a tool answers.
@@ -77,7 +100,7 @@ fn prepare(folders: &Folders) -> io::Result<()> {
     if link.is_symlink() {
         fs::remove_file(&link)?;
     }
-    symlink(std::env::current_dir()?, link)
+    symlink(env::current_dir()?, link)
 }
 
 /// The targets in a folder: each with its options, dictionary and seeds, as ClusterFuzz finds them.

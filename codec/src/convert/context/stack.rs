@@ -13,7 +13,7 @@ use alloc::format;
 use alloc::vec::Vec;
 
 use super::{Names, Side};
-use crate::era::{RbsImage, StackForm, StackSet};
+use crate::era::{RbsImage, StackForm, StackSet, relaid};
 use crate::size::place;
 
 /// Words between two collections.
@@ -109,7 +109,8 @@ fn image(source: &Side<'_>, target: &mut Side<'_>, dirty: Dirty, start: u64) {
         } else {
             0
         };
-        put(target, &relaid(&old, dirty.start, rnat, start));
+        // Where a place is fixed, no context has bits behind the last collection.
+        put(target, &relaid(&old, dirty.start, rnat, start).0);
     } else if cleared[1] && !cleared[0] {
         let used = rbs(source, words(start, dirty.registers));
         put(target, &used);
@@ -266,32 +267,6 @@ fn put(side: &mut Side<'_>, words: &[u64]) {
     }
 }
 
-/// Registers with their NaT bits at other places of the store: `rnat` has those behind the last
-/// collection, and what becomes of these is dropped.
-fn relaid(old: &[u64], start: u64, rnat: u64, new_start: u64) -> Vec<u64> {
-    let slot = |index: usize| (start + index as u64) & 63;
-    let collection = |index: usize| {
-        let behind = (index..old.len()).find(|index| slot(*index) == REGISTERS);
-        behind.map_or(rnat, |index| old[index])
-    };
-    let mut new = Vec::with_capacity(old.len() + 1);
-    let mut collected = 0;
-    for (index, word) in old.iter().enumerate() {
-        if slot(index) == REGISTERS {
-            continue;
-        }
-        let nat = collection(index) >> slot(index) & 1;
-        let place = |new: &Vec<u64>| (new_start + new.len() as u64) & 63;
-        collected |= nat << place(&new);
-        new.push(*word);
-        if place(&new) == REGISTERS {
-            new.push(collected);
-            collected = 0;
-        }
-    }
-    new
-}
-
 /// Words that `count` registers take from the word of that number on, collections in between and
 /// right behind them included.
 fn words(start: u64, count: u64) -> u64 {
@@ -359,38 +334,6 @@ mod tests {
         assert_eq!(registers_between(0, 8 * 4096), None);
         // The place of a collection: what is before it.
         assert_eq!(registers_between(0x1000, 0x11f8), Some(63));
-    }
-
-    /// Registers of the value of their number, every third of them NaT, from a word of the store on.
-    fn laid(start: u64, count: u64) -> (Vec<u64>, u64) {
-        let mut words = Vec::new();
-        let mut collected = 0;
-        for register in 0..count {
-            let slot = (start + words.len() as u64) & 63;
-            collected |= u64::from(register % 3 == 0) << slot;
-            words.push(register);
-            if slot == 62 {
-                words.push(collected);
-                collected = 0;
-            }
-        }
-        (words, collected)
-    }
-
-    #[test]
-    fn registers_and_their_nat_bits_move_together() {
-        for count in [0, 1, 5, 62, 63, 64, 90, 96, 200] {
-            for (from, to) in [(40, 56), (56, 40), (0, 63), (10, 10), (62, 0)] {
-                let (old, rnat) = laid(from, count);
-                assert_eq!(old.len() as u64, words(from, count));
-                let (new, _) = laid(to, count);
-                assert_eq!(
-                    relaid(&old, from, rnat, to),
-                    new,
-                    "{count} from {from} to {to}"
-                );
-            }
-        }
     }
 
     fn side(era: Era, fields: &[(&str, u64)]) -> Side<'static> {

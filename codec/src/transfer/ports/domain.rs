@@ -7,6 +7,7 @@ use super::error::{Errno, PortError};
 use super::p2m::P2mEntry;
 use crate::dialect::{Dialect, Guest};
 use crate::era::Era;
+use crate::grammar::PageRun;
 
 /// Why a domain does not run any more, as the guest told the hypervisor.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -126,11 +127,25 @@ pub trait Domain {
         results: &mut [PageResult],
     ) -> Result<(), PortError>;
 
+    /// Copies a run of records into the domain's pages, in order, `results[i]` saying how the `i`-th
+    /// went. Maps, copies, unmaps.
+    ///
+    /// # Errors
+    /// Where the batch as a whole failed. Success does *not* mean that every page was written.
+    fn write_pages(
+        &mut self,
+        run: PageRun<'_>,
+        results: &mut [PageResult],
+    ) -> Result<(), PortError>;
+
     /// What the hypervisor says of a vcpu; `ESRCH` or `EINVAL` where there is none.
     fn vcpu_info(&mut self, vcpu: u32) -> Result<VcpuInfo, PortError>;
 
     /// A vcpu's context in the layout of [`Domain::dialect`]. `ENODATA` where it never ran.
     fn vcpu_context(&mut self, vcpu: u32) -> Result<Vec<u8>, PortError>;
+
+    /// Sets a vcpu's context, in the layout of [`Domain::dialect`].
+    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError>;
 
     /// Stops it until [`Domain::unpause`].
     fn pause(&mut self) -> Result<(), PortError>;

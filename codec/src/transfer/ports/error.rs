@@ -104,15 +104,19 @@ calls! {
     DeviceModelDirty = "device_model_dirty", "`SourceDomain::device_model_dirty`";
     Suspend = "suspend", "`SourceDomain::suspend`";
     Resume = "resume", "`SourceDomain::resume`";
+    WaysBack = "ways_back", "`SourceDomain::ways_back`";
+    ResetChannels = "reset_channels", "`SourceDomain::reset_channels`";
+    Introduce = "introduce", "`SourceDomain::introduce`";
     HvmParam = "hvm_param", "`SourceDomain::hvm_param`";
     HvmContextSize = "hvm_context_size", "`SourceDomain::hvm_context_size`";
     HvmContext = "hvm_context", "`SourceDomain::hvm_context`";
     SetSetup = "set_arch_setup", "`TargetDomain::set_setup`";
     Populate = "populate", "`TargetDomain::populate`";
     DecreaseReservation = "decrease_reservation", "`TargetDomain::decrease_reservation`";
-    WritePages = "write_pages", "`TargetDomain::write_pages`";
+    WritePages = "write_pages", "`Domain::write_pages`";
     ClearPages = "clear_pages", "`TargetDomain::clear_pages`";
-    SetVcpuContext = "set_vcpu_context", "`TargetDomain::set_vcpu_context`";
+    RbsVoff = "rbs_voff", "`TargetDomain::rbs_voff`";
+    SetVcpuContext = "set_vcpu_context", "`Domain::set_vcpu_context`";
     SetHvmParam = "set_hvm_param", "`TargetDomain::set_hvm_param`";
     SetHvmContext = "set_hvm_context", "`TargetDomain::set_hvm_context`";
 }

@@ -24,6 +24,7 @@ mod p2m;
 mod sink;
 mod source;
 mod target;
+mod way_back;
 
 pub use context::{HvmParam, VcpuInfo};
 pub use domain::{Domain, DomainInfo, PageResult, Setup, ShutdownReason};
@@ -32,3 +33,4 @@ pub use p2m::P2mEntry;
 pub use sink::{Sink, SinkError};
 pub use source::SourceDomain;
 pub use target::{Populated, TargetDomain};
+pub use way_back::{Introduction, NoWayBack, WaysBack};

@@ -5,9 +5,28 @@ use alloc::vec::Vec;
 use super::context::HvmParam;
 use super::domain::{Domain, Setup};
 use super::error::PortError;
+use super::way_back::{Introduction, WaysBack};
 use crate::transfer::bitmap::PfnBitmap;
 
 /// A domain that can be saved.
+///
+/// # The source goes on after any failure
+///
+/// What that means depends on the release and on the guest's kernel; [`resume`](crate::transfer::resume) says how
+/// it is done.
+///
+/// | release | PV, the kernel has the note `SUSPEND_CANCEL` | PV, it has not | HVM |
+/// |---|---|---|---|
+/// | 3.0.3, 3.0.4 | stays suspended: there is no call | stays suspended | was not saved then |
+/// | 3.1 to 4.1 | goes on: its suspend call returns 1 | goes on as if restored, where event channels can be reset and somebody introduces it; else stays suspended | goes on as it is |
+///
+/// Kernels of ia64 control domains pass no reset of event channels on (they answer `EINVAL`); a control
+/// domain of this project's own does.
+///
+/// - Before the domain was told to suspend itself it has run all the while, whatever fails.
+/// - One that stays suspended is whole, and can be saved again. A caller that cannot live with that says
+///   so ([`needs_way_back`](crate::transfer::save::Options::needs_way_back)), and is refused before anything is done.
+/// - A failure while it is brought back leaves it suspended, with its suspend call as it was.
 pub trait SourceDomain: Domain {
     /// The setup record, queried: flags with the query bit.
     fn setup(&mut self) -> Result<Setup, PortError>;
@@ -40,9 +59,22 @@ pub trait SourceDomain: Domain {
     /// [`Domain::info`]. For an HVM domain the device model stops as well.
     fn suspend(&mut self) -> Result<(), PortError>;
 
-    /// Lets a suspended domain go on as if it had never been suspended, the device model with it. Has
-    /// no effect on a domain that runs: who does not know how far a suspension came may call it.
+    /// Lets a suspended domain go on, the device model with it: the hypervisor's call and no more. Has no
+    /// effect on a domain that runs. What its guest then finds is prepared before
+    /// ([`resume`](crate::transfer::resume::resume)).
     fn resume(&mut self) -> Result<(), PortError>;
+
+    /// What is there to bring the domain back once it is suspended. Changes nothing, and is asked before
+    /// it is.
+    fn ways_back(&mut self) -> Result<WaysBack, PortError>;
+
+    /// Closes all event channels of a suspended domain, and makes two that the control domain may bind:
+    /// for store and console, in this order.
+    fn reset_channels(&mut self) -> Result<(u32, u32), PortError>;
+
+    /// Tells the daemons of store and console where the domain's rings and event channels are, as a
+    /// toolstack does that has made a domain.
+    fn introduce(&mut self, introduction: &Introduction) -> Result<(), PortError>;
 
     /// A parameter of an HVM domain.
     fn hvm_param(&mut self, param: HvmParam) -> Result<u64, PortError>;

@@ -1,9 +1,8 @@
 //! A domain that is restored.
 
 use super::context::HvmParam;
-use super::domain::{Domain, PageResult, Setup};
+use super::domain::{Domain, Setup};
 use super::error::{Errno, PortError};
-use crate::grammar::PageRun;
 
 /// How far populating went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,22 +26,23 @@ pub trait TargetDomain: Domain {
     /// an error.
     fn decrease_reservation(&mut self, gpfns: &[u64]) -> Result<u64, PortError>;
 
-    /// Copies a run of records into the domain's pages, in order, `results[i]` saying how the `i`-th
-    /// went. Maps, copies, unmaps.
-    ///
-    /// # Errors
-    /// Where the batch as a whole failed. Success does *not* mean that every page was written.
-    fn write_pages(
-        &mut self,
-        run: PageRun<'_>,
-        results: &mut [PageResult],
-    ) -> Result<(), PortError>;
-
     /// Fills pages with zeros.
     fn clear_pages(&mut self, gpfns: &[u64]) -> Result<(), PortError>;
 
-    /// Sets a vcpu's context, in the layout of [`Domain::dialect`].
-    fn set_vcpu_context(&mut self, vcpu: u32, context: &[u8]) -> Result<(), PortError>;
+    /// Where the host's own register stacks begin within 64 words, NaT collections at the last of them
+    /// (`regs.rbs_voff`): [`set_vcpu_context`](Domain::set_vcpu_context) gives a guest all of its
+    /// registers only from a context that is laid out like that (spec 15.3). It depends on the build of
+    /// the hypervisor. Asked once, before anything is done to the domain, and only where the
+    /// [era](Domain::era) is one of 0f93dc4f98 or later.
+    ///
+    /// The domain itself cannot tell: a second set keeps the size of the first one's stack. So one is made
+    /// for it, without memory and with one vcpu, set once, asked once, and destroyed.
+    ///
+    /// `None` for a host that keeps every layout as it is given; no real one does.
+    ///
+    /// # Errors
+    /// Of the calls that make, set, ask and destroy it. Nothing of it is left, or the driver says what.
+    fn rbs_voff(&mut self) -> Result<Option<u64>, PortError>;
 
     /// Sets a parameter of an HVM domain.
     fn set_hvm_param(&mut self, param: HvmParam, value: u64) -> Result<(), PortError>;

@@ -4,13 +4,15 @@
 //!
 //! ```text
 //!   prologue
-//!   arch_setup      HVM: the three I/O pages are populated; the domain is set up
+//!   arch_setup      the host is asked how it lays register stacks out, before anything is done
+//!                   HVM: the three I/O pages are populated; the domain is set up
 //!                   version 1: all pages are populated, the p2m exposed
 //!   memmap          the p2m is exposed
 //!   pages           populated where nothing is yet, written
 //!   unallocated     given back where something is
 //!   vcpumap         compared with the target's vcpus
-//!   context         set with the era's flags; PV: read back for the frame of the privregs page
+//!   context         its stack laid out for the host, set with the era's flags; PV: read back for the frame
+//!                   of the privregs page. Once: a second set would keep the size of the first stack
 //!   privregs        written there
 //!   shared_info     written without pending events; PV: start_info patched
 //!   magic pfns      zeroed, set as parameters; then the event channel of xenstore
@@ -31,11 +33,13 @@
 //! | `pages` | populating, writing, giving back |
 //! | `tail` | vcpus, shared_info, start_info, devices |
 //! | `patch` | what a restore changes in the pages of the stream |
+//! | `stack` | a register stack is laid out for the host |
 //! | `restored` | [`Restored`]: what it did |
 
 mod pages;
 mod patch;
 mod restored;
+mod stack;
 mod tail;
 
 use alloc::vec;
@@ -131,6 +135,8 @@ pub struct Restore<'a, T: TargetDomain> {
     stage: Stage,
     info: DomainInfo,
     exposed: bool,
+    /// Where the host's register stacks begin, in words of 64, if it matters.
+    rbs_voff: Option<u64>,
     done: Restored,
     /// Where the privregs page goes that comes next.
     privregs_frame: u64,
@@ -162,6 +168,7 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
             stage: Stage::Open,
             info: DomainInfo::UNKNOWN,
             exposed: false,
+            rbs_voff: None,
             done: Restored::default(),
             privregs_frame: 0,
             page_size,
@@ -306,6 +313,9 @@ impl<'a, T: TargetDomain> Restore<'a, T> {
             None => self.understand(&candidates)?,
         }
         self.done.guest = Some(guest);
+        if stack::matters(self.era) {
+            self.rbs_voff = self.target.rbs_voff()?;
+        }
         let p2m_size = self.done.p2m_size;
         if guest == Guest::Hvm {
             let pages = [MagicPfn::Ioreq, MagicPfn::Bufioreq, MagicPfn::Bufpioreq];

@@ -6,12 +6,14 @@ use alloc::vec;
 use super::Restore;
 use super::patch;
 use super::restored::{PrivregsSet, StartInfoSet, VcpuSet};
+use super::stack;
 use crate::code::Code;
 use crate::dialect::{ContextLayout, Guest, MagicPfn};
 use crate::error::Error;
 use crate::grammar::{PageRun, PfnRun, Vcpumap};
 use crate::transfer::error::Cause;
 use crate::transfer::ports::{HvmParam, P2mEntry, PortCall, TargetDomain};
+use crate::transfer::start_info;
 use crate::wire::Context;
 
 impl<T: TargetDomain> Restore<'_, T> {
@@ -43,6 +45,9 @@ impl<T: TargetDomain> Restore<'_, T> {
         bytes: &[u8],
     ) -> Result<(), Cause> {
         let mut context = bytes.to_vec();
+        if let Some(host) = self.rbs_voff {
+            stack::lay_out(layout, &mut context, host);
+        }
         if self.era.spec().set_twice {
             self.set_context(vcpu, &context)?;
         }
@@ -84,7 +89,7 @@ impl<T: TargetDomain> Restore<'_, T> {
         let mut page = bytes.to_vec();
         patch::clear_events(layout, &mut page);
         self.write_page(self.info.shared_info_frame, &page)?;
-        let (at, start_info_pfn) = patch::start_info_pfn(layout, &page);
+        let (at, start_info_pfn) = start_info::pfn(layout, &page);
         self.done.start_info_pfn = start_info_pfn;
         self.done.shared_info = Some(page);
         match self.done.guest {

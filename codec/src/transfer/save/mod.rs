@@ -28,7 +28,8 @@
 //!                                      v
 //!                  log-dirty off, p2m unexposed: Saved, the domain stays suspended
 //!
-//!   any failure: log-dirty off, p2m unexposed, the domain resumed where it was suspended: TransferError
+//!   any failure: log-dirty off, p2m unexposed, the domain resumed where it was suspended and can be:
+//!   TransferError. Where it has to be, that is asked before anything else is done
 //! ```
 //!
 //! What the original left open is closed here: the unallocated list and the last pass come from one
@@ -58,6 +59,7 @@ use super::error::TransferError;
 use super::observer::Observer;
 use super::policy::Policy;
 use super::ports::{DomainInfo, PortError, Sink, SourceDomain};
+use super::resume::ResumeMode;
 use crate::dialect::{Dialect, Guest};
 
 /// How to save.
@@ -70,6 +72,12 @@ pub struct Options {
     pub skip_unreadable: bool,
     /// The most pages that the p2m may have: what bitmaps are allocated for.
     pub most_pfns: u64,
+    /// How the guest goes on after its suspension, of a PV guest; `None` where nobody knows.
+    pub resume_mode: Option<ResumeMode>,
+    /// The domain has to go on after a failure, or afterwards: without a way back
+    /// ([`possible`](super::resume::possible)) it is not suspended at all. Otherwise one that cannot go on stays
+    /// suspended, and can be saved again.
+    pub needs_way_back: bool,
 }
 
 impl Default for Options {
@@ -78,6 +86,8 @@ impl Default for Options {
             live: true,
             skip_unreadable: false,
             most_pfns: 1 << 30,
+            resume_mode: None,
+            needs_way_back: false,
         }
     }
 }
@@ -199,10 +209,11 @@ impl<'a, 'p, D: SourceDomain, S: Sink> Save<'a, 'p, D, S> {
     }
 
     /// Saves. Afterwards the domain is suspended: the caller destroys it, or has it
-    /// [resume](SourceDomain::resume).
+    /// [resume](super::resume::resume).
     ///
     /// # Errors
-    /// Whatever failed; the domain then runs on where it ran before. Bytes may have been written,
+    /// Whatever failed; the domain then runs on where it ran before, as far as there is a way back
+    /// ([`SourceDomain`]): [`Fate`](super::Fate) says. Bytes may have been written,
     /// but no stream that a restore takes for whole, with one exception: where the last
     /// [`Sink::flush`] failed, how much has arrived is for the caller to find out.
     pub fn run(self) -> Result<Saved, TransferError> {

@@ -16,6 +16,7 @@ use crate::transfer::policy::{Plan, Policy, View};
 use crate::transfer::ports::{
     DomainInfo, Errno, PortError, Setup, ShutdownReason, Sink, SourceDomain,
 };
+use crate::transfer::resume;
 use crate::wire::ArchSetup;
 use crate::wire::arch_setup::{ArchSetupDom0Op, ArchSetupPlain, ArchSetupVhpt};
 
@@ -39,6 +40,9 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
         self.info = self.domain.info()?;
         let (dialect, guest) = (self.saved.dialect, self.info.guest);
         self.saved.guest = guest;
+        if self.options.needs_way_back {
+            resume::possible(self.domain, guest, self.options.resume_mode)?;
+        }
         self.out.begin(dialect, guest, self.domain.page_size());
         self.measure()?;
         if self.options.live {
@@ -61,7 +65,7 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
             if !dialect.spec().checkpoints || !self.observer.checkpoint(index) {
                 return Ok(());
             }
-            self.domain.resume()?;
+            resume::resume(self.domain, self.options.resume_mode)?;
             self.observer.resumed();
             self.suspend()?;
             if self.options.live {
@@ -289,21 +293,33 @@ impl<D: SourceDomain, S: Sink> Saving<'_, '_, D, S> {
         failed
     }
 
+    /// The domain goes on, if it can.
+    fn bring_back(&mut self, cleanup: &mut Vec<PortError>) -> Fate {
+        let shutdown = PortError::twice(|| self.domain.info()).map(|info| info.shutdown);
+        if matches!(shutdown, Ok(Some(reason)) if reason != ShutdownReason::Suspend) {
+            return Fate::ShutDown;
+        }
+        match resume::resume(self.domain, self.options.resume_mode) {
+            Ok(()) => Fate::Resumed,
+            Err(Cause::NoWayBack(why)) => Fate::NoWayBack(why),
+            Err(Cause::Page { call, errno, .. }) => {
+                cleanup.push(PortError::new(call, errno));
+                Fate::Suspended
+            }
+            Err(Cause::Port(error)) => {
+                cleanup.push(error);
+                Fate::Suspended
+            }
+            Err(_) => Fate::Suspended,
+        }
+    }
+
     /// Leaves the domain as it was found.
     pub(super) fn fail(&mut self, cause: Cause) -> TransferError {
         let mut cleanup = self.give_back();
         let mut fate = Fate::Untouched;
         if self.told_to_suspend {
-            fate = match PortError::twice(|| self.domain.info()).map(|info| info.shutdown) {
-                Ok(Some(reason)) if reason != ShutdownReason::Suspend => Fate::ShutDown,
-                _ => match PortError::twice(|| self.domain.resume()) {
-                    Ok(()) => Fate::Resumed,
-                    Err(error) => {
-                        cleanup.push(error);
-                        Fate::Suspended
-                    }
-                },
-            };
+            fate = self.bring_back(&mut cleanup);
         }
         TransferError {
             part: self.out.encoder.part(),

@@ -7,8 +7,9 @@ use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{DomainInfo, Errno, ShutdownReason};
 
 use crate::hypervisor::count::Op;
-use crate::hypervisor::domain::{Domain, shared_info_frame};
+use crate::hypervisor::domain::Domain;
 use crate::hypervisor::host::{DomId, Host};
+use crate::hypervisor::places::shared_info_frame;
 
 /// No domain of Xen has this many vcpus.
 const MOST_VCPUS: u32 = 64;
@@ -79,19 +80,30 @@ impl Host {
     pub fn unpause(&self, domid: DomId) -> Result<(), Errno> {
         let mut state = self.state();
         state.count(Op::UnpauseDomain);
-        state.domain(domid)?.paused = false;
+        let era = state.machine.era;
+        let domain = state.domain(domid)?;
+        domain.paused = false;
+        if domain.shutdown.is_none() {
+            // One that was restored stands in the call of the guest that was saved.
+            domain.return_from_call(era);
+        }
         Ok(())
     }
 
     /// Lets a domain that has suspended itself go on, its device model with it. One that runs, or has
-    /// shut down otherwise, is left alone.
+    /// shut down otherwise, is left alone. `ENOSYS` before 3.1.
     pub fn resume(&self, domid: DomId) -> Result<(), Errno> {
         let mut state = self.state();
         state.count(Op::ResumeDomain);
+        let era = state.machine.era;
         let domain = state.domain(domid)?;
+        if !era.has_resume() {
+            return Err(Errno::ENOSYS);
+        }
         if domain.shutdown == Some(ShutdownReason::Suspend) {
             domain.shutdown = None;
             domain.device_model.stopped = false;
+            domain.return_from_call(era);
         }
         Ok(())
     }

@@ -13,6 +13,7 @@
 //! | `hvm` | parameters and devices |
 //! | `log_dirty` | the record of writes |
 
+mod channels;
 mod domains;
 mod hvm;
 mod log_dirty;

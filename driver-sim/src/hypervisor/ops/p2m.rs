@@ -6,9 +6,10 @@ use ia64save_codec::wire::{Wire, layout_of_shared_info};
 
 use crate::fields::Fields;
 use crate::hypervisor::count::Op;
-use crate::hypervisor::domain::{Domain, shared_info_frame};
+use crate::hypervisor::domain::Domain;
 use crate::hypervisor::era::Era;
 use crate::hypervisor::host::{DomId, Host};
+use crate::hypervisor::places::shared_info_frame;
 
 impl Host {
     /// Makes the p2m readable by [`Host::read_p2m`]. From version 2 on the memory map comes with it.

@@ -1,13 +1,16 @@
 //! Vcpus and their contexts.
 
+use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Errno, ShutdownReason, VcpuInfo};
+use ia64save_codec::wire::Context;
 
 use crate::hypervisor::count::Op;
 use crate::hypervisor::domain::Domain;
-use crate::hypervisor::host::{DomId, Down, Host, Machine};
+use crate::hypervisor::host::{DomId, Down, Host};
+use crate::hypervisor::machine::{Machine, Registers};
+use crate::hypervisor::vcpu::Frame;
 use crate::hypervisor::vcpu::arch::{ArchState, Started};
-use crate::hypervisor::vcpu::set::Refusal;
-use crate::hypervisor::vcpu::{Frame, Registers};
+use crate::hypervisor::vcpu::given::Refusal;
 
 impl Host {
     /// Vcpus of a domain that are up: what `getdomaininfo` says besides.
@@ -80,6 +83,19 @@ impl Host {
         };
         state.down = Some(down);
         Err(Errno::EIO)
+    }
+
+    /// Where the machine's own register stacks begin, as tools learn it: from a domain that is made for it,
+    /// without memory, whose one vcpu is set once and asked once.
+    pub fn rbs_voff(&self) -> Result<u64, Errno> {
+        let scratch = self.create_domain(Guest::Pv, 1, 0)?;
+        let layout = self.machine().era.dialect().spec().context;
+        let context = self
+            .set_vcpu_context(scratch, 0, &vec![0; layout.size()])
+            .and_then(|()| self.vcpu_context(scratch, 0));
+        self.destroy_domain(scratch)?;
+        let voff = Context::parse(layout, &context?).and_then(|context| context.rbs_voff());
+        voff.map(u64::from).ok_or(Errno::ENOSYS)
     }
 
     /// The registers of a vcpu as its guest would see them. `ENODATA` where it has none, `ENOSYS` on a

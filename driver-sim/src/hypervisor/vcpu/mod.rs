@@ -7,22 +7,26 @@
 //! | file | what lives there |
 //! |---|---|
 //! | [`kept`] | what the hypervisor keeps of a vcpu |
+//! | [`given`] | a context that is being set, and how it is refused |
 //! | [`set`] | set-context, in the order in which it loads, checks and gives up |
+//! | [`set_stack`] | its register stack |
 //! | [`load`] | what it makes of single registers |
 //! | [`get`] | get-context, which finds some registers in the privregs page or the VPD |
 //! | [`stack`] | the register stack and its layouts |
-//! | [`heap`] | what stands in a field that get-context does not assign |
+//! | [`call`] | a vcpu that stands in the suspend call of its guest |
 //! | [`arch`] | the registers as the guest sees them; the first switch-in |
 //!
 //! Source: spec 8 and 12.4; the answers of real hypervisors, which `tests/set_context` holds this
 //! against.
 
 pub(crate) mod arch;
-pub(crate) mod get;
-pub(crate) mod heap;
+pub(crate) mod call;
+mod get;
+pub(crate) mod given;
 pub(crate) mod kept;
 mod load;
-pub(crate) mod set;
+mod set;
+mod set_stack;
 mod stack;
 
 use ia64save_codec::Guest;
@@ -32,21 +36,10 @@ use ia64save_codec::wire::layout_of_mapped_regs;
 use ia64save_codec::wire::privregs::PRIVREGS_HVM;
 
 use super::era::Era;
-use super::host::Machine;
+use super::machine::Machine;
+use super::places::SHARED_INFO_GPFN;
 use crate::fields::Fields;
 use kept::Kept;
-
-/// What becomes of the registers that a set-context is given.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Registers {
-    /// As on a real hypervisor: it ignores some, changes others, and shows the rest as the privregs
-    /// page or the VPD has it.
-    #[default]
-    Real,
-    /// The checks are made, and what passes is kept bit by bit, as the simulated domains did behind
-    /// which most images of the test corpus were written.
-    Verbatim,
-}
 
 /// `psr` bits.
 pub(crate) mod psr {
@@ -190,7 +183,7 @@ pub(crate) fn fresh_privregs(
 /// What get-context reports as the frame of an HVM vcpu's VPD.
 pub(crate) fn hvm_privregs_pfn(era: Era, vcpu: u64) -> u64 {
     match era.spec().hvm_privregs_pfn {
-        HvmPrivregsPfn::Gpfn => super::domain::SHARED_INFO_GPFN + 1 + vcpu,
+        HvmPrivregsPfn::Gpfn => SHARED_INFO_GPFN + 1 + vcpu,
         HvmPrivregsPfn::One => PRIVREGS_HVM,
     }
 }

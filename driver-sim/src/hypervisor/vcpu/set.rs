@@ -2,77 +2,26 @@
 
 use ia64save_codec::Guest;
 use ia64save_codec::dialect::ContextLayout;
-use ia64save_codec::era::{
-    DcrSet, HvmRegionSet, NatsForm, NatsSet, PsrForm, RegionSet, Spec, StackSet,
-};
-use ia64save_codec::transfer::ports::Errno;
+use ia64save_codec::era::{DcrSet, HvmRegionSet, NatsForm, NatsSet, PsrForm, RegionSet, Spec};
 use ia64save_codec::wire::vcpu_context::{
     VGCF_EXTRA_REGS, VGCF_ONLINE, VGCF_SET_AR_ITC, VGCF_SET_CR_IRR,
 };
 use ia64save_codec::wire::{layout_of_context, layout_of_mapped_regs, layout_of_shared_info};
 
-use super::kept::{FRAME, Translation};
+use super::given::{Given, INVALID, Refusal};
+use super::kept::FRAME;
 use super::load::{
     breakpoint, has_region_id, hvm_translation, is_region, machine_psr, raised, translates,
     translation,
 };
-use super::stack::{self, Stack};
-use super::{CONTROL, Frame, Registers, Shared, Vcpu, Vpd, psr};
+use super::{CONTROL, Frame, Shared, Vcpu, Vpd, psr};
 use crate::fields::Fields;
+use crate::hypervisor::machine::Registers;
 
 /// psr bits that a restored HVM guest does not get back.
 const HVM_DROPPED: u64 = psr::ID | psr::DA | psr::DD | psr::ED | psr::IA;
 /// Bits of an HVM vcpu's NaT words that the VPD has.
 const VPD_NATS: u64 = 0xffff_0000;
-/// Bytes of the hypervisor's memory of a vcpu, its backing store among them.
-const VCPU_BYTES: u64 = 32768;
-
-/// Why a context was refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// The call fails. What was loaded before stays, and the vcpu counts as initialised.
-    Fails(Errno),
-    /// `panic_domain` crashes the domain that makes the call: the one that everything hangs on.
-    KillsCaller,
-    /// The hypervisor itself does not go on.
-    StopsHost,
-}
-
-const INVALID: Refusal = Refusal::Fails(Errno::EINVAL);
-
-/// A context that is being set.
-struct Given<'a> {
-    fields: Fields<&'a [u8]>,
-    flags: u64,
-    frame: Frame<'a>,
-    spec: &'static Spec,
-}
-
-impl Given<'_> {
-    fn reg(&self, name: &str) -> u64 {
-        self.fields.word(&format!("regs.{name}"))
-    }
-
-    fn row<const N: usize>(&self, name: &str) -> [u64; N] {
-        core::array::from_fn(|index| self.reg(&format!("{name}[{index}]")))
-    }
-
-    fn has(&self, flag: u64) -> bool {
-        self.flags & flag != 0
-    }
-
-    /// A translation register; `None` behind the last that the layout has.
-    fn translation(&self, path: &str) -> Option<Translation> {
-        let part = |name: &str| self.fields.get(&format!("{path}.{name}"));
-        Some([part("pte")?, part("itir")?, part("vadr")?, part("rid")?])
-    }
-
-    fn words(&self) -> Vec<u64> {
-        let bytes = self.fields.bytes_of("regs.rbs").unwrap_or_default();
-        let (words, _) = bytes.as_chunks();
-        words.iter().map(|word| u64::from_le_bytes(*word)).collect()
-    }
-}
 
 impl Vcpu {
     /// Sets the context. The pages that a PV vcpu shares with the hypervisor change with it, also where
@@ -396,80 +345,6 @@ impl Vcpu {
                 }
             }
         }
-        Ok(())
-    }
-
-    /// The register stack.
-    fn load_stack(&mut self, given: &Given<'_>, fresh: bool) -> Result<(), Refusal> {
-        let bspstore = given.reg("ar.bspstore");
-        let bytes = given.reg("ar.bsp").wrapping_sub(bspstore);
-        // The hypervisor of these eras counted in 32 bits, and kept 16.
-        let loadrs = u64::from(bytes as u32) << 16 & 0xffff_ffff;
-        match given.spec.stack_set {
-            StackSet::Loadrs => {}
-            StackSet::Size => self.kept.loadrs = loadrs,
-            StackSet::Copied => {
-                if fresh {
-                    self.kept.loadrs = loadrs;
-                }
-                let bytes = u64::from(bytes as u32);
-                let words = given.words();
-                let known = words.len().min((bytes / 8) as usize);
-                self.kept.stack = words[..known].to_vec();
-                // From 4 GiB less a few bytes on the copy would not have come to an end; it was seen to
-                // do nothing there.
-                if (VCPU_BYTES..1 << 31).contains(&bytes) {
-                    self.kept.trample();
-                }
-            }
-            StackSet::Relaid => return self.relaid(given, fresh, bspstore, bytes),
-        }
-        Ok(())
-    }
-
-    fn relaid(
-        &mut self,
-        given: &Given<'_>,
-        fresh: bool,
-        bspstore: u64,
-        bytes: u64,
-    ) -> Result<(), Refusal> {
-        let most = stack::WORDS as u64 * 8;
-        let machine = given.frame.machine;
-        let host = machine.rbs_voff;
-        // Sizes have 32 bits.
-        let registers = stack::registers_in(bspstore >> 3 & 63, bytes >> 3);
-        let size = u64::from(stack::slots(host, registers).wrapping_mul(8) as u32);
-        if size > most {
-            return Err(INVALID);
-        }
-        if fresh {
-            self.kept.loadrs = size << 16;
-        }
-        // A marker of a stack that no processor has stays behind.
-        let held = stack::registers_in(host, self.kept.dirty_bytes() / 8);
-        self.wedged = held > machine.stacked_registers;
-        let voff = given.reg("rbs_voff");
-        if voff * 8 + size >= most {
-            return Err(INVALID);
-        }
-        let (count, _) = stack::counted(voff % 64, size / 8);
-        if count > machine.stacked_registers {
-            return Err(Refusal::Fails(Errno::ENOSYS));
-        }
-        let stack = Stack::laid_out(
-            &given.words(),
-            given.reg("rbs_rnat"),
-            voff % 64,
-            size / 8,
-            host,
-        );
-        if fresh {
-            self.kept.loadrs = (8 * stack.words.len() as u64) << 16;
-            self.wedged = false;
-        }
-        self.kept.stack = stack.words;
-        self.kept.stack_rnat = stack.rnat;
         Ok(())
     }
 }

@@ -10,7 +10,8 @@ use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceEnd, SourceFate};
 use ia64save_codec::transfer::observer::Pass;
-use ia64save_codec::transfer::ports::{Domain as _, SourceDomain as _};
+use ia64save_codec::transfer::ports::Domain as _;
+use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_sim::SimSource;
@@ -91,6 +92,9 @@ pub fn ask(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     })
 }
 
+/// Simulated guests take a cancelled suspension.
+const MODE: Option<ResumeMode> = Some(ResumeMode::Cancel);
+
 /// Makes a domain and moves it.
 pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     let made = Made::new(&args.domain, &args.transfer)?;
@@ -119,8 +123,8 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
     }
     drop(guard);
     let done = match &fate {
-        SourceFate::Gone => source.destroy(),
-        SourceFate::Stays(_) => source.resume(),
+        SourceFate::Gone => source.destroy().map_err(Cause::from),
+        SourceFate::Stays(_) => resume(&mut source, MODE),
         SourceFate::InDoubt(_) => Ok(()),
     };
     let (text, value) = report(args, &fate, sent.as_ref(), &made);
@@ -160,6 +164,7 @@ fn stream(
     let mut watch = Watch::new(&progress, page_size, 0);
     let options = Options {
         live: !args.suspend_first,
+        resume_mode: MODE,
         ..Options::default()
     };
     let saved = {

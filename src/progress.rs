@@ -2,6 +2,34 @@
 //!
 //! The library itself shows nothing. What takes a while is a [`Task`] that somebody's [`Progress`] began; what
 //! whoever waits should know is a [`Notice`].
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::sync::atomic::{AtomicU64, Ordering};
+//! use ia64save::Options;
+//! use ia64save::progress::{Progress, Task};
+//!
+//! #[derive(Clone, Debug, Default)]
+//! struct Bytes(Arc<AtomicU64>);
+//!
+//! impl Progress for Bytes {
+//!     fn begin(&self, _: &str, _: Option<u64>) -> Box<dyn Task> {
+//!         Box::new(self.clone())
+//!     }
+//! }
+//!
+//! impl Task for Bytes {
+//!     fn add(&self, bytes: u64) {
+//!         self.0.fetch_add(bytes, Ordering::Relaxed);
+//!     }
+//! }
+//!
+//! let bytes = Bytes::default();
+//! let options = Options::new().progress(Arc::new(bytes.clone()));
+//! ia64save::open("tests/corpus/golden/realD2-pv.sav.zst", &options)?;
+//! assert_eq!(bytes.0.load(Ordering::Relaxed), 4_201_940);
+//! # Ok::<(), ia64save::Error>(())
+//! ```
 
 use std::fmt::Debug;
 use std::path::Path;

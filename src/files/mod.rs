@@ -1,5 +1,19 @@
 //! Files that are written whole or not at all.
 //!
+//! ```
+//! use std::io::Write as _;
+//! use ia64save::files::OutputFile;
+//!
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("out.sav");
+//! let mut out = OutputFile::create(&path, false)?;
+//! out.write_all(b"all of it")?;
+//! assert!(!path.exists());
+//! out.commit()?;
+//! assert!(path.exists());
+//! # Ok::<(), std::io::Error>(())
+//! ```
+//!
 //! | file | what |
 //! |---|---|
 //! | `file` | [`OutputFile`]: takes its name when it is complete, or is standard output |

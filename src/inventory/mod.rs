@@ -1,5 +1,14 @@
 //! An inventory of many images: which files there are, and a row for each.
 //!
+//! ```
+//! use ia64save::Options;
+//! use ia64save::inventory::{files, row};
+//!
+//! let found = files(&["tests/corpus/golden/realD2-pv.sav.zst".into()], false);
+//! let row = row(&found[0], &Options::new());
+//! assert_eq!(row["num_distinct"], 253);
+//! ```
+//!
 //! | file | what |
 //! |---|---|
 //! | `walk` | the files named, and those in folders |

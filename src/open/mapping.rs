@@ -7,7 +7,7 @@ use ia64save_codec::decode::Step;
 use ia64save_codec::elf::XenCore;
 use ia64save_codec::file::probe_slice;
 use ia64save_codec::grammar::Part;
-use ia64save_codec::image::{self, Builder};
+use ia64save_codec::image::Builder;
 use ia64save_codec::{Code, SaveFile};
 
 use super::Options;

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ia64save_codec::decode::{Buffer, Step};
 use ia64save_codec::envelope::{Envelope, Foreign, Probe, probe};
 use ia64save_codec::file::NotAnImage;
-use ia64save_codec::image::{self, Builder};
+use ia64save_codec::image::Builder;
 use ia64save_codec::{Limits, SaveFile};
 use sha2::{Digest, Sha256};
 

@@ -7,7 +7,7 @@ use ia64save_codec::SaveFile;
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
 use ia64save_codec::envelope::Envelope;
 use ia64save_codec::fields::{self, Selection};
-use ia64save_codec::image::{Image, Options};
+use ia64save_codec::image::Image;
 
 use crate::Input;
 use crate::usage::Budget;

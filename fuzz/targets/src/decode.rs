@@ -2,7 +2,7 @@
 
 use ia64save_codec::Error;
 use ia64save_codec::decode::{Decoder, Step};
-use ia64save_codec::image::{Image, Options};
+use ia64save_codec::image::Image;
 
 use crate::Input;
 use crate::usage::Budget;

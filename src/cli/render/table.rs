@@ -1,7 +1,8 @@
 //! Aligned text: blocks of `label  value`, and tables with columns.
 //!
-//! Cells are plain text with a style beside it, so that their width is known. Ours: the tables of comfy-table and
-//! tabled wrap within cells, where these fold a last column below its row and keep what `grep` finds on one line.
+//! Cells are plain text with a style beside it, so that their width is known. Ours: on a
+//! narrow screen texts give way and numbers never, rows become blocks where that is not enough, and no line ends
+//! in blanks; comfy-table and tabled squeeze every column alike and pad the last.
 
 use std::fmt;
 

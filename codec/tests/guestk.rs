@@ -182,7 +182,11 @@ fn registers_are_those_that_the_kernel_loaded() {
         {
             let view = view(memory, expected);
             let registers = &expected["registers"];
-            let rr: Vec<_> = list(&registers["rr"]).iter().map(number).map(Some).collect();
+            let rr: Vec<_> = list(&registers["rr"])
+                .iter()
+                .map(number)
+                .map(Some)
+                .collect();
             assert_eq!(view.registers().rr[..], rr[..]);
             for (name, value) in registers["k"].as_object().expect("registers") {
                 let kr = view.registers().kr(name.parse().expect("a number"));
@@ -194,7 +198,11 @@ fn registers_are_those_that_the_kernel_loaded() {
             assert!(!view.is_physical() && view.hidden().is_empty());
             assert!(view.inactive().is_empty());
             let context = Context::parse(vcpu.layout, &vcpu.context.bytes).expect("a context");
-            let set = gregset(&context, image.era().expect("an era"), image.guest().unwrap());
+            let set = gregset(
+                &context,
+                image.era().expect("an era"),
+                image.guest().unwrap(),
+            );
             match registers.get("ip") {
                 Some(ip) => assert_eq!(set[42], number(ip)),
                 None => {
@@ -222,7 +230,10 @@ fn register_stacks_are_whole_with_their_nat_bits() {
             let stack = view.stack().expect("a stack");
             let context = Context::parse(vcpu.layout, &vcpu.context.bytes).expect("a context");
             let (era, guest) = (image.era().expect("an era"), image.guest().unwrap());
-            assert_eq!(RegisterStack::of(&context, era, guest).as_ref(), Some(stack));
+            assert_eq!(
+                RegisterStack::of(&context, era, guest).as_ref(),
+                Some(stack)
+            );
             let truth = &expected["register_stack"];
             let what = format!("{} vcpu {}", guestk.name, expected["vcpu"]);
             assert_eq!(stack.bspstore, number(&truth["bspstore"]), "{what}");

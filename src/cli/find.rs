@@ -12,12 +12,13 @@ use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
 use ia64save_codec::translate::{Backward, How};
 
-use crate::cli::args::{Format, Reading, Space};
+use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::{accept, no_checkpoint, options, view_of};
 use crate::cli::render::json::print_json;
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
+use crate::cli::space::Space;
 
 /// The arguments of `find`.
 #[derive(clap::Args, Debug)]

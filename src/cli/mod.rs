@@ -32,6 +32,7 @@ mod progress;
 mod render;
 mod repair;
 mod simulate;
+mod space;
 mod translate;
 mod unknown;
 #[cfg(feature = "xen")]

@@ -12,11 +12,12 @@ use ia64save::{Loaded, open};
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{Backward, View};
 
-use crate::cli::args::{Format, Reading, Space, number};
+use crate::cli::args::{Format, Reading, number};
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::{accept, no_checkpoint, view_of};
 use crate::cli::render::json::print_json;
 use crate::cli::render::style::{self, ADDRESS, DIM, Painted, WARNING};
+use crate::cli::space::Space;
 
 /// The arguments of `translate`.
 #[derive(clap::Args, Debug)]

@@ -153,7 +153,9 @@ const NOWHERE: u64 = u64::MAX;
 
 fn too_many() -> Error {
     Error::new(crate::Code::LimitExceeded, 0, "page tables")
-        .expected(format!("fewer than {MOST_SEGMENTS} pieces of memory that they map"))
+        .expected(format!(
+            "fewer than {MOST_SEGMENTS} pieces of memory that they map"
+        ))
         .found("more")
 }
 
@@ -325,10 +327,10 @@ fn letters(layout: ContextLayout) -> u32 {
 mod tests {
     use super::*;
     use crate::image::{Checkpoint, Image, Options, PageIndex};
+    use crate::memory::Content;
     use crate::size::place;
     use alloc::vec;
     use bytes::Bytes;
-    use crate::memory::Content;
     use object::LittleEndian;
     use object::read::elf::{FileHeader as _, ProgramHeader as _};
 

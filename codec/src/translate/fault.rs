@@ -137,14 +137,20 @@ impl fmt::Display for NoDirectory {
                 f.write_str("the image has no kernel registers, so no page directory is known")
             }
             NoDirectory::Register(word) => {
-                write!(f, "ar.k7, {word:#x}, is not the address of a page directory")
+                write!(
+                    f,
+                    "ar.k7, {word:#x}, is not the address of a page directory"
+                )
             }
             NoDirectory::Handler(iva) => write!(
                 f,
                 "no miss handler at cr.iva, {iva:#x}, names a page directory"
             ),
             NoDirectory::Given(address) => {
-                write!(f, "there is no page directory at guest physical {address:#x}")
+                write!(
+                    f,
+                    "there is no page directory at guest physical {address:#x}"
+                )
             }
         }
     }

@@ -64,18 +64,18 @@ fn movl(bundle: u128) -> Option<u64> {
     let bits = |from: u32, count: u32| x >> from & ((1 << count) - 1);
     let is_movl = matches!(bundle & 0x1f, 4 | 5) && bits(37, 4) == 6 && bits(20, 1) == 0;
     is_movl.then(|| {
-        bits(13, 7) | bits(27, 9) << 7 | bits(22, 5) << 16 | bits(21, 1) << 21 | middle << 22
+        bits(13, 7)
+            | bits(27, 9) << 7
+            | bits(22, 5) << 16
+            | bits(21, 1) << 21
+            | middle << 22
             | bits(36, 1) << 63
     })
 }
 
 /// Whether a table of tables begins there, all of whose entries are plausible: `Some(true)` where one of
 /// them names a table, `Some(false)` where all are 0, `None` where it is none.
-pub(super) fn is_directory(
-    memory: &Memory<'_>,
-    address: u64,
-    geometry: Geometry,
-) -> Option<bool> {
+pub(super) fn is_directory(memory: &Memory<'_>, address: u64, geometry: Geometry) -> Option<bool> {
     if address == 0 || address % geometry.page_size() != 0 || address >> PHYSICAL_LOG2 != 0 {
         return None;
     }

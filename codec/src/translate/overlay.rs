@@ -53,7 +53,9 @@ impl Overlay {
     pub fn pfns_within(&self, pfns: Pfns, page_size: u64) -> impl Iterator<Item = u64> + '_ {
         let size = page_size.max(1);
         let first = pfns.first().saturating_mul(size);
-        let from = self.words.partition_point(|(at, _)| at.saturating_add(7) < first);
+        let from = self
+            .words
+            .partition_point(|(at, _)| at.saturating_add(7) < first);
         let mut next = pfns.first();
         self.words[from..]
             .iter()

@@ -39,9 +39,8 @@ impl Registers {
     /// Those of a vcpu of an image of an era. `None` where its context cannot be read.
     pub fn of_vcpu(vcpu: &Vcpu, guest: Guest, era: Option<Era>) -> Option<Self> {
         let context = Context::parse(vcpu.layout, &vcpu.context.bytes)?;
-        let shared = era.and_then(|era| {
-            MappedRegs::parse(era.spec().privregs, &vcpu.privregs.as_ref()?.bytes)
-        });
+        let shared = era
+            .and_then(|era| MappedRegs::parse(era.spec().privregs, &vcpu.privregs.as_ref()?.bytes));
         Some(Self::new(guest, &context, shared.as_ref()))
     }
 

@@ -82,10 +82,7 @@ fn a_linux_kernel_is_found_by_its_register_and_its_regions() {
     // Without ar.k3 nothing is known of the per-cpu area.
     assert_eq!(view.translate(u64::MAX), Err(Fault::NoPhysical));
     let nobody = |region, why| Err(Fault::NoDirectory { region, why });
-    assert_eq!(
-        view.translate(VMALLOC),
-        nobody(5, NoDirectory::Handler(0))
-    );
+    assert_eq!(view.translate(VMALLOC), nobody(5, NoDirectory::Handler(0)));
     assert_eq!(view.translate(0x4000), nobody(0, NoDirectory::Register(0)));
 }
 
@@ -225,7 +222,14 @@ fn what_is_no_page_says_what_it_is() {
     let tables = [0x4000, 0x8000, 0xc000];
     let address = |page: u64| VMALLOC + page * K16;
     let entry = |page| at(tables[2], address(page) & ((1 << 61) - 1), 14, 14);
-    let middle = |part: u64| at(tables[1], (address(0) + (part << 25)) & ((1 << 61) - 1), 25, 14);
+    let middle = |part: u64| {
+        at(
+            tables[1],
+            (address(0) + (part << 25)) & ((1 << 61) - 1),
+            25,
+            14,
+        )
+    };
     let top = at(tables[0], address(0) & ((1 << 61) - 1), 36, 14);
     let image = image(
         5,
@@ -247,7 +251,11 @@ fn what_is_no_page_says_what_it_is() {
     assert_eq!(to(&view, address(0) + 9).unwrap().0, 0x1_0009);
     let said = |address| view.translate(address).unwrap_err();
     let text = |address| alloc::format!("{}", said(address));
-    assert!(text(address(1)).starts_with("swapped out"), "{}", text(address(1)));
+    assert!(
+        text(address(1)).starts_with("swapped out"),
+        "{}",
+        text(address(1))
+    );
     assert!(text(address(2)).starts_with("protected from all"));
     let device = view.translate(address(3)).unwrap();
     assert_eq!((device.physical, device.offset), (Some(0xfec0_0000), None));

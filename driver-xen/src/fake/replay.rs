@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use ia64save_codec::dialect::ContextLayout;
 use ia64save_codec::transfer::ports::{Errno, P2mEntry, PageResult};
+use ia64save_codec::wire::layout_of_context;
 
 use super::recorded::{Kept, Recorded, recording};
 use super::world::{World, memmap};
@@ -18,6 +20,10 @@ use crate::transport::{
 };
 
 const PAGE: usize = 16384;
+/// The domain that is made to learn something of the host.
+const SCRATCH: u64 = 0x7000;
+/// A domain that is never there.
+const NO_DOMAIN: u64 = 0x7fef;
 /// Pages that the recorded agent mapped at once.
 const CHUNK: usize = 64;
 /// Operations on physical maps by which a control domain without a kernel maps a page and unmaps it: 9 and 5,
@@ -146,6 +152,12 @@ impl State {
             _ => 0,
         };
         let (number, operation, domain) = key(call.number, operation, structure);
+        if let Some((name, answer)) = self.newer(call, (number, operation, domain)) {
+            if !self.others.contains(&Other::More(name)) {
+                self.others.push(Other::More(name));
+            }
+            return Some(answer);
+        }
         let name = match (number, operation) {
             (numbers::EVENT_CHANNEL_OP, numbers::CHANNEL_STATUS) => "channel status",
             (numbers::DOMCTL, 5) => {
@@ -159,6 +171,52 @@ impl State {
         };
         self.others.push(Other::More(name));
         Some(Ok(0))
+    }
+
+    /// What no recorded driver did, by its purpose: a domain that is made to learn how the host lays register
+    /// stacks out, and a suspended domain that is brought back in the way of its kernel.
+    fn newer(
+        &self,
+        call: &mut Hypercall<'_, '_>,
+        (number, operation, domain): (u64, u64, u64),
+    ) -> Option<(&'static str, Result<u64, Errno>)> {
+        let (scratch, back) = ("scratch domain", "way back");
+        let give = |call: &mut Hypercall<'_, '_>| {
+            let context = self.world.contexts.get(&0)?;
+            let out = call.buffers.get_mut(1)?;
+            out.bytes.copy_from_slice(context.get(..out.bytes.len())?);
+            Some(())
+        };
+        let answer = match (number, operation, domain) {
+            (numbers::EVENT_CHANNEL_OP, numbers::RESET_CHANNELS, _) => (back, Err(Errno::EINVAL)),
+            (numbers::DOMCTL, 5, NO_DOMAIN) => (back, Err(Errno::ESRCH)),
+            (numbers::DOMCTL, 1, _) => {
+                let structure = &mut call.buffers[0].bytes;
+                let handle = structure
+                    .windows(16)
+                    .any(|bytes| bytes == b"ia64save scratch");
+                if !handle {
+                    return None;
+                }
+                structure[8..10].copy_from_slice(&(SCRATCH as u16).to_le_bytes());
+                (scratch, Ok(0))
+            }
+            (numbers::DOMCTL, 13, SCRATCH) => {
+                let voff = layout_of_context(ContextLayout::F).find("regs.rbs_voff")?;
+                let out = call.buffers.get_mut(1)?.bytes.get_mut(voff.offset..)?;
+                out.get_mut(..4)?
+                    .copy_from_slice(&self.world.rbs_voff.to_le_bytes());
+                (scratch, Ok(0))
+            }
+            (numbers::DOMCTL, _, SCRATCH) => (scratch, Ok(0)),
+            (numbers::DOMCTL, 13, _) => {
+                give(call)?;
+                (back, Ok(0))
+            }
+            (numbers::DOMCTL, 12, _) => (back, Ok(0)),
+            _ => return None,
+        };
+        Some(answer)
     }
 
     /// Recorded calls that are not made any more.

@@ -13,6 +13,8 @@ pub struct World {
     pub pages: BTreeMap<u64, Vec<u8>>,
     /// Contexts by vcpu, of which a recording has the beginning.
     pub contexts: BTreeMap<u32, Vec<u8>>,
+    /// Where the hypervisor's own register stacks begin, which no recorded driver asked for.
+    pub rbs_voff: u32,
     /// The HVM context, of which a recording has the beginning.
     pub hvm_context: Vec<u8>,
     /// A new domain's UUID is whatever the caller draws.

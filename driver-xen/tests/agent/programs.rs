@@ -84,7 +84,13 @@ pub fn check() -> &'static Path {
     PATH.get_or_init(|| {
         program(
             "agent-check",
-            &["tests/check.c", "tests/stream.c", "tests/fake.c", "protocol.c", "undo.c"],
+            &[
+                "tests/check.c",
+                "tests/stream.c",
+                "tests/fake.c",
+                "protocol.c",
+                "undo.c",
+            ],
         )
     })
 }

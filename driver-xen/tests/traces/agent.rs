@@ -208,10 +208,12 @@ fn restores_are_what_real_hypervisors_answered() {
     // The limit was not made to fit yet.
     let fits = [More("getdomaininfo"), More("max_mem")];
     restores("xen-3.1.0-restore", "real310-pv", &fits);
-    restores("xen-3.2.0-restore", "real320-pv", &[]);
-    restores("xen-3.4.0-restore", "real340-pv-2vcpu", &[]);
-    restores("xen-3.4.0-hvm-2vcpu-restore", "real340-hvm-2vcpu", &[]);
-    restores("xen-4.0.0-restore", "real340-pv-2vcpu", &[]);
+    // Nobody asked how the host lays register stacks out.
+    let asked = [More("scratch domain")];
+    restores("xen-3.2.0-restore", "real320-pv", &asked);
+    restores("xen-3.4.0-restore", "real340-pv-2vcpu", &asked);
+    restores("xen-3.4.0-hvm-2vcpu-restore", "real340-hvm-2vcpu", &asked);
+    restores("xen-4.0.0-restore", "real340-pv-2vcpu", &asked);
 }
 
 #[test]

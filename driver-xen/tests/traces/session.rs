@@ -143,6 +143,12 @@ impl Session {
             present: has_page_0.then_some(0).into_iter().collect(),
             machine: self.machine(),
             contexts: self.contexts(),
+            // Those of the builds that were recorded, on which the images were saved too.
+            rbs_voff: if self.release.name == "3.2" {
+                0x28
+            } else {
+                0x34
+            },
             ..World::default()
         }
     }

@@ -36,7 +36,7 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     })?;
     let create = |name: &str| -> Result<OutputFile, Failure> {
         let path = args.out.join(name);
-        spare(&loaded, &path)?;
+        spare(loaded, &path)?;
         Ok(OutputFile::create(&path, !args.no_clobber)?)
     };
     let beside = Beside::new(&args.out, "pages", "bin");

@@ -328,6 +328,7 @@ mod tests {
     use alloc::vec;
     use bytes::Bytes;
     use crate::memory::Content;
+    use crate::size::place;
     use object::LittleEndian;
     use object::read::elf::{FileHeader as _, ProgramHeader as _};
 

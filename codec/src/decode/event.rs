@@ -7,7 +7,6 @@ use crate::grammar::{Memmap, PageRun, Part, PfnRun, Prologue, Vcpumap};
 
 /// A part of the stream, borrowed from the input, in the order of the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event<'a> {
     /// `p2m_size` and `version`.
     Prologue(Prologue),

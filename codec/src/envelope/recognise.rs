@@ -384,7 +384,7 @@ mod tests {
             (b"name = 'guest'\n", "this is text"),
             (b"", "this file is empty"),
         ] {
-            assert_eq!(file(bytes).unwrap().to_string(), sentence);
+            assert_eq!(of_file(bytes).unwrap().to_string(), sentence);
         }
     }
 }

@@ -8,7 +8,7 @@
 //! | [`program`] | symbols, lines, types and arguments of an ELF file with DWARF |
 //! | [`backtrace`](mod@backtrace) | who called whom |
 //! | [`linux`] | what a Linux kernel keeps about itself |
-//! | [`vcpu`] | a vcpu of an image, to begin with 
+//! | [`vcpu`] | a vcpu of an image, to begin with
 //!
 //! Nothing here reads files: bytes in, answers out.
 

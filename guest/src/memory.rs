@@ -72,7 +72,11 @@ pub fn text(memory: &dyn Memory, address: u64, most: usize) -> Result<Vec<u8>, U
         // Up to the next multiple, so that a piece never reaches into another page.
         let size = (STEP - at % STEP).min((most - text.len()) as u64) as usize;
         if let Err(error) = memory.read(at, &mut piece[..size]) {
-            return if text.is_empty() { Err(error) } else { Ok(text) };
+            return if text.is_empty() {
+                Err(error)
+            } else {
+                Ok(text)
+            };
         }
         match piece[..size].iter().position(|&byte| byte == 0) {
             Some(end) => {

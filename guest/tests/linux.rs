@@ -32,7 +32,9 @@ fn word(value: &Value) -> u64 {
 /// The text that lines were made of.
 fn text_of(lines: &[Line]) -> String {
     let line = |line: &Line| {
-        let level = line.level.map_or(String::new(), |level| format!("<{level}>"));
+        let level = line
+            .level
+            .map_or(String::new(), |level| format!("<{level}>"));
         let time = line.time.as_ref();
         let time = time.map_or(String::new(), |time| format!("[{time:>12}] "));
         format!("{level}{time}{}\n", line.text)
@@ -113,7 +115,10 @@ fn what_the_kernel_says_about_itself() {
         assert_eq!(Some(time.nanoseconds.into()), xtime[1].as_u64());
         // wall_to_monotonic is -1228132700 seconds and 750000000 nanoseconds, by the source.
         let boot = info.boot_time.unwrap();
-        assert_eq!((boot.seconds, boot.nanoseconds), (1_228_132_699, 250_000_000));
+        assert_eq!(
+            (boot.seconds, boot.nanoseconds),
+            (1_228_132_699, 250_000_000)
+        );
         let vcpus = guestk.truth["vcpus"].as_array().unwrap().len();
         assert_eq!(info.cpus, Some(vcpus as u32));
         assert!(matches!(kernel.fit(), Fit::Fits(_)));
@@ -170,7 +175,10 @@ fn a_program_is_no_kernel_and_another_kernel_does_not_fit() {
     assert_eq!(fit(&guestk_program("user")), Fit::NoBanner);
     let mut other = guestk.kernel().to_vec();
     let banner = b"Linux version 2.6.28-guestk (";
-    let at = other.windows(banner.len()).position(|w| w == banner).unwrap();
+    let at = other
+        .windows(banner.len())
+        .position(|w| w == banner)
+        .unwrap();
     other[at + 14] = b'3';
     let Fit::Differs { file, memory } = fit(&other) else {
         panic!("it has another banner")

@@ -29,7 +29,11 @@ fn hold(name: &str, trace: &Backtrace, truth: &[Value]) {
             let own = frame.arguments.iter().find(|own| own.name == *argument);
             let own = own.unwrap_or_else(|| panic!("{name}: {frame:#x?} has no {argument}"));
             let own = own.value.as_ref().map(ToString::to_string);
-            assert_eq!(own.as_deref(), expected.as_str(), "{name}: {frame:#x?} {argument}");
+            assert_eq!(
+                own.as_deref(),
+                expected.as_str(),
+                "{name}: {frame:#x?} {argument}"
+            );
         }
         if frame.line.is_some() {
             // What is passed to no one and used by no one truth does not have.

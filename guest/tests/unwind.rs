@@ -114,7 +114,10 @@ fn a_function_with_every_record() {
     let at = |slot| Rules::at(&bytes, slot, 0).unwrap();
     let place = |slot, register| at(slot).place(register);
     assert_eq!((at(0).return_in, at(0).abi), (6, Some((3, 0x69))));
-    assert_eq!((at(0).psp, at(1).psp), (Psp::Above(0), Psp::Saved(Place::Gr(33))));
+    assert_eq!(
+        (at(0).psp, at(1).psp),
+        (Psp::Above(0), Psp::Saved(Place::Gr(33)))
+    );
     for (register, slot, saved) in [
         (Preserved::Rp, 1, Place::Sp(16)),
         (Preserved::Pfs, 3, Place::Psp(-24)),
@@ -185,7 +188,10 @@ fn long_forms_are_as_good_as_short_ones() {
     assert!(matches!(all[0], Record::Region(region)
         if region.slots == 300 && region.kind != Kind::Body));
     let epilogue = Record::Epilogue { time: 1, count: 40 };
-    assert_eq!(all[2..], [epilogue, Record::LabelState(33), Record::CopyState(33)]);
+    assert_eq!(
+        all[2..],
+        [epilogue, Record::LabelState(33), Record::CopyState(33)]
+    );
     // P6, both kinds.
     let all = records(&[0x05, 0xc3, 0xd9]).unwrap();
     let spilled = |general, floating| Record::Spilled {
@@ -200,9 +206,14 @@ fn long_forms_are_as_good_as_short_ones() {
     assert_eq!(rules.place(Preserved::Rp), Place::Gr(32));
     assert_eq!(rules.place(Preserved::Pfs), Place::Gr(33));
     // A prologue within another, undone by its epilogue.
-    let bytes = [0x01, 0xe0, 0, 1, 0x01, 0xe0, 0, 2, 0x22, 0xc0, 0, 0x23, 0x00];
+    let bytes = [
+        0x01, 0xe0, 0, 1, 0x01, 0xe0, 0, 2, 0x22, 0xc0, 0, 0x23, 0x00,
+    ];
     let psp = |slot| Rules::at(&bytes, slot, 0).unwrap().psp;
-    assert_eq!((psp(1), psp(2), psp(4)), (Psp::Above(16), Psp::Above(32), Psp::Above(16)));
+    assert_eq!(
+        (psp(1), psp(2), psp(4)),
+        (Psp::Above(16), Psp::Above(32), Psp::Above(16))
+    );
 }
 
 #[test]
@@ -212,25 +223,60 @@ fn what_is_broken_says_where() {
         (error.offset, error.expected, error.found)
     };
     assert_eq!(fails(&[0xe4, 0], 0).0, 0, "no region");
-    assert_eq!(fails(&[0x48], 0), (0, "the head of a region (R1, R2 or R3)", "0x48".into()));
+    assert_eq!(
+        fails(&[0x48], 0),
+        (0, "the head of a region (R1, R2 or R3)", "0x48".into())
+    );
     assert_eq!(fails(&[0x04, 0xe4], 0).0, 2, "cut short");
-    assert_eq!(fails(&[0x04, 0xe4, 0x80, 0x80], 9).0, 4, "a number without an end");
-    let big = [0x04, 0xe4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f];
+    assert_eq!(
+        fails(&[0x04, 0xe4, 0x80, 0x80], 9).0,
+        4,
+        "a number without an end"
+    );
+    let big = [
+        0x04, 0xe4, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f,
+    ];
     assert_eq!(fails(&big, 0).1, "a number of at most 64 bits");
     assert_eq!(fails(&[0x04, 0xf0, 20, 1], 0).2, "P8 with code 20");
-    assert_eq!(fails(&[0x04, 0xf8], 0).1, "a record of a prologue (P1 to P10, X1 to X4)");
-    assert_eq!(fails(&[0x24, 0xff, 1, 1], 0).1, "a record of a body (B1 to B4, X1 to X4)");
-    assert_eq!(fails(&[0x04, 0xfa, 0x08, 4, 1], 0).2, "0x08", "r8 is nobody's to keep");
-    assert_eq!(fails(&[0x60, 0xff, 0xff, 0x03, 0xb8, 0], 0).1,
-        "a mask with two bits for each slot of the region");
-    assert_eq!(fails(&[0x04, 0xb8, 0xff], 9).1,
-        "as many spills as registers are said to be spilled");
-    assert_eq!(fails(&[0x04, 0xf0, 7, 0], 9).1, "a record that says where a register is saved");
+    assert_eq!(
+        fails(&[0x04, 0xf8], 0).1,
+        "a record of a prologue (P1 to P10, X1 to X4)"
+    );
+    assert_eq!(
+        fails(&[0x24, 0xff, 1, 1], 0).1,
+        "a record of a body (B1 to B4, X1 to X4)"
+    );
+    assert_eq!(
+        fails(&[0x04, 0xfa, 0x08, 4, 1], 0).2,
+        "0x08",
+        "r8 is nobody's to keep"
+    );
+    assert_eq!(
+        fails(&[0x60, 0xff, 0xff, 0x03, 0xb8, 0], 0).1,
+        "a mask with two bits for each slot of the region"
+    );
+    assert_eq!(
+        fails(&[0x04, 0xb8, 0xff], 9).1,
+        "as many spills as registers are said to be spilled"
+    );
+    assert_eq!(
+        fails(&[0x04, 0xf0, 7, 0], 9).1,
+        "a record that says where a register is saved"
+    );
     assert_eq!(fails(&[0x22, 0xa1], 0).2, "label 1");
-    assert_eq!(fails(&[0x22, 0xc0, 0, 0x22], 3).2, "1 of 0", "an epilogue without a prologue");
-    let e2 = [0x04, 0xe2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1];
+    assert_eq!(
+        fails(&[0x22, 0xc0, 0, 0x22], 3).2,
+        "1 of 0",
+        "an epilogue without a prologue"
+    );
+    let e2 = [
+        0x04, 0xe2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 1,
+    ];
     assert_eq!(fails(&e2, 0).1, "an offset within 64 bits");
-    assert_eq!(fails(&[0x47, 0xff, 4], 9).1, "general registers up to r127 to save others in");
+    assert_eq!(
+        fails(&[0x47, 0xff, 4], 9).1,
+        "general registers up to r127 to save others in"
+    );
     let many: Vec<u8> = [0x01].repeat(100);
     assert_eq!(fails(&many, 1000).1, "at most 64 prologues and labels");
     let labels: Vec<u8> = [vec![0x3f], vec![0x81; 100]].concat();

@@ -10,9 +10,7 @@ use ia64save::document::hex;
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::View;
-use ia64save_guest::backtrace::{
-    Backtrace, Frame, Programs, Start, backtrace, blocked, guess,
-};
+use ia64save_guest::backtrace::{Backtrace, Frame, Programs, Start, backtrace, blocked, guess};
 use ia64save_guest::linux::Kernel;
 use ia64save_guest::vcpu::registers;
 use serde_json::{Map, Value, json};
@@ -74,7 +72,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let text: Vec<String> = told.iter().map(text).collect();
         style::unless_gone(write!(style::stdout(), "{}", text.join("\n")))?;
     } else {
-        let name = if args.pid.is_some() { "processes" } else { "vcpus" };
+        let name = if args.pid.is_some() {
+            "processes"
+        } else {
+            "vcpus"
+        };
         let value = json!({
             "schema": "ia64save/backtrace/1",
             "file": loaded.name,
@@ -119,8 +121,13 @@ fn vcpus(
         });
     }
     if told.is_empty() {
-        let which = args.vcpu.map_or("no vcpu".into(), |id| format!("no vcpu {id}"));
-        return Err(Failure::Usage(format!("{}: there is {which} in it", loaded.name)));
+        let which = args
+            .vcpu
+            .map_or("no vcpu".into(), |id| format!("no vcpu {id}"));
+        return Err(Failure::Usage(format!(
+            "{}: there is {which} in it",
+            loaded.name
+        )));
     }
     Ok(told)
 }

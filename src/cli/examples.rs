@@ -171,7 +171,10 @@ const ALL: &[(&str, &[Example])] = &[
     ),
     (
         "guest log",
-        &[("guest log guest.sav --kernel vmlinux", "As dmesg would print it")],
+        &[(
+            "guest log guest.sav --kernel vmlinux",
+            "As dmesg would print it",
+        )],
     ),
     (
         "guest ps",
@@ -179,7 +182,10 @@ const ALL: &[(&str, &[Example])] = &[
     ),
     (
         "guest modules",
-        &[("guest modules guest.sav --kernel vmlinux", "What was loaded")],
+        &[(
+            "guest modules guest.sav --kernel vmlinux",
+            "What was loaded",
+        )],
     ),
     (
         "guest maps",

@@ -150,10 +150,9 @@ fn seen(
     if !args.virtual_ {
         return Ok(hits.into_iter().map(|hit| (hit, None)).collect());
     }
-    let view = args.space.of(
-        loaded,
-        view_of(loaded, memory, args.checkpoint, args.vcpu)?,
-    )?;
+    let view = args
+        .space
+        .of(loaded, view_of(loaded, memory, args.checkpoint, args.vcpu)?)?;
     let backward = Backward::new(&view, true);
     let of = |hit: Hit| {
         let found = hit.address.map(|address| backward.of(address));

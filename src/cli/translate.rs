@@ -92,7 +92,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let addresses = args.addresses.iter();
     let rows: Vec<Row> = if args.physical {
         let backward = Backward::new(&view, true);
-        addresses.flat_map(|at| back(&view, &backward, *at)).collect()
+        addresses
+            .flat_map(|at| back(&view, &backward, *at))
+            .collect()
     } else {
         addresses.map(|at| forth(&view, *at)).collect()
     };

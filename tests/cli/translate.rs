@@ -90,7 +90,15 @@ fn a_hit_has_its_virtual_addresses() {
     each(|guestk, path, _| {
         let module = &guestk.truth["module"];
         let needle = text(&module["text_at_core"]);
-        let found = run(["find", path, "--virtual", "--format", "json", "--text", needle]);
+        let found = run([
+            "find",
+            path,
+            "--virtual",
+            "--format",
+            "json",
+            "--text",
+            needle,
+        ]);
         assert_eq!(found.code, 0, "{found:?}");
         let json = found.json();
         let hits = list(&json["hits"]).iter();

@@ -28,10 +28,8 @@ pub fn convert(data: &[u8]) {
     }
     let bytes = input.bytes();
     let image = Image::parse(&bytes, &input.options());
-    let options = ConvertOptions::to(
-        Dialect::ALL[usize::from(input.choice & 15) % Dialect::ALL.len()].into(),
-    )
-    .compact(input.choice & 16 != 0);
+    let to = Dialect::ALL[usize::from(input.choice & 15) % Dialect::ALL.len()];
+    let options = ConvertOptions::to(to).compact(input.choice & 16 != 0);
     let planned = PLAN.spend(bytes.len(), || plan(&image, &options));
     let Ok(conversion) = planned else { return };
     // A list in ranges may name what no input could hold.

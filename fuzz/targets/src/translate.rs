@@ -136,7 +136,11 @@ fn image(records: &[u8]) -> Image {
             // movl r19 = named, in the second half of its bundle.
             _ => 6 << 60 | (named & 0x7f) << 36 | (named >> 7 & 0x1ff) << 50,
         };
-        let repeated = if kind & 0x80 == 0 { 1 } else { usize::from(count) + 1 };
+        let repeated = if kind & 0x80 == 0 {
+            1
+        } else {
+            usize::from(count) + 1
+        };
         let place = usize::from(page) % pages.len();
         for at in (at..2048).take(repeated) {
             pages[place][at * 8..][..8].copy_from_slice(&word.to_le_bytes());

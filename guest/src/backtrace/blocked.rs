@@ -31,11 +31,7 @@ pub struct Blocked {
 ///
 /// # Errors
 /// Why it cannot be read, or what the kernel's DWARF lacks.
-pub fn blocked(
-    sp: u64,
-    memory: &dyn Memory,
-    symbols: &dyn Symbols,
-) -> Result<Blocked, String> {
+pub fn blocked(sp: u64, memory: &dyn Memory, symbols: &dyn Symbols) -> Result<Blocked, String> {
     let saved_at = sp.wrapping_add(SCRATCH);
     let size = symbols
         .size_of("switch_stack")
@@ -115,10 +111,10 @@ fn called(return_address: u64, memory: &dyn Memory) -> Option<u64> {
 fn frame_of(function: u64, symbols: &dyn Symbols) -> Option<u64> {
     let unwind = symbols.unwind(function).ok()??;
     let slots = (unwind.entry.end - unwind.entry.start) / 16 * 3;
-    (0..slots.min(SLOTS)).find_map(|slot| {
-        match Rules::at(unwind.descriptors, slot, 0).ok()?.psp {
+    (0..slots.min(SLOTS)).find_map(
+        |slot| match Rules::at(unwind.descriptors, slot, 0).ok()?.psp {
             Psp::Above(bytes) if bytes > 0 => Some(bytes),
             _ => None,
-        }
-    })
+        },
+    )
 }

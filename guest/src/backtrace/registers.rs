@@ -158,7 +158,10 @@ mod tests {
         let registers = Registers {
             bsp: 0x1000,
             cfm: 12 | 12 << 7 | 1 << 14 | 3 << 18,
-            stack: StackEnd { end: 0x1080, rnat: 0 },
+            stack: StackEnd {
+                end: 0x1080,
+                rnat: 0,
+            },
             ..Registers::default()
         };
         let value = |number| registers.general(number, &memory).unwrap().unwrap().value;

@@ -86,7 +86,8 @@ fn banner(memory: &Memory<'_>) -> Option<(u64, String)> {
     let mut left = PLACES;
     places(memory, BANNER, |address| {
         let before = |back| address.checked_sub(back).and_then(|at| byte(memory, at));
-        let is_logged = before(1) == Some(b'>') || (before(2), before(1)) == (Some(b']'), Some(b' '));
+        let is_logged =
+            before(1) == Some(b'>') || (before(2), before(1)) == (Some(b']'), Some(b' '));
         if !is_logged {
             let text = bytes(memory, address, LONGEST, is_text);
             found = Some((address, lossy(&text)));

@@ -127,9 +127,7 @@ impl Kernel<'_> {
             if size <= 8 {
                 address = self.number(address, 8, || name.into())?;
             }
-            return self
-                .text(address, COMMAND_LINE, || name.into())
-                .map(Some);
+            return self.text(address, COMMAND_LINE, || name.into()).map(Some);
         }
         Ok(None)
     }

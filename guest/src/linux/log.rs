@@ -150,7 +150,9 @@ mod tests {
         let (level, time, text) = line("<30>[12345.6] [x] y");
         assert_eq!((level, time.as_deref()), (Some(30), Some("12345.6")));
         assert_eq!(text, "[x] y");
-        let plain = ["", "<", "<>x", "<a>b", "[1.2", "[a.b] c", "<+1>x", "[1.] x", "<1234>x"];
+        let plain = [
+            "", "<", "<>x", "<a>b", "[1.2", "[a.b] c", "<+1>x", "[1.] x", "<1234>x",
+        ];
         for text in plain {
             assert_eq!(line(text), (None, None, text.to_owned()));
         }

@@ -104,7 +104,9 @@ impl Kernel<'_> {
             if area.name.is_some() {
                 let pages = page_offset.as_ref();
                 let pages = pages.and_then(|field| self.member(at, field, what).ok());
-                area.offset = pages.zip(self.page_size()).map(|(n, size)| n.wrapping_mul(size));
+                area.offset = pages
+                    .zip(self.page_size())
+                    .map(|(n, size)| n.wrapping_mul(size));
             } else if heap.is_some_and(|(from, to)| area.start < to && area.end > from) {
                 area.name = Some("[heap]".into());
             } else if stack.is_some_and(|at| (area.start..area.end).contains(&at)) {

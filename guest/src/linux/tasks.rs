@@ -223,7 +223,9 @@ impl<'k, 'a> TaskReader<'k, 'a> {
             pid: read(task, &self.pid, "pid")?,
             // A parent that cannot be read is no reason to lose the child.
             ppid: number(parent, "tgid").unwrap_or(0),
-            comm: kernel.inline_text(task, &self.comm, || format!("task_struct at {task:#x}, comm"))?,
+            comm: kernel.inline_text(task, &self.comm, || {
+                format!("task_struct at {task:#x}, comm")
+            })?,
             state: State::of(state, exit & 0xff),
             kernel: mm == 0,
             pgd,

@@ -1,6 +1,8 @@
 //! Where a variable is: DWARF's expressions, evaluated in a frame.
 
-use gimli::{Encoding, EvaluationResult, Expression, Location, Reader as _, Unit, Value as Stacked};
+use gimli::{
+    Encoding, EvaluationResult, Expression, Location, Reader as _, Unit, Value as Stacked,
+};
 
 use super::Reader;
 use crate::backtrace::Word;

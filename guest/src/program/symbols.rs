@@ -67,7 +67,11 @@ impl<'a> Symbols<'a> {
     fn from_iter(symbols: impl Iterator<Item = Symbol<'a>>) -> Self {
         let mut sorted: Vec<Symbol<'a>> = symbols.collect();
         sorted.sort_by_key(|symbol| {
-            let good = (symbol.kind != SymbolKind::Label, symbol.size > 0, symbol.global);
+            let good = (
+                symbol.kind != SymbolKind::Label,
+                symbol.size > 0,
+                symbol.global,
+            );
             (symbol.address, good, std::cmp::Reverse(symbol.name.len()))
         });
         let mut names = HashMap::with_capacity(sorted.len());

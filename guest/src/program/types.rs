@@ -5,9 +5,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 
-use gimli::{
-    AttributeValue, DebugInfoOffset, Dwarf, DwTag, Unit, UnitOffset, constants as dw,
-};
+use gimli::{AttributeValue, DebugInfoOffset, DwTag, Dwarf, Unit, UnitOffset, constants as dw};
 
 use super::Reader;
 
@@ -159,7 +157,11 @@ impl<'a> Types<'a> {
                     entry.tag(),
                     dw::DW_TAG_structure_type | dw::DW_TAG_union_type
                 ) && entry.attr(dw::DW_AT_declaration).is_none();
-                if is_whole && self.name(unit, entry).is_some_and(|own| own == name.as_bytes()) {
+                if is_whole
+                    && self
+                        .name(unit, entry)
+                        .is_some_and(|own| own == name.as_bytes())
+                {
                     return Some(Die {
                         unit: number,
                         offset: entry.offset(),

@@ -60,9 +60,7 @@ impl Table {
 
     /// The entry of an address.
     pub fn find(&self, address: u64) -> Option<Entry> {
-        let behind = self
-            .entries
-            .partition_point(|entry| entry.start <= address);
+        let behind = self.entries.partition_point(|entry| entry.start <= address);
         let entry = self.entries[..behind].last()?;
         (address < entry.end).then_some(*entry)
     }
@@ -108,7 +106,9 @@ impl<'a> Info<'a> {
         }
         let words = u64::from(head as u32);
         let size = words * 8;
-        let size = usize::try_from(size).ok().filter(|size| *size <= rest.len());
+        let size = usize::try_from(size)
+            .ok()
+            .filter(|size| *size <= rest.len());
         let Some(size) = size else {
             let found = format!("{words} words, and {} bytes", rest.len());
             return Err(Error::new(0, "descriptors as long as the head says", found));

@@ -29,15 +29,15 @@ impl Space {
         if is_virtual || self.pgd.is_none() && self.kernel_pgd.is_none() {
             return Ok(());
         }
-        let text = "--pgd and --kernel-pgd say whose virtual addresses are meant: give --virtual too";
+        let text =
+            "--pgd and --kernel-pgd say whose virtual addresses are meant: give --virtual too";
         Err(Failure::Usage(text.into()))
     }
 
     /// The view of that space.
     pub fn of<'a>(&self, loaded: &Loaded, view: View<'a>) -> Result<View<'a>, Failure> {
-        let refused = |option: &str, why: String| {
-            Failure::Usage(format!("{}: {option}: {why}", loaded.name))
-        };
+        let refused =
+            |option: &str, why: String| Failure::Usage(format!("{}: {option}: {why}", loaded.name));
         let mut view = view;
         if let Some(directory) = self.kernel_pgd {
             view = view.with_kernel_directory(directory);

@@ -201,7 +201,8 @@ fn unresolved(found: &Result<Translation, Fault>) -> String {
         Ok(to) => format!(
             "{} leads to guest physical {}, which has no page in the image",
             to.how,
-            to.physical.map_or("nothing".into(), |physical| format!("{physical:#x}"))
+            to.physical
+                .map_or("nothing".into(), |physical| format!("{physical:#x}"))
         ),
         Err(why) => why.to_string(),
     }

@@ -12,7 +12,7 @@ use crate::cli::exit::{Failure, Outcome};
 use crate::cli::opened::view_of;
 use crate::cli::render::json::print_json;
 use crate::cli::render::style::{self, WARNING, safe};
-use crate::cli::render::table::{Cell, Block};
+use crate::cli::render::table::{Block, Cell};
 
 /// What was found out, and how.
 struct Told {

@@ -51,7 +51,9 @@ pub fn run(args: &Maps) -> Result<Outcome, Failure> {
                 Cell::styled(ADDRESS, format!("{:#x}", area.start)),
                 Cell::styled(ADDRESS, format!("{:#x}", area.end)),
                 area.access().into(),
-                human(area.end.saturating_sub(area.start)).to_string().into(),
+                human(area.end.saturating_sub(area.start))
+                    .to_string()
+                    .into(),
                 Cell::styled(DIM, safe(name).into_owned()),
             ]);
         }

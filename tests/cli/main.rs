@@ -11,6 +11,7 @@
 //! | `extract` | cores, memory and parts against what is known of every golden image |
 //! | `files` | nothing is lost or left over; what is read is judged first |
 //! | `find` | hits against memory as it is |
+//! | `guest` | backtraces, processes, log against what a guest says of itself |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
@@ -38,6 +39,7 @@ mod dump;
 mod extract;
 mod files;
 mod find;
+mod guest;
 mod info;
 mod input;
 mod listener;

@@ -10,6 +10,7 @@
 //! | `compare` | `compare`: where two differ |
 //! | `codes` | `explain`: kinds of findings |
 //! | `memory` | `find`, `extract` |
+//! | `guest` | `guest`, `backtrace`: the system inside |
 //! | `rewritten` | `convert`, `decode`, `encode`, `edit`, `repair` |
 //! | `corpus` | `corpus export` |
 //! | `inventory` | `batch`: a line for each of many files |
@@ -34,6 +35,7 @@ pub mod failure;
 pub mod fields;
 pub mod files;
 pub mod finding;
+pub mod guest;
 pub mod info;
 pub mod inventory;
 pub mod keyed;

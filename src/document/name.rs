@@ -35,6 +35,7 @@ macro_rules! schema_names {
 }
 
 schema_names! {
+    BacktraceName = "ia64save/backtrace/1";
     BatchName = "ia64save/batch/2";
     CheckName = "ia64save/check/2";
     CodesName = "ia64save/codes/1";
@@ -50,6 +51,12 @@ schema_names! {
     ExplainName = "ia64save/explain/1";
     ExtractName = "ia64save/extract/2";
     FindName = "ia64save/find/2";
+    GuestInfoName = "ia64save/guest-info/1";
+    GuestLogName = "ia64save/guest-log/1";
+    GuestMapsName = "ia64save/guest-maps/1";
+    GuestModulesName = "ia64save/guest-modules/1";
+    GuestPsName = "ia64save/guest-ps/1";
+    GuestSymbolsName = "ia64save/guest-symbols/1";
     InfoName = "ia64save/info/2";
     MapName = "ia64save/map/1";
     MigrationOutcomeName = "ia64save/migration-outcome/1";

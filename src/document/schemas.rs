@@ -8,6 +8,7 @@ use super::compare::Compare;
 use super::corpus::{Corpus, CorpusExport};
 use super::fields::{Dump, FieldDocument};
 use super::files::{Files, Line};
+use super::guest::{Backtrace, GuestInfo, GuestLog, GuestMaps, GuestModules, GuestPs, GuestSymbols};
 use super::info::Info;
 use super::inventory::InventoryRow;
 use super::map::{ExtentDocument, Map};
@@ -21,6 +22,7 @@ use super::xen::{MigrationOutcome, XenList, XenMigrate, XenRecover, XenRestore, 
 /// where it is not the document itself.
 pub fn all() -> Vec<(&'static str, Schema)> {
     vec![
+        ("backtrace", of::<Backtrace>()),
         ("batch", of::<InventoryRow>()),
         ("check", of::<Files<CheckName, Check>>()),
         ("check-line", of::<Line<CheckName, Check>>()),
@@ -38,6 +40,12 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("explain", of::<Explain>()),
         ("extract", of::<Extract>()),
         ("find", of::<Find>()),
+        ("guest-info", of::<GuestInfo>()),
+        ("guest-log", of::<GuestLog>()),
+        ("guest-maps", of::<GuestMaps>()),
+        ("guest-modules", of::<GuestModules>()),
+        ("guest-ps", of::<GuestPs>()),
+        ("guest-symbols", of::<GuestSymbols>()),
         ("info", of::<Files<InfoName, Info>>()),
         ("info-line", of::<Line<InfoName, Info>>()),
         ("map", of::<Map>()),

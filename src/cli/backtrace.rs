@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use ia64save::Loaded;
-use ia64save::document::guest::{Backtrace, FrameDocument, Trace};
+use ia64save::document::guest::{self as document, FrameDocument, Trace};
 use ia64save::document::name::BacktraceName;
 use ia64save::document::word::Hex;
 use ia64save_codec::image::Vcpu;
@@ -78,7 +78,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             Some(_) => (None, Some(traces)),
             None => (Some(traces), None),
         };
-        let document = Backtrace {
+        let document = document::Backtrace {
             schema: BacktraceName,
             file: loaded.name.clone(),
             vcpus,

@@ -79,7 +79,7 @@ pub struct GuestInfo {
     /// The kernel's arguments.
     pub command_line: Option<String>,
     /// Bytes of a page.
-    pub page_size: Option<u64>,
+    pub page_size: u64,
     /// Processors that are up.
     pub cpus: Option<u32>,
     /// Seconds since 1970, by the guest.
@@ -110,7 +110,7 @@ pub struct UnameDocument {
     /// Of the processor.
     pub machine: String,
     /// Of the domain.
-    pub domainname: String,
+    pub domainname: Option<String>,
 }
 
 /// The kernel's log.

@@ -38,5 +38,9 @@ fn main() -> io::Result<ExitCode> {
         println!("{name}: {what}");
     }
     println!("{} schemas", all.len());
-    Ok(if check && !stale.is_empty() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if check && !stale.is_empty() {
+        ExitCode::FAILURE
+    } else {
+        ExitCode::SUCCESS
+    })
 }

@@ -209,9 +209,7 @@ impl Checked {
 fn entry(file: String, checked: &Checked) -> Entry<Check> {
     let report = &checked.report;
     let image = checked.loaded.as_ref().map(Loaded::image);
-    let pages = image
-        .and_then(Image::first)
-        .map(|first| &first.pages);
+    let pages = image.and_then(Image::first).map(|first| &first.pages);
     let error = match image {
         Some(image) => image.error.as_ref(),
         // The envelope is broken.

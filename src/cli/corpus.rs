@@ -7,10 +7,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueHint};
-use ia64save::signals::Deferred;
 use ia64save::document::corpus::{Corpus, CorpusExport, CorpusFile};
 use ia64save::document::name::{CorpusExportName, CorpusName};
 use ia64save::document::word::Hex;
+use ia64save::signals::Deferred;
 use ia64save_codec::{Dialect, Guest, PAGE_SIZE};
 use ia64save_generate::defect::{Change, Defect, defects};
 use ia64save_generate::{GeneratedImage, Params, generate, kinds};

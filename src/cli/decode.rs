@@ -5,12 +5,12 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
+use ia64save::document::name::DecodeName;
+use ia64save::document::rewritten::Decode;
 use ia64save::files::{self, Beside, Compress, OutputFile, Placed, is_stdout};
 use ia64save::progress::Task;
 use ia64save::tree::{Notation, write};
 use ia64save::{Loaded, open};
-use ia64save::document::name::DecodeName;
-use ia64save::document::rewritten::Decode;
 use ia64save_codec::image::is_zero;
 use ia64save_codec::tree::{self, Names, Seal};
 use sha2::{Digest, Sha256};

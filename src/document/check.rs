@@ -5,8 +5,8 @@ use ia64save_codec::repair::Note;
 use schemars::JsonSchema;
 use serde::Serialize;
 
-use super::keyed::Keyed;
 use super::finding::FindingDocument;
+use super::keyed::Keyed;
 use super::word::Hex;
 
 /// A verdict and what it rests on.

@@ -135,8 +135,17 @@ mod tests {
         assert_eq!(FieldValue::word(1, 8, false), FieldValue::Word(Hex(1)));
         assert_eq!(FieldValue::word(1, 4, false), FieldValue::Number(1));
         assert_eq!(FieldValue::word(1, 4, true), FieldValue::Word(Hex(1)));
-        assert_eq!(FieldValue::words(&[1, 2], 16, false), FieldValue::Words(vec![Hex(1), Hex(2)]));
-        assert_eq!(FieldValue::words(&[1, 2], 8, false), FieldValue::Numbers(vec![1, 2]));
-        assert_eq!(FieldValue::words(&[], 0, false), FieldValue::Numbers(vec![]));
+        assert_eq!(
+            FieldValue::words(&[1, 2], 16, false),
+            FieldValue::Words(vec![Hex(1), Hex(2)])
+        );
+        assert_eq!(
+            FieldValue::words(&[1, 2], 8, false),
+            FieldValue::Numbers(vec![1, 2])
+        );
+        assert_eq!(
+            FieldValue::words(&[], 0, false),
+            FieldValue::Numbers(vec![])
+        );
     }
 }

@@ -5,7 +5,8 @@ use serde::Serialize;
 
 use super::keyed::Keyed;
 use super::name::{
-    BacktraceName, GuestInfoName, GuestLogName, GuestMapsName, GuestModulesName, GuestPsName, GuestSymbolsName,
+    BacktraceName, GuestInfoName, GuestLogName, GuestMapsName, GuestModulesName, GuestPsName,
+    GuestSymbolsName,
 };
 use super::word::Hex;
 

@@ -77,7 +77,9 @@ impl ExtentDocument {
                 _ => extent.zero.unwrap_or(!present),
             },
             data: present && extent.zero != Some(true),
-            offset: extent.record.map(|record| checkpoint.pages.page_offset(record)),
+            offset: extent
+                .record
+                .map(|record| checkpoint.pages.page_offset(record)),
             stride: extent.record.map(|_| checkpoint.pages.stride()),
             first_pfn: extent.pfns.first().into(),
             num_pages: extent.pages().into(),

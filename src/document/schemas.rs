@@ -8,7 +8,9 @@ use super::compare::Compare;
 use super::corpus::{Corpus, CorpusExport};
 use super::fields::{Dump, FieldDocument};
 use super::files::{Files, Line};
-use super::guest::{Backtrace, GuestInfo, GuestLog, GuestMaps, GuestModules, GuestPs, GuestSymbols};
+use super::guest::{
+    Backtrace, GuestInfo, GuestLog, GuestMaps, GuestModules, GuestPs, GuestSymbols,
+};
 use super::info::Info;
 use super::inventory::InventoryRow;
 use super::map::{ExtentDocument, Map};
@@ -16,7 +18,9 @@ use super::memory::{Config, Extract, Find, Strings, TextDocument, Translate};
 use super::name::{CheckName, InfoName};
 use super::rewritten::{Convert, Decode, Edit, Encode, PagesOnly, Repair};
 use super::simulate::{SimulateMigrate, SimulateMigrateBoth, SimulateRestore, SimulateSave};
-use super::xen::{MigrationOutcome, XenList, XenMigrate, XenRecover, XenRestore, XenSave, XenUnfinished};
+use super::xen::{
+    MigrationOutcome, XenList, XenMigrate, XenRecover, XenRestore, XenSave, XenUnfinished,
+};
 
 /// Each with the name of its file, without `.json`. What ends in `-line` is a line of `--format jsonl`
 /// where it is not the document itself.
@@ -54,7 +58,10 @@ pub fn all() -> Vec<(&'static str, Schema)> {
         ("pages-only", of::<PagesOnly>()),
         ("repair", of::<Repair>()),
         ("simulate-migrate", of::<SimulateMigrate>()),
-        ("simulate-migrate-both", of::<SimulateMigrateBoth<SimulateMigrate>>()),
+        (
+            "simulate-migrate-both",
+            of::<SimulateMigrateBoth<SimulateMigrate>>(),
+        ),
         ("simulate-restore", of::<SimulateRestore>()),
         ("simulate-save", of::<SimulateSave>()),
         ("strings", of::<Strings>()),

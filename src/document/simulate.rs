@@ -5,7 +5,9 @@ use serde::Serialize;
 
 use super::failure::Failure;
 use super::keyed::Keyed;
-use super::name::{SimulateMigrateBothName, SimulateMigrateName, SimulateRestoreName, SimulateSaveName};
+use super::name::{
+    SimulateMigrateBothName, SimulateMigrateName, SimulateRestoreName, SimulateSaveName,
+};
 use super::transfer::{SavedDocument, Stretch};
 use super::word::{Digits, Hex};
 

@@ -113,7 +113,11 @@ mod tests {
 
     #[test]
     fn a_word_is_a_text_whatever_its_size() {
-        for (word, text) in [(0, "\"0x0\""), (1 << 53, "\"0x20000000000000\""), (u64::MAX, "\"0xffffffffffffffff\"")] {
+        for (word, text) in [
+            (0, "\"0x0\""),
+            (1 << 53, "\"0x20000000000000\""),
+            (u64::MAX, "\"0xffffffffffffffff\""),
+        ] {
             assert_eq!(serde_json::to_string(&Hex(word)).unwrap(), text);
         }
         assert_eq!(Digits::of(&[0, 0xab]).0, "00ab");

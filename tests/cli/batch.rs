@@ -188,7 +188,9 @@ fn a_table_holds_what_the_lines_hold() {
                     assert_eq!(*text, texts.join(" "), "{name}");
                 }
                 Field::Str(text) => assert_eq!(Some(&text[..]), cell.as_str(), "{name}"),
-                Field::ULong(word) => assert_eq!(Some(*word), super::program::number(cell), "{name}"),
+                Field::ULong(word) => {
+                    assert_eq!(Some(*word), super::program::number(cell), "{name}")
+                }
                 Field::Bool(flag) => assert_eq!(Some(*flag), cell.as_bool(), "{name}"),
                 other => panic!("{name}: {other:?}"),
             }

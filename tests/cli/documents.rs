@@ -61,8 +61,12 @@ fn rounded(value: &Value, what: &str) {
 
 /// Every image of the corpus, good and bad, as a file.
 fn images(folder: &Folder) -> Vec<(String, PathBuf)> {
-    let good = goldens().into_iter().map(|own| (own.name.clone(), own.bytes()));
-    let bad = hostile().into_iter().map(|own| (own.name.clone(), own.bytes()));
+    let good = goldens()
+        .into_iter()
+        .map(|own| (own.name.clone(), own.bytes()));
+    let bad = hostile()
+        .into_iter()
+        .map(|own| (own.name.clone(), own.bytes()));
     let all = good.chain(bad);
     all.map(|(name, bytes)| {
         let path = folder.file(&format!("{name}.sav"), &bytes);
@@ -75,7 +79,9 @@ fn images(folder: &Folder) -> Vec<(String, PathBuf)> {
 fn told(words: &[&str], path: &Path) -> Vec<Value> {
     let run = run(words.iter().copied().chain([arg(path)]));
     let documents = serde_json::Deserializer::from_str(&run.out).into_iter();
-    documents.collect::<Result<_, _>>().unwrap_or_else(|error| panic!("{words:?} {path:?}: {error}"))
+    documents
+        .collect::<Result<_, _>>()
+        .unwrap_or_else(|error| panic!("{words:?} {path:?}: {error}"))
 }
 
 #[test]
@@ -92,8 +98,23 @@ fn of_one_image() {
         ("map", &["map", "-f", "json"]),
         ("map-line", &["map", "-f", "jsonl"]),
         ("batch", &["batch", "--digest"]),
-        ("find", &["find", "--bytes", "0000", "--limit", "3", "--damaged", "-f", "json"]),
-        ("strings", &["extract", "--strings", "--damaged", "-f", "json"]),
+        (
+            "find",
+            &[
+                "find",
+                "--bytes",
+                "0000",
+                "--limit",
+                "3",
+                "--damaged",
+                "-f",
+                "json",
+            ],
+        ),
+        (
+            "strings",
+            &["extract", "--strings", "--damaged", "-f", "json"],
+        ),
         ("config", &["extract", "--config", "-f", "json"]),
         ("simulate-restore", &["simulate", "restore", "-f", "json"]),
     ];
@@ -120,20 +141,53 @@ fn of_what_is_written() {
         let tree = folder.path("tree");
         let own = arg(&path);
         let commands: [(&str, Vec<&str>); 8] = [
-            ("convert", vec!["convert", own, "-o", arg(&out), "--to", "xen-3.3", "--allow-loss"]),
+            (
+                "convert",
+                vec![
+                    "convert",
+                    own,
+                    "-o",
+                    arg(&out),
+                    "--to",
+                    "xen-3.3",
+                    "--allow-loss",
+                ],
+            ),
             ("repair", vec!["repair", own, "-o", arg(&out)]),
-            ("edit", vec!["edit", own, "vcpu[0].regs.ip=0x10", "-o", arg(&out)]),
+            (
+                "edit",
+                vec!["edit", own, "vcpu[0].regs.ip=0x10", "-o", arg(&out)],
+            ),
             ("decode", vec!["decode", own, "-o", arg(&tree)]),
             ("encode", vec!["encode", arg(&tree), "-o", arg(&out)]),
-            ("extract", vec!["extract", own, "--elf-core", "-o", arg(&out)]),
-            ("extract", vec!["extract", own, "--elf-core", "--virtual", "--vcpu", "0", "-o", arg(&out)]),
+            (
+                "extract",
+                vec!["extract", own, "--elf-core", "-o", arg(&out)],
+            ),
+            (
+                "extract",
+                vec![
+                    "extract",
+                    own,
+                    "--elf-core",
+                    "--virtual",
+                    "--vcpu",
+                    "0",
+                    "-o",
+                    arg(&out),
+                ],
+            ),
             ("compare", vec!["compare", own, own]),
         ];
         for (schema, words) in commands {
             let run = run(words.iter().copied().chain(["-f", "json"]));
             let what = format!("{words:?} {name}");
             let golden = goldens().iter().any(|golden| golden.name == name);
-            assert!(!golden || run.code != 2 || schema == "convert", "{what}: {}", run.err);
+            assert!(
+                !golden || run.code != 2 || schema == "convert",
+                "{what}: {}",
+                run.err
+            );
             if !run.out.is_empty() {
                 schemas.check(&run.json(), schema, &what);
             }
@@ -154,13 +208,58 @@ fn of_everything_else() {
     let commands: [(&str, Vec<&str>); 9] = [
         ("codes", vec!["explain", "-f", "json"]),
         ("explain", vec!["explain", "truncated", "-f", "json"]),
-        ("simulate-save", vec!["simulate", "save", "--memory", "1MiB", "-o", arg(&image), "-f", "json"]),
-        ("simulate-migrate-both", vec!["simulate", "migrate", "--memory", "1MiB", "-f", "json"]),
-        ("simulate-migrate", vec!["simulate", "migrate", "--memory", "1MiB", "-f", "jsonl"]),
-        ("corpus-export", vec!["corpus", "export", arg(&export), "-f", "json"]),
-        ("compare", vec!["compare", arg(&golden), arg(&other), "-f", "json"]),
-        ("compare", vec!["compare", "--strict", arg(&golden), arg(&other), "-f", "json"]),
-        ("repair", vec!["repair", arg(&damaged), "--pages-only", "-o", arg(&pages), "-f", "json"]),
+        (
+            "simulate-save",
+            vec![
+                "simulate",
+                "save",
+                "--memory",
+                "1MiB",
+                "-o",
+                arg(&image),
+                "-f",
+                "json",
+            ],
+        ),
+        (
+            "simulate-migrate-both",
+            vec!["simulate", "migrate", "--memory", "1MiB", "-f", "json"],
+        ),
+        (
+            "simulate-migrate",
+            vec!["simulate", "migrate", "--memory", "1MiB", "-f", "jsonl"],
+        ),
+        (
+            "corpus-export",
+            vec!["corpus", "export", arg(&export), "-f", "json"],
+        ),
+        (
+            "compare",
+            vec!["compare", arg(&golden), arg(&other), "-f", "json"],
+        ),
+        (
+            "compare",
+            vec![
+                "compare",
+                "--strict",
+                arg(&golden),
+                arg(&other),
+                "-f",
+                "json",
+            ],
+        ),
+        (
+            "repair",
+            vec![
+                "repair",
+                arg(&damaged),
+                "--pages-only",
+                "-o",
+                arg(&pages),
+                "-f",
+                "json",
+            ],
+        ),
     ];
     for (schema, words) in commands {
         let run = run(words.iter().copied());
@@ -172,9 +271,17 @@ fn of_everything_else() {
         }
     }
     let index = fs::read(pages.join("pages.json")).expect("an index");
-    schemas.check(&serde_json::from_slice(&index).unwrap(), "pages-only", "index");
+    schemas.check(
+        &serde_json::from_slice(&index).unwrap(),
+        "pages-only",
+        "index",
+    );
     let manifest = fs::read(export.join("manifest.json")).expect("a manifest");
-    schemas.check(&serde_json::from_slice(&manifest).unwrap(), "corpus", "manifest");
+    schemas.check(
+        &serde_json::from_slice(&manifest).unwrap(),
+        "corpus",
+        "manifest",
+    );
 }
 
 #[test]
@@ -190,8 +297,15 @@ fn a_file_that_is_missing_damaged_or_foreign_has_its_entry() {
         let document = run([command, "-f", "json"].into_iter().chain(all)).json();
         schemas.check(&document, command, command);
         let files = document["files"].as_array().expect("a list");
-        let outcomes: Vec<_> = files.iter().map(|file| file["outcome"].as_str().unwrap()).collect();
-        assert_eq!(outcomes, ["fine", "invalid", "foreign", "unreadable"], "{command}");
+        let outcomes: Vec<_> = files
+            .iter()
+            .map(|file| file["outcome"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            outcomes,
+            ["fine", "invalid", "foreign", "unreadable"],
+            "{command}"
+        );
         assert_eq!(files[1]["error"]["code"], "truncated");
         for (file, path) in files.iter().zip(all) {
             assert_eq!(file["file"], path);

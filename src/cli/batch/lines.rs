@@ -9,8 +9,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
-use ia64save::files::{OutputFile, is_stdout};
 use ia64save::document::name::BatchName;
+use ia64save::files::{OutputFile, is_stdout};
 use serde::Serialize;
 use serde_json::Value;
 

@@ -5,7 +5,8 @@ use std::io::{self, Write as _};
 
 use ia64save::Loaded;
 use ia64save::document::compare::{
-    self as document, Compared, ComparedPages, CompareHead, DifferenceDocument, DifferentPage, Incomparable,
+    self as document, CompareHead, Compared, ComparedPages, DifferenceDocument, DifferentPage,
+    Incomparable,
 };
 use ia64save::document::info::Range;
 use ia64save::document::name::CompareName;
@@ -94,7 +95,11 @@ pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Resu
             pages: rounds.first().cloned(),
             checkpoints: (rounds.len() > 1).then_some(rounds),
             num_differences: state.count,
-            differences: state.differences.iter().map(DifferenceDocument::from).collect(),
+            differences: state
+                .differences
+                .iter()
+                .map(DifferenceDocument::from)
+                .collect(),
             incomparable: incomparable
                 .map(|(path, why)| Incomparable {
                     path: path.to_string(),

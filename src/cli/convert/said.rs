@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use ia64save::files::is_stdout;
 use ia64save::document::name::ConvertName;
 use ia64save::document::rewritten::{self as document, Change};
+use ia64save::files::is_stdout;
 use ia64save_codec::convert::{self, Loss, Note};
 use ia64save_codec::detect::Detection;
 use ia64save_codec::{Dialect, Era, Guest};
@@ -68,7 +68,11 @@ impl Report<'_> {
             written,
             read_as: read_as.and_then(|found| found.dialect).map(Dialect::name),
             candidates: read_as.map_or_else(Vec::new, |found| {
-                found.candidates.iter().map(|dialect| dialect.name()).collect()
+                found
+                    .candidates
+                    .iter()
+                    .map(|dialect| dialect.name())
+                    .collect()
             }),
             era_candidates: read_as.map_or_else(Vec::new, |found| {
                 found.eras.iter().map(|era| era.id()).collect()

@@ -93,7 +93,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let mut written = Ok(());
     if args.format == Format::Text {
         walk(&mut |field| {
-            let head = if count == 0 { head_row() } else { String::new() };
+            let head = if count == 0 {
+                head_row()
+            } else {
+                String::new()
+            };
             count += 1;
             written = out.write_all((head + &line(field, named(field))).as_bytes());
             written.is_ok()

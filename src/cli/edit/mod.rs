@@ -8,11 +8,11 @@ use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use clap::{ArgGroup, ValueHint};
+use ia64save::document::name::EditName;
+use ia64save::document::rewritten::Edit;
 use ia64save::files::{Held, OutputFile};
 use ia64save::input::Passing;
 use ia64save::{Loaded, from_reader, open};
-use ia64save::document::name::EditName;
-use ia64save::document::rewritten::Edit;
 use ia64save_codec::Dialect;
 use ia64save_codec::edit::{Patch, Refusal, patch};
 

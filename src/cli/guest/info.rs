@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use ia64save_codec::memory::Memory;
-use ia64save_guest::linux::{Found, Info, Instant, found};
 use ia64save::document::guest::{GuestInfo, UnameDocument};
 use ia64save::document::name::GuestInfoName;
+use ia64save_codec::memory::Memory;
+use ia64save_guest::linux::{Found, Info, Instant, found};
 
 use super::source::Source;
 use crate::cli::args::Format;

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use ia64save_codec::memory::Memory;
-use ia64save_guest::linux::{Line, Log, found};
 use ia64save::document::guest::{GuestLog, LogLine};
 use ia64save::document::name::GuestLogName;
+use ia64save_codec::memory::Memory;
+use ia64save_guest::linux::{Line, Log, found};
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;

@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use ia64save_guest::linux::Task;
 use ia64save::document::guest::{GuestPs, ProcessDocument};
 use ia64save::document::name::GuestPsName;
 use ia64save::document::word::Hex;
+use ia64save_guest::linux::Task;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;

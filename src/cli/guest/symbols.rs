@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use ia64save_guest::backtrace::{Programs, Symbols as _};
 use ia64save::document::guest::{GuestSymbols, SymbolDocument};
 use ia64save::document::name::GuestSymbolsName;
 use ia64save::document::word::Hex;
+use ia64save_guest::backtrace::{Programs, Symbols as _};
 
 use super::source::Source;
 use crate::cli::args::{Format, number};

@@ -124,8 +124,7 @@ fn file(out: &mut String, data: &Value) {
     let setup = &info["arch_setup"];
     let word = |value: &Value| value.as_str().map(str::to_owned);
     let stream = &info["envelope"];
-    let stream = word_of(&stream["stream_offset"])
-        .zip(word_of(&stream["stream_size"]));
+    let stream = word_of(&stream["stream_offset"]).zip(word_of(&stream["stream_size"]));
     let packed = !info["compression"].is_null();
     let unpacked = |value: Option<String>| value.filter(|_| packed);
     let pv = info["guest"] == "pv";
@@ -204,10 +203,7 @@ fn memory_map(out: &mut String, data: &Value) {
                 |name| escaped(&name.replace("EFI_", "").to_lowercase().replace('_', " ")),
             ),
         };
-        let pfn = |name: &str| {
-            word_of(&own[name])
-                .map_or("none".into(), |pfn| format!("{pfn:#x}"))
-        };
+        let pfn = |name: &str| word_of(&own[name]).map_or("none".into(), |pfn| format!("{pfn:#x}"));
         let _ = write!(out, "<tr><td>{kind}</td>");
         let mut cell = |text: &str| {
             let _ = write!(

@@ -114,7 +114,11 @@ fn asking(
         outcome: outcome.to_owned(),
         written,
         notes: notes.iter().map(RepairNote::from).collect(),
-        remaining: remaining.iter().copied().map(FindingDocument::from).collect(),
+        remaining: remaining
+            .iter()
+            .copied()
+            .map(FindingDocument::from)
+            .collect(),
         question: question.first().map(|choice| Question {
             path: choice.path.to_string(),
             values: question.iter().map(|choice| choice.value).collect(),

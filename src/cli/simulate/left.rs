@@ -38,7 +38,11 @@ pub fn left(target: &mut SimTarget, restored: &Restored) -> Left {
         decreased: hexes(&mut restored.decreased.iter()),
         cleared_count: restored.cleared.len(),
         cleared: hexes(&mut restored.cleared.iter().copied()),
-        vcpus_set: restored.vcpus_set.iter().map(|set| vcpu(dialect, set)).collect(),
+        vcpus_set: restored
+            .vcpus_set
+            .iter()
+            .map(|set| vcpu(dialect, set))
+            .collect(),
         hvm_params: restored
             .hvm_params
             .iter()

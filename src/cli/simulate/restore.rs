@@ -230,10 +230,7 @@ fn screen(loaded: &Loaded, restored: &Restored, said: &SimulateRestore, whole: b
         )
     };
     let mut block = Block::new(2);
-    block.row(
-        "host",
-        format!("simulated, {}", said.host),
-    );
+    block.row("host", format!("simulated, {}", said.host));
     if let Some(guest) = restored.guest {
         block.row("guest", guest.name());
     }

@@ -3,9 +3,9 @@
 use std::io::Write as _;
 use std::time::Duration;
 
-use ia64save::migration::{Target, said, secret};
 use ia64save::document::name::XenRecoverName;
 use ia64save::document::xen::{XenMended, XenUnfinishedList};
+use ia64save::migration::{Target, said, secret};
 use ia64save_codec::transfer::Cause;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceFate};
 use ia64save_codec::transfer::ports::{Domain as _, Errno, NoWayBack, SourceDomain as _};

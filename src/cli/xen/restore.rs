@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
+use ia64save::document::name::XenRestoreName;
+use ia64save::document::word::Hex;
+use ia64save::document::xen::XenRestore;
 use ia64save::migration::random;
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save::{Loaded, open};
-use ia64save::document::name::XenRestoreName;
-use ia64save::document::word::Hex;
-use ia64save::document::xen::XenRestore;
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Domain as _, Errno};
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};

@@ -5,6 +5,7 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use crate::cli::render::json::line;
 use ia64save::document::name::XenSaveName;
 use ia64save::document::transfer::SavedDocument;
 use ia64save::document::xen::XenSave;
@@ -17,7 +18,6 @@ use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
-use crate::cli::render::json::line;
 
 use super::args::{Afterwards, Save};
 use super::host::{self, Hyper};
@@ -44,7 +44,9 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     // Standard output may hold the image, or the words of a dialogue.
     match args.format {
         Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
-        _ if args.suspending.suspend_dialogue => writeln!(io::stderr(), "{}", line(&done.document(args))?)?,
+        _ if args.suspending.suspend_dialogue => {
+            writeln!(io::stderr(), "{}", line(&done.document(args))?)?
+        }
         format => account::print(Some(&args.out), format, String::new, || done.document(args))?,
     }
     Ok(Outcome::Fine)
@@ -97,7 +99,11 @@ impl Done {
                 Afterwards::Resume => "runs",
                 Afterwards::Destroy => "destroyed",
             },
-            notes: self.found_log_dirty.then_some(FOUND_LOG_DIRTY).into_iter().collect(),
+            notes: self
+                .found_log_dirty
+                .then_some(FOUND_LOG_DIRTY)
+                .into_iter()
+                .collect(),
             live: args.live,
             policy: args.transfer.policy.name(),
             saved: SavedDocument::from(&self.saved),

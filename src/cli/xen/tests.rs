@@ -101,8 +101,13 @@ fn told_by(
         Box::new(toolstack),
         &Unfinished::within(None),
     );
-    done.map(|done| (done.text(args), serde_json::to_value(done.document(args)).unwrap()))
-        .map_err(|failure| failure.to_string())
+    done.map(|done| {
+        (
+            done.text(args),
+            serde_json::to_value(done.document(args)).unwrap(),
+        )
+    })
+    .map_err(|failure| failure.to_string())
 }
 
 fn saved(host: &Host, out: &Path, words: &[&str]) -> Result<String, String> {

@@ -9,10 +9,10 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 
-use ia64save_codec::transfer::migration::Token;
-use ia64save_xen::transport::DomainId;
 use ia64save::document::name::XenUnfinishedName;
 use ia64save::document::xen::XenUnfinished;
+use ia64save_codec::transfer::migration::Token;
+use ia64save_xen::transport::DomainId;
 use serde::Serialize;
 use serde_json::{Map, Value};
 

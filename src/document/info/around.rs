@@ -152,8 +152,12 @@ impl From<&XenCore> for Core {
             guest: core.guest.name(),
             nr_vcpus: core.nr_vcpus.into(),
             nr_pages: core.nr_pages.into(),
-            format_version: core.format_version.map(|(major, minor)| format!("{major}.{minor}")),
-            xen_version: core.xen_version.map(|(major, minor)| format!("{major}.{minor}")),
+            format_version: core
+                .format_version
+                .map(|(major, minor)| format!("{major}.{minor}")),
+            xen_version: core
+                .xen_version
+                .map(|(major, minor)| format!("{major}.{minor}")),
             padding_pages: core.padding,
             order: core.order.name(),
         }

@@ -19,7 +19,8 @@ use serde::Serialize;
 pub use around::{ConfigSummary, Core, Envelope, Xl};
 pub use head::{ArchSetup, Descriptor, Memmap};
 pub use round::{
-    DeviceModel, HvmContext, HvmRecord, MagicPfns, Pages, Range, Round, SharedInfo, Unallocated, Vcpu, Vcpumap,
+    DeviceModel, HvmContext, HvmRecord, MagicPfns, Pages, Range, Round, SharedInfo, Unallocated,
+    Vcpu, Vcpumap,
 };
 
 use super::word::{Digits, Hex};

@@ -290,7 +290,9 @@ impl SharedInfo {
             start_info_pfn: page.map(|page| page.start_info_pfn().into()),
             evtchn_vector: page.map(shared_info::SharedInfo::evtchn_vector),
             memmap_info_num_pages: page.and_then(shared_info::SharedInfo::memmap_info_num_pages),
-            memmap_info_pfn: page.and_then(shared_info::SharedInfo::memmap_info_pfn).map(Hex),
+            memmap_info_pfn: page
+                .and_then(shared_info::SharedInfo::memmap_info_pfn)
+                .map(Hex),
         })
     }
 }
@@ -301,7 +303,10 @@ impl From<&image::MagicPfns> for MagicPfns {
             offset: magic.section.offset,
             size: magic.section.bytes.len(),
             order: magic.order.iter().map(|one| one.name()).collect(),
-            pfns: magic.iter().map(|(one, pfn, _)| (one.name(), pfn.into())).collect(),
+            pfns: magic
+                .iter()
+                .map(|(one, pfn, _)| (one.name(), pfn.into()))
+                .collect(),
         }
     }
 }

@@ -31,9 +31,9 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ia64save::migration::Address;
 use ia64save::document::name::SimulateMigrateBothName;
 use ia64save::document::simulate::SimulateMigrateBoth;
+use ia64save::migration::Address;
 use serde_json::Value;
 
 use super::args::Migrate;

@@ -200,7 +200,12 @@ fn stream(
     })
 }
 
-fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -> (String, SimulateMigrate) {
+fn report(
+    args: &Migrate,
+    fate: &SourceFate,
+    sent: Option<&Sent>,
+    made: &Made,
+) -> (String, SimulateMigrate) {
     let summary = sent.map(|sent| Summary {
         policy: args.transfer.policy.name(),
         workload: (args.transfer.workload.name(), args.transfer.rate),

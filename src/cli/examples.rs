@@ -153,6 +153,55 @@ const ALL: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "backtrace",
+        &[
+            (
+                "backtrace guest.sav --kernel vmlinux",
+                "Every vcpu: functions, arguments, lines",
+            ),
+            (
+                "backtrace guest.sav --kernel vmlinux --pid 1",
+                "A process that waits",
+            ),
+        ],
+    ),
+    (
+        "guest info",
+        &[("guest info guest.sav --kernel vmlinux", "What system it is")],
+    ),
+    (
+        "guest log",
+        &[(
+            "guest log guest.sav --kernel vmlinux",
+            "As dmesg would print it",
+        )],
+    ),
+    (
+        "guest ps",
+        &[("guest ps guest.sav --kernel vmlinux", "All processes")],
+    ),
+    (
+        "guest modules",
+        &[(
+            "guest modules guest.sav --kernel vmlinux",
+            "What was loaded",
+        )],
+    ),
+    (
+        "guest maps",
+        &[(
+            "guest maps guest.sav --kernel vmlinux --pid 1",
+            "The address space of a process",
+        )],
+    ),
+    (
+        "guest symbols",
+        &[(
+            "guest symbols guest.sav --kernel vmlinux 0xa000000100010250",
+            "What lies at an address",
+        )],
+    ),
+    (
         "decode",
         &[(
             "decode guest.sav -o tree",

@@ -6,7 +6,7 @@ use super::examples;
 use super::render::style::{HEADING, LABEL, Painted};
 
 /// What commands are for: heading, commands.
-pub const GROUPS: [(&str, &[&str]); 7] = [
+pub const GROUPS: [(&str, &[&str]); 8] = [
     (
         "Look",
         &[
@@ -16,6 +16,7 @@ pub const GROUPS: [(&str, &[&str]); 7] = [
     ("Change", &["convert", "edit", "decode", "encode"]),
     ("Rescue", &["repair"]),
     ("Guest memory", &["extract", "find", "translate"]),
+    ("Guest system", &["backtrace", "guest"]),
     ("Simulate", &["simulate", "corpus"]),
     ("Real host", &["xen"]),
     ("Shell", &["completions", "man", "help"]),

@@ -7,6 +7,7 @@
 //! ```
 
 mod args;
+mod backtrace;
 mod batch;
 mod check;
 mod compare;
@@ -22,6 +23,7 @@ mod exit;
 mod explain;
 mod extract;
 mod find;
+mod guest;
 mod help;
 mod html;
 mod info;
@@ -32,6 +34,7 @@ mod progress;
 mod render;
 mod repair;
 mod simulate;
+mod space;
 mod translate;
 mod unknown;
 #[cfg(feature = "xen")]
@@ -115,6 +118,10 @@ pub enum Command {
     Find(find::Args),
     /// Where virtual addresses of the guest lead, in memory and in the file, and back
     Translate(translate::Args),
+    /// Who called whom in the guest when it was saved, with arguments
+    Backtrace(backtrace::Args),
+    /// What a Linux in the image says: its log, processes, modules
+    Guest(guest::Args),
     /// Write an image as a tree that can be edited, its pages in a file beside it
     Decode(decode::Args),
     /// Make an image out of a tree that decode wrote
@@ -182,6 +189,8 @@ pub fn run(cli: &Cli) -> Outcome {
         Command::Compare(args) => compare::run(args),
         Command::Find(args) => find::run(args),
         Command::Translate(args) => translate::run(args),
+        Command::Backtrace(args) => backtrace::run(args),
+        Command::Guest(args) => guest::run(args),
     };
     done.unwrap_or_else(|failure| complain(&failure))
 }

@@ -38,10 +38,7 @@ fn pages(golden: &Golden) -> BTreeMap<u64, String> {
 }
 
 fn number(value: &Value) -> u64 {
-    match value {
-        Value::String(text) => u64::from_str_radix(text.trim_start_matches("0x"), 16).expect("hex"),
-        value => value.as_u64().expect("a number"),
-    }
+    super::program::number(value).expect("a number")
 }
 
 fn extract(folder: &Folder, golden: &Golden, args: &[&str]) -> Vec<u8> {
@@ -202,11 +199,14 @@ fn what_cannot_be_resolved_is_said_with_its_reason() {
     .json();
     let view = &run["view"];
     assert_eq!(view["physical_addressing"], false);
+    // Its registers were made up, with a region id that is shifted: no hypervisor gave such a one.
+    let inactive = view["inactive"].as_array().expect("registers");
+    assert!(inactive.iter().any(|slot| slot == "dtr[0]"), "{run}");
     let mapped = view["mappings"].as_array().expect("mappings");
     assert!(
         mapped
             .iter()
-            .any(|m| m["by"] == "dtr[0]" && m["first"] == "0xa000000100000000")
+            .any(|m| m["by"] == "region 7, one to one" && m["first"] == "0xe000000000000000")
     );
     let registers = view["registers"].as_array().expect("registers");
     let of = |name: &str| {
@@ -221,9 +221,10 @@ fn what_cannot_be_resolved_is_said_with_its_reason() {
             .expect("a reason")
             .to_owned()
     };
-    assert!(reason("ip").contains("page tables of region 5"), "{run}");
+    assert!(reason("ip").contains("names a page directory"), "{run}");
+    assert!(reason("b0").contains("for region id 0x100"), "{run}");
     assert!(
-        reason("b0").contains("dtr[0] leads to guest physical 0x4000000"),
+        reason("ar.bspstore").contains("leads to guest physical 0x1000000"),
         "{run}"
     );
 }
@@ -419,7 +420,7 @@ fn a_xen_core_says_what_it_holds_and_is_read_again() {
 
         // The core is another input of the same commands.
         let core = folder.file("core", &bytes);
-        let info = run(["info", "--format", "json", arg(&core)]).json();
+        let info = run(["info", "--format", "json", arg(&core)]).entry();
         assert_eq!(info["guest"], golden.truth["mode"], "{}", golden.name);
         assert_eq!(info["core"]["order"], if pv { "as_said" } else { "single" });
         assert_eq!(info["pages"]["num_records"], pages.len());
@@ -475,7 +476,7 @@ fn genuine_cores_have_two_sections_the_wrong_way_round() {
         let vcpus = golden.truth["vcpus"].as_array().expect("vcpus").len();
         swap_data(&mut bytes, vcpus);
         let swapped = folder.file("swapped", &bytes);
-        let info = run(["info", "--format", "json", arg(&swapped)]).json();
+        let info = run(["info", "--format", "json", arg(&swapped)]).entry();
         assert_eq!(info["core"]["order"], "swapped", "{}", golden.name);
         let again = folder.path("again");
         assert_eq!(
@@ -628,11 +629,11 @@ fn a_string_is_whole_however_long() {
             arg(&path),
         ];
         let json = run(words).json();
-        assert_eq!(json["schema"], "ia64save/strings/1");
+        assert_eq!(json["schema"], "ia64save/strings/2");
         let texts = json["texts"].as_array().expect("texts");
         let own = texts
             .iter()
-            .find(|text| text["pfn"] == pfn)
+            .find(|text| text["pfn"] == format!("{pfn:#x}"))
             .expect("the text");
         let text = own["text"].as_str().expect("text");
         assert_eq!(text.len(), length, "{least}");

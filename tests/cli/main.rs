@@ -6,10 +6,12 @@
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `listener` | strangers at the end of a migration that listens |
+//! | `documents` | every JSON document against its schema; files that are none have their entry |
 //! | `dump`, `map` | paths, values, extents |
 //! | `extract` | cores, memory and parts against what is known of every golden image |
 //! | `files` | nothing is lost or left over; what is read is judged first |
 //! | `find` | hits against memory as it is |
+//! | `guest` | backtraces, processes, log against what a guest says of itself |
 //! | `compare` | what differs by meaning, dialects, cores, garbage |
 //! | `convert` | bytes, losses, envelopes, and files that are there whole or not at all |
 //! | `batch` | a line for every file; going on where one was interrupted; the same as a table |
@@ -32,10 +34,12 @@ mod check;
 mod compare;
 mod convert;
 mod corpus;
+mod documents;
 mod dump;
 mod extract;
 mod files;
 mod find;
+mod guest;
 mod info;
 mod input;
 mod listener;

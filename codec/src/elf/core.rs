@@ -29,8 +29,8 @@ const ABI64: elf::FileFlags = elf::FileFlags(0x10);
 /// The pages stand in the file once. With a [`View`] several program headers may point at the same
 /// pages: the kernel's pinned mapping, the one-to-one regions, and what page tables map.
 ///
-/// Memory is as it would be had each vcpu written its dirty stacked registers to its backing store: that is
-/// where debuggers look for them.
+/// At virtual addresses memory is as it would be had each vcpu written its dirty stacked registers to its
+/// backing store: that is where debuggers look for them. At physical ones it is as the image has it.
 #[derive(Clone, Debug)]
 pub struct Core {
     /// The file.
@@ -127,7 +127,10 @@ impl Core {
             data += page.bytes.len() as u64;
         }
         loads.sort_by_key(|load| load.virt);
-        let stacks = stacks(memory, checkpoint);
+        let stacks = match shown {
+            None => Overlay::default(),
+            Some(_) => stacks(memory, checkpoint),
+        };
         let notes = notes(memory, checkpoint, shown);
         let mut sketch = Sketch::default();
         let begin = head(&mut sketch, &loads, &notes, data, page_size)

@@ -38,7 +38,10 @@ impl Overlay {
                 },
             };
             known = Some((first, physical, left));
-            self.words.push((physical + (address - first), *word));
+            let at = physical + (address - first);
+            if view.offset_of(at).is_some() {
+                self.words.push((at, *word));
+            }
         }
         self.words.sort_by_key(|(at, _)| *at);
         self.words.dedup_by_key(|(at, _)| *at);

@@ -19,6 +19,7 @@
 //! | `agent_protocol` | [`agent_protocol()`], of `ia64save-xen`: what an agent on a real host may say |
 //! | `envelope` | [`envelope()`]: files around a stream |
 //! | `config` | [`config()`]: S-expressions, and the settings of xl |
+//! | `guest` | [`unwinding()`]: unwind tables; [`guest()`]: a Linux in hostile memory, and a hostile file of it |
 //! | `input` | [`Input`]: how the first bytes of an input say how the rest is to be read |
 //! | `usage` | [`usage::measure`]: what a piece of work held, allocated and took; [`usage::Budget`] |
 //! | `mutator` | [`mutator::mutate`]: a mutator that knows the parts of a stream |
@@ -35,6 +36,7 @@ mod decode;
 mod decode_split;
 mod encode;
 mod envelope;
+mod guest;
 pub mod input;
 mod inspect;
 mod mutate;
@@ -53,6 +55,7 @@ pub use decode::decode;
 pub use decode_split::decode_split;
 pub use encode::encode;
 pub use envelope::envelope;
+pub use guest::{guest, unwinding};
 pub use ia64save_xen::agent::fuzz::agent_protocol;
 pub use input::Input;
 pub use inspect::{core, inspect};
@@ -89,6 +92,8 @@ pub enum Kind {
     Text,
     /// What an agent on a real host says.
     Replies,
+    /// Parts of a kernel's file, which are as good as its memory.
+    Kernel,
 }
 
 /// All targets.
@@ -162,6 +167,16 @@ pub const TARGETS: &[Target] = &[
         name: "config",
         run: config,
         kind: Kind::Text,
+    },
+    Target {
+        name: "unwinding",
+        run: unwinding,
+        kind: Kind::Kernel,
+    },
+    Target {
+        name: "guest",
+        run: guest,
+        kind: Kind::Kernel,
     },
 ];
 

@@ -41,7 +41,17 @@ pub fn seeds(target: &Target) -> BTreeMap<String, Vec<u8>> {
         Kind::Tables => tables(),
         Kind::Text => texts(),
         Kind::Replies => replies(),
+        Kind::Kernel => kernels(),
     }
+}
+
+/// Parts of the small kernel: its head, code, unwind information, data, DWARF.
+fn kernels() -> BTreeMap<String, Vec<u8>> {
+    let file = files::guestk_program("guestk");
+    let parts = file.chunks(4096).step_by(4).enumerate();
+    parts
+        .map(|(number, part)| (format!("part-{number:03}"), part.to_vec()))
+        .collect()
 }
 
 /// Streams; where the target has a choice, each with one of its own.

@@ -147,12 +147,10 @@ fn image(records: &[u8]) -> Image {
         }
     }
     if let Some(first) = image.checkpoints.first_mut() {
-        let records: Vec<_> = (0..PAGES)
-            .filter_map(|pfn| first.pages.last(pfn))
-            .zip(pages)
-            .collect();
-        for (record, page) in records {
-            first.replaced.insert(record, page.into());
+        for (pfn, page) in (0..PAGES).zip(pages) {
+            if let Some(record) = first.pages.last(pfn) {
+                first.replaced.insert(record, page.into());
+            }
         }
     }
     image

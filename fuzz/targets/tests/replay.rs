@@ -44,7 +44,7 @@ macro_rules! seeds_of {
 }
 
 seeds_of! {
-    decode decode_split roundtrip encode mutate check convert inspect core translate restore agent_protocol envelope config
+    decode decode_split roundtrip encode mutate check convert inspect core translate restore agent_protocol envelope config unwinding guest
 }
 
 fn regressions() -> PathBuf {

@@ -5,7 +5,6 @@ mod format;
 mod number;
 mod packing;
 mod reading;
-mod space;
 mod token;
 
 pub use envelope::EnvelopeKind;
@@ -13,5 +12,4 @@ pub use format::{Color, Format};
 pub use number::number;
 pub use packing::Packing;
 pub use reading::{Reading, dialect, guest};
-pub use space::Space;
 pub use token::token;

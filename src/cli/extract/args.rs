@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
 
-use crate::cli::args::{Format, Packing, Reading, Space, number};
+use crate::cli::args::{Format, Packing, Reading, number};
+use crate::cli::space::Space;
 
 /// The arguments of `extract`.
 #[allow(clippy::struct_excessive_bools)] // each is a switch of its own

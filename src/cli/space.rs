@@ -3,8 +3,8 @@
 use ia64save::Loaded;
 use ia64save_codec::translate::View;
 
-use super::number;
-use crate::cli::exit::Failure;
+use super::args::number;
+use super::exit::Failure;
 
 /// Which address space a vcpu's view is of, where it is not the one that the vcpu was in.
 #[derive(clap::Args, Debug)]

@@ -64,7 +64,6 @@ impl Reading {
             Event::CheckpointEnd { index } => (format!("end of checkpoint {index}"), &[]),
             Event::DeviceModel { kind, order, data } => (format!("{kind} {order}"), data),
             Event::Trailing(bytes) => ("trailing".into(), bytes),
-            other => (format!("{other:?}"), &[]),
         };
         let run = ["pages", "unallocated", "trailing"].contains(&what.as_str());
         match self.parts.last_mut() {

@@ -206,10 +206,7 @@ fn nr_pages(file: &SaveFile) -> Option<u64> {
 
 /// What differs between a domain's image and that of what was restored from it, beyond what a restore changes.
 fn differences(a: &SaveFile, b: &SaveFile, guest: Guest) -> Vec<String> {
-    let options = compare::Options {
-        limit: usize::MAX,
-        ..compare::Options::default()
-    };
+    let options = compare::Options::new(usize::MAX);
     let mut report = compare::state(a, b, &options);
     restored::take_out(&mut report, guest);
     let mut found: Vec<String> = report

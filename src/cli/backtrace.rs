@@ -6,14 +6,15 @@ use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
 use ia64save::Loaded;
-use ia64save::document::hex;
+use ia64save::document::guest::{self as document, FrameDocument, Trace};
+use ia64save::document::name::BacktraceName;
+use ia64save::document::word::Hex;
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::View;
 use ia64save_guest::backtrace::{Backtrace, Frame, Programs, Start, backtrace, blocked, guess};
 use ia64save_guest::linux::Kernel;
 use ia64save_guest::vcpu::registers;
-use serde_json::{Map, Value, json};
 
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
@@ -72,17 +73,18 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         let text: Vec<String> = told.iter().map(text).collect();
         style::unless_gone(write!(style::stdout(), "{}", text.join("\n")))?;
     } else {
-        let name = if args.pid.is_some() {
-            "processes"
-        } else {
-            "vcpus"
+        let traces: Vec<_> = told.iter().map(trace).collect();
+        let (vcpus, processes) = match args.pid {
+            Some(_) => (None, Some(traces)),
+            None => (Some(traces), None),
         };
-        let value = json!({
-            "schema": "ia64save/backtrace/1",
-            "file": loaded.name,
-            name: told.iter().map(value).collect::<Vec<_>>(),
-        });
-        print_json(vec![value], source.format)?;
+        let document = document::Backtrace {
+            schema: BacktraceName,
+            file: loaded.name.clone(),
+            vcpus,
+            processes,
+        };
+        print_json(&document, source.format)?;
     }
     Ok(Outcome::Fine)
 }
@@ -214,39 +216,32 @@ fn process(
     Ok(told)
 }
 
-fn value(told: &Told) -> Value {
-    let frames = told.trace.frames.iter().map(frame);
-    let mut value = json!({
-        "frames": frames.collect::<Vec<_>>(),
-        "ended": told.trace.ended,
-    });
-    if let Some(vcpu) = told.vcpu {
-        value["id"] = vcpu.into();
+fn trace(told: &Told) -> Trace {
+    Trace {
+        id: told.vcpu,
+        pid: told.pid,
+        comm: told.pid.and(told.comm.clone()),
+        frames: told.trace.frames.iter().map(frame).collect(),
+        ended: told.trace.ended.to_string(),
     }
-    if let Some(pid) = told.pid {
-        value["pid"] = pid.into();
-        value["comm"] = told.comm.clone().into();
-    }
-    value
 }
 
-fn frame(frame: &Frame) -> Value {
-    let mut arguments = Map::new();
-    for argument in &frame.arguments {
+fn frame(frame: &Frame) -> FrameDocument {
+    let arguments = frame.arguments.iter().map(|argument| {
         let value = argument.value.as_ref().map(ToString::to_string);
-        arguments.insert(argument.name.clone(), value.into());
+        (argument.name.clone(), value)
+    });
+    FrameDocument {
+        ip: frame.ip.into(),
+        function: frame.function.clone(),
+        offset: frame.offset.map(Hex),
+        file: frame.line.as_ref().map(|line| line.file.clone()),
+        line: frame.line.as_ref().map(|line| line.number),
+        sp: frame.sp.map(Hex),
+        bsp: frame.bsp.into(),
+        arguments: arguments.collect(),
+        how: frame.how.to_string(),
     }
-    json!({
-        "ip": hex(frame.ip),
-        "function": frame.function,
-        "offset": frame.offset.map(hex),
-        "file": frame.line.as_ref().map(|line| &line.file),
-        "line": frame.line.as_ref().map(|line| line.number),
-        "sp": frame.sp.map(hex),
-        "bsp": hex(frame.bsp),
-        "arguments": arguments,
-        "how": frame.how.to_string(),
-    })
 }
 
 fn text(told: &Told) -> String {

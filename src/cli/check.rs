@@ -5,13 +5,16 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
-use ia64save::document::{Verdicts, finding};
+use ia64save::document::check::{Cause, Check, suppressed};
+use ia64save::document::failure::{Failure as Why, FileOutcome};
+use ia64save::document::files::Entry;
+use ia64save::document::finding::{FindingDocument, Verdicts};
+use ia64save::document::name::CheckName;
 use ia64save::{Loaded, inventory, open};
 use ia64save_codec::check::{self, CheckOptions, Report, Verdict};
-use ia64save_codec::image::PageIndex;
+use ia64save_codec::image::{Image, PageIndex};
 use ia64save_codec::repair::Note;
 use ia64save_codec::{Finding, Severity};
-use serde_json::{Value, json};
 
 use super::repair::cause;
 use crate::cli::args::{Format, Reading};
@@ -62,7 +65,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let paths = paths(&args.images);
     // A folder is several images, however many are in it.
     let several = paths.len() > 1 || args.images.iter().any(|path| path.is_dir());
-    let mut documents = Documents::new(args.format, if several { 2 } else { 1 });
+    let mut documents = Documents::<CheckName, Check>::new(args.format);
     for path in &paths {
         let (name, checked) = match look_at(path, args) {
             Ok(loaded) => (loaded.name.clone(), Checked::image(path, loaded, args)),
@@ -71,6 +74,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             Err(failure) => {
                 totals.unread += 1;
                 outcome = outcome.and(complain(&failure));
+                documents.add_failure(inventory::name(path), &failure)?;
                 continue;
             }
         };
@@ -89,7 +93,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
                 writeln!(style::stdout(), "{head}")
             }
             Format::Text => write!(style::stdout(), "{gap}{}", text(&name, &checked)),
-            Format::Json | Format::Jsonl => documents.add(json(&name, &checked)),
+            Format::Json | Format::Jsonl => documents.add(entry(name, &checked)),
         };
         written?;
         if let Some(loaded) = &checked.loaded {
@@ -201,32 +205,34 @@ impl Checked {
     }
 }
 
-fn json(name: &str, checked: &Checked) -> Value {
+/// What a script is told of an image.
+fn entry(file: String, checked: &Checked) -> Entry<Check> {
     let report = &checked.report;
-    let suppressed = report.suppressed.iter();
-    let suppressed: serde_json::Map<_, _> = suppressed
-        .map(|(code, count)| (code.name().to_owned(), json!(count)))
-        .collect();
-    let pages = checked
-        .loaded
-        .as_ref()
-        .and_then(|loaded| loaded.image().first())
+    let image = checked.loaded.as_ref().map(Loaded::image);
+    let pages = image
+        .and_then(Image::first)
         .map(|first| &first.pages);
-    json!({
-        "schema": "ia64save/check/1",
-        "file": name,
-        "verdict": report.verdict.name(),
-        "findings": report.findings.iter().map(finding).collect::<Vec<_>>(),
-        "suppressed": suppressed,
-        "cause": checked.cause.as_ref().map(|note| json!({
-            "path": note.path,
-            "offset": note.offset,
-            "found": note.number.map(|(found, _)| found),
-            "expected": note.number.map(|(_, expected)| expected),
-        })),
-        "num_records": pages.map(PageIndex::len),
-        "num_zero": pages.and_then(PageIndex::zero),
-    })
+    let error = match image {
+        Some(image) => image.error.as_ref(),
+        // The envelope is broken.
+        None => report.findings.first(),
+    };
+    Entry {
+        file,
+        outcome: match report.verdict {
+            Verdict::Invalid => FileOutcome::Invalid,
+            Verdict::ValidWithWarnings | Verdict::Valid => FileOutcome::Fine,
+        },
+        error: error.map(Why::from),
+        of: Some(Check {
+            verdict: report.verdict.name(),
+            findings: report.findings.iter().map(FindingDocument::from).collect(),
+            suppressed: suppressed(report),
+            cause: checked.cause.as_ref().map(Cause::from),
+            num_records: pages.map(PageIndex::len),
+            num_zero: pages.and_then(PageIndex::zero),
+        }),
+    }
 }
 
 /// Name, verdict and how many complaints there are.

@@ -8,10 +8,12 @@ use std::path::{Path, PathBuf};
 
 use clap::{Subcommand, ValueHint};
 use ia64save::signals::Deferred;
+use ia64save::document::corpus::{Corpus, CorpusExport, CorpusFile};
+use ia64save::document::name::{CorpusExportName, CorpusName};
+use ia64save::document::word::Hex;
 use ia64save_codec::{Dialect, Guest, PAGE_SIZE};
 use ia64save_generate::defect::{Change, Defect, defects};
 use ia64save_generate::{GeneratedImage, Params, generate, kinds};
-use serde_json::{Value, json};
 
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
@@ -190,79 +192,82 @@ fn kind(
 /// What is in the folder, a row a file.
 #[derive(Default)]
 struct Manifest {
-    rows: Vec<[Value; COLUMNS.len()]>,
+    rows: Vec<CorpusFile>,
     bytes: u64,
 }
 
 impl Manifest {
     fn valid(&mut self, file: &str, image: &GeneratedImage) {
-        let none = || Value::Null;
-        let rest = [
-            none(),
-            none(),
-            none(),
-            none(),
-            none(),
-            json!("a good stream"),
-        ];
-        self.add(file, image, "valid", rest);
+        let row = row(file, image, "valid", "a good stream");
+        self.rows.push(row);
     }
 
     fn bad(&mut self, file: &str, image: &GeneratedImage, bad: &Defect) {
         let (was, is) = match &bad.change {
-            Change::Set { was, is, .. } => (json!(format!("{was:#x}")), json!(format!("{is:#x}"))),
-            _ => (Value::Null, Value::Null),
+            Change::Set { was, is, .. } => (Some(Hex(*was)), Some(Hex(*is))),
+            _ => (None, None),
         };
-        let place = (json!(bad.change.offset()), json!(bad.change.length()));
-        let rest = [json!(bad.path), place.0, place.1, was, is, json!(bad.what)];
-        self.add(file, image, bad.class.name(), rest);
-    }
-
-    fn add(&mut self, file: &str, image: &GeneratedImage, class: &str, rest: [Value; 6]) {
-        let [path, offset, length, was, is, what] = rest;
-        self.rows.push([
-            json!(file),
-            json!(image.dialect.id()),
-            json!(image.dialect.name()),
-            json!(image.guest.name()),
-            json!(image.page_size),
-            json!(class),
-            path,
-            offset,
-            length,
+        self.rows.push(CorpusFile {
+            path: Some(bad.path.to_string()),
+            offset: Some(bad.change.offset() as u64),
+            length: Some(bad.change.length() as u64),
             was,
             is,
-            what,
-        ]);
+            ..row(file, image, bad.class.name(), &bad.what)
+        });
     }
 
     fn count(&self, class: &str) -> usize {
-        self.rows.iter().filter(|row| row[5] == class).count()
+        self.rows.iter().filter(|row| row.class == class).count()
     }
 
     fn write(&self, folder: &Path) -> io::Result<()> {
         let mut table = COLUMNS.join("\t") + "\n";
         for row in &self.rows {
-            let cells = row.iter().map(|cell| match cell {
-                Value::Null => "-".into(),
-                Value::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            table += &cells.collect::<Vec<_>>().join("\t");
+            let or_none = |cell: Option<String>| cell.unwrap_or_else(|| "-".into());
+            let cells = [
+                row.file.clone(),
+                row.dialect.into(),
+                row.name.into(),
+                row.guest.into(),
+                row.page_size.to_string(),
+                row.class.clone(),
+                or_none(row.path.clone()),
+                or_none(row.offset.map(|offset| offset.to_string())),
+                or_none(row.length.map(|length| length.to_string())),
+                or_none(row.was.map(|word| word.to_string())),
+                or_none(row.is.map(|word| word.to_string())),
+                row.what.clone(),
+            ];
+            let _: &[String; COLUMNS.len()] = &cells;
+            table += &cells.join("\t");
             table.push('\n');
         }
         fs::write(folder.join("MANIFEST.tsv"), table)?;
-        let objects = self.rows.iter().map(|row| {
-            let pairs = COLUMNS.iter().zip(row);
-            pairs
-                .map(|(name, cell)| ((*name).to_string(), cell.clone()))
-                .collect::<Value>()
-        });
-        let document = json!({
-            "schema": "ia64save/corpus/1",
-            "files": objects.collect::<Vec<_>>(),
-        });
-        fs::write(folder.join("manifest.json"), format!("{document:#}\n"))
+        let document = Corpus {
+            schema: CorpusName,
+            files: self.rows.clone(),
+        };
+        let text = serde_json::to_string_pretty(&document)?;
+        fs::write(folder.join("manifest.json"), text + "\n")
+    }
+}
+
+/// A line about a stream in which nothing is wrong.
+fn row(file: &str, image: &GeneratedImage, class: &str, what: &str) -> CorpusFile {
+    CorpusFile {
+        file: file.to_owned(),
+        dialect: image.dialect.id(),
+        name: image.dialect.name(),
+        guest: image.guest.name(),
+        page_size: image.page_size,
+        class: class.to_owned(),
+        path: None,
+        offset: None,
+        length: None,
+        was: None,
+        is: None,
+        what: what.to_owned(),
     }
 }
 
@@ -330,17 +335,15 @@ fn report(args: &Export, manifest: &Manifest) -> io::Result<()> {
     let classes = ["valid", "truncated", "structure", "value"];
     let files = manifest.rows.len();
     if args.format != Format::Text {
-        let counts = classes.map(|class| (class.to_string(), json!(manifest.count(class))));
-        return print_json(
-            vec![json!({
-                "schema": "ia64save/corpus-export/1",
-                "folder": folder.to_string(),
-                "files": files,
-                "bytes": manifest.bytes,
-                "classes": counts.into_iter().collect::<Value>(),
-            })],
-            args.format,
-        );
+        let counts = classes.iter().map(|class| (*class, manifest.count(class)));
+        let document = CorpusExport {
+            schema: CorpusExportName,
+            folder: folder.to_string(),
+            files,
+            bytes: manifest.bytes,
+            classes: counts.collect(),
+        };
+        return print_json(&document, args.format);
     }
     let mut out = String::new();
     let all = format!(

@@ -9,9 +9,10 @@ use ia64save::files::{self, Beside, Compress, OutputFile, Placed, is_stdout};
 use ia64save::progress::Task;
 use ia64save::tree::{Notation, write};
 use ia64save::{Loaded, open};
+use ia64save::document::name::DecodeName;
+use ia64save::document::rewritten::Decode;
 use ia64save_codec::image::is_zero;
 use ia64save_codec::tree::{self, Names, Seal};
-use serde_json::json;
 use sha2::{Digest, Sha256};
 
 use crate::cli::args::{Format, Reading};
@@ -235,15 +236,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     };
     let value = || {
         let path = |name: &str| places.folder.join(name).display().to_string();
-        json!({
-            "schema": "ia64save/decode/1",
-            "file": loaded.name,
-            "tree": tree.display().to_string(),
-            "pages": path(&pages_name),
-            "behind": behind_name.as_ref().map(|name| path(name)),
-            "num_records": records,
-            "page_size": image.page_size,
-        })
+        Decode {
+            schema: DecodeName,
+            file: loaded.name.clone(),
+            tree: tree.display().to_string(),
+            pages: path(&pages_name),
+            behind: behind_name.as_ref().map(|name| path(name)),
+            num_records: records,
+            page_size: image.page_size,
+        }
     };
     account::print(None, args.format, said, value)?;
     Ok(Outcome::Fine)

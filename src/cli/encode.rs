@@ -5,7 +5,9 @@ use std::io::{self, Write};
 use std::path::{Component, Path, PathBuf};
 
 use clap::ValueHint;
-use ia64save::document::digits;
+use ia64save::document::name::EncodeName;
+use ia64save::document::rewritten::Encode;
+use ia64save::document::word::digits;
 use ia64save::files::OutputFile;
 use ia64save::input::{Mapped, identity};
 use ia64save::scan;
@@ -13,7 +15,6 @@ use ia64save::tree::{Notation, read};
 use ia64save_codec::Error;
 use ia64save_codec::envelope::device_model_header;
 use ia64save_codec::tree::{self, Parts, Seal};
-use serde_json::json;
 
 use crate::cli::args::{Format, Packing};
 use crate::cli::exit::{Failure, Outcome};
@@ -191,13 +192,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             Painted(DIM, counted(size, "byte"))
         )
     };
-    let value = || {
-        json!({
-            "schema": "ia64save/encode/1",
-            "tree": name,
-            "file": args.out.display().to_string(),
-            "written": size,
-        })
+    let value = || Encode {
+        schema: EncodeName,
+        tree: name.clone(),
+        file: args.out.display().to_string(),
+        written: size,
     };
     account::print(Some(&args.out), args.format, said, value)?;
     Ok(Outcome::Fine)

@@ -4,8 +4,9 @@ use std::fmt::Write as _;
 use std::io::Write as _;
 
 use ia64save::catalogue;
+use ia64save::document::codes::{CodeEntry, Codes, Explain};
+use ia64save::document::name::{CodesName, ExplainName};
 use ia64save_codec::Code;
-use serde_json::json;
 
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
@@ -61,14 +62,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         write!(style::stdout(), "{out}")?;
     } else {
         print_json(
-            vec![json!({
-                "schema": "ia64save/explain/1",
-                "code": code.name(),
-                "severity": code.severity().name(),
-                "clause": code.clause(),
-                "title": code.title(),
-                "text": section.trim(),
-            })],
+            &Explain {
+                schema: ExplainName,
+                code: code.into(),
+                text: section.trim().to_owned(),
+            },
             args.format,
         )?;
     }
@@ -78,18 +76,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 /// All codes.
 fn list(output: Format) -> Result<Outcome, Failure> {
     if output != Format::Text {
-        let values = Code::ALL.iter().map(|code| {
-            json!({
-                "code": code.name(),
-                "severity": code.severity().name(),
-                "clause": code.clause(),
-                "title": code.title(),
-            })
-        });
-        print_json(
-            vec![json!({ "schema": "ia64save/codes/1", "codes": values.collect::<Vec<_>>() })],
-            output,
-        )?;
+        let codes = Codes {
+            schema: CodesName,
+            codes: Code::ALL.iter().copied().map(CodeEntry::from).collect(),
+        };
+        print_json(&codes, output)?;
         return Ok(Outcome::Fine);
     }
     let columns = [

@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{ArgGroup, ValueHint};
-use ia64save::document::hex;
+use ia64save::document::memory::{Find, HitDocument, SeenAt};
+use ia64save::document::name::FindName;
+use ia64save::document::word::Hex;
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
 use ia64save_codec::translate::{Backward, How};
-use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -123,10 +124,8 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
     } else {
-        print_json(
-            vec![value(&loaded, &memory, needle, &hits, more)],
-            args.format,
-        )?;
+        let found = document(&loaded, &memory, needle, &hits, more);
+        print_json(&found, args.format)?;
     }
     let found = !hits.is_empty() || more;
     Ok(if found {
@@ -160,31 +159,31 @@ fn seen(
     Ok(hits.into_iter().map(of).collect())
 }
 
-fn value(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Seen], more: bool) -> Value {
-    json!({
-        "schema": "ia64save/find/1",
-        "file": loaded.name,
-        "length": needle.len(),
-        "num_pages": memory.pages(),
-        "num_hits": hits.len(),
-        "more": more,
-        "hits": hits.iter().map(|(hit, seen)| {
-            let mut value = json!({
-                "address": hit.address.map(hex),
-                "pfn": hit.pfn,
-                "in_page": hit.in_page,
-                "file_offset": hit.offset,
-                "crosses_pages": hit.crosses,
+fn document(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Seen], more: bool) -> Find {
+    let listed = hits.iter().map(|(hit, seen)| HitDocument {
+        address: hit.address.map(Hex),
+        pfn: hit.pfn.into(),
+        in_page: hit.in_page,
+        file_offset: hit.offset,
+        crosses_pages: hit.crosses,
+        r#virtual: seen.as_ref().map(|seen| {
+            let each = seen.iter().map(|(address, how)| SeenAt {
+                address: (*address).into(),
+                how: how.class(),
+                why: how.to_string(),
             });
-            if let Some(seen) = seen {
-                let each = seen.iter().map(|(address, how)| {
-                    json!({"address": hex(*address), "how": how.class(), "why": how.to_string()})
-                });
-                value["virtual"] = each.collect();
-            }
-            value
-        }).collect::<Vec<_>>(),
-    })
+            each.collect()
+        }),
+    });
+    Find {
+        schema: FindName,
+        file: loaded.name.clone(),
+        length: needle.len(),
+        num_pages: memory.pages(),
+        num_hits: hits.len(),
+        more,
+        hits: listed.collect(),
+    }
 }
 
 fn text(loaded: &Loaded, memory: &Memory<'_>, hits: &[Seen], more: bool) -> String {

@@ -5,11 +5,13 @@ use std::io::{self, BufWriter, Write as _};
 use std::path::PathBuf;
 
 use clap::ValueHint;
+use ia64save::document::map::{ExtentDocument, MapHead};
+use ia64save::document::name::MapName;
+use ia64save::document::stream::Listing;
 use ia64save::{Loaded, open};
 use ia64save_codec::image::{Checkpoint, Extent, State};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::ram::RamMap;
-use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -21,6 +23,9 @@ use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, Painted};
 use crate::cli::render::table::{Align, Cell, Table};
 
 /// What the user says.
+///
+/// JSON has the keys of `qemu-img map`, and more: they stand in `extents`, addresses are texts ("0x4000"), and
+/// pages that follow each other in memory are `stride` bytes apart in the file, since each record has a header.
 #[derive(clap::Args, Debug)]
 pub struct Args {
     /// The image; - is standard input
@@ -78,7 +83,9 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             let drawing = Drawing::new(checkpoint, ram);
             write!(style::stdout(), "{}", drawing.text(&loaded, checkpoint))?;
         }
-        format => style::unless_gone(print(&loaded, checkpoint, ram, format))?,
+        Format::Json | Format::Jsonl => {
+            style::unless_gone(print(&loaded, args, checkpoint, ram))?;
+        }
     }
     loaded.verify()?;
     if let Some(error) = &image.error {
@@ -88,47 +95,28 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
 }
 
 /// Prints the extents one by one, as `qemu-img map` does: there may be more than memory should hold.
-fn print(loaded: &Loaded, checkpoint: &Checkpoint, ram: &RamMap, format: Format) -> io::Result<()> {
-    let mut out = BufWriter::new(style::plain_stdout().telling());
-    let array = format == Format::Json;
-    let mut written = if array { out.write_all(b"[") } else { Ok(()) };
-    let mut separator = "";
+fn print(loaded: &Loaded, args: &Args, checkpoint: &Checkpoint, ram: &RamMap) -> io::Result<()> {
+    let out = BufWriter::new(style::plain_stdout().telling());
+    let page_size = loaded.image().page_size;
+    let head = MapHead {
+        schema: MapName,
+        file: loaded.name.clone(),
+        checkpoint: args.checkpoint,
+        page_size,
+    };
+    let mut listing = match args.format {
+        Format::Jsonl => Listing::lines(out),
+        Format::Json | Format::Text => Listing::begin(out, &head, "extents")?,
+    };
+    let mut written = Ok(());
     checkpoint.map(ram, &mut |extent| {
         if written.is_ok() {
-            let value = value(loaded, checkpoint, &extent);
-            written = write!(out, "{separator}{value}");
-            separator = if array { ",\n" } else { "\n" };
+            written = listing.entry(&ExtentDocument::of(checkpoint, page_size, &extent));
         }
     });
     written?;
-    writeln!(out, "{}", if array { "]" } else { "" })?;
-    out.flush()
-}
-
-/// An extent as `qemu-img map` has it, in bytes of guest memory, and what it does not know besides.
-fn value(loaded: &Loaded, checkpoint: &Checkpoint, extent: &Extent) -> Value {
-    let page_size = loaded.image().page_size as u64;
-    let data = extent.record.is_some() && extent.zero != Some(true);
-    let mut value = json!({
-        "start": extent.pfns.first().saturating_mul(page_size),
-        "length": extent.pages().saturating_mul(page_size),
-        "depth": 0,
-        "present": extent.record.is_some(),
-        "zero": match extent.state {
-            State::Unread => false,
-            _ => extent.zero.unwrap_or(extent.record.is_none()),
-        },
-        "data": data,
-    });
-    if let Some(record) = extent.record {
-        value["offset"] = json!(checkpoint.pages.page_offset(record));
-        value["stride"] = json!(checkpoint.pages.stride());
-    }
-    value["first_pfn"] = json!(extent.pfns.first());
-    value["num_pages"] = json!(extent.pages());
-    value["state"] = json!(extent.state.name().to_lowercase().replace(' ', "_"));
-    value["unallocated"] = json!(extent.listed);
-    value
+    listing.finish()?;
+    Ok(())
 }
 
 /// What is drawn of a checkpoint: all of it in numbers, the first of it in detail.

@@ -5,11 +5,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use ia64save::document::hex;
+use ia64save::document::memory::{Translate, TranslatedAddress};
+use ia64save::document::name::TranslateName;
+use ia64save::document::word::Hex;
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{Backward, View};
-use serde_json::{Value, json};
 
 use crate::cli::args::{Format, Reading, number};
 use crate::cli::exit::{Failure, Outcome};
@@ -104,8 +105,8 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&rows, memory.page_size()))?;
     } else {
-        let value = value(&loaded, vcpu, &rows, memory.page_size());
-        print_json(vec![value], args.format)?;
+        let document = document(&loaded, vcpu, &rows, memory.page_size());
+        print_json(&document, args.format)?;
     }
     Ok(Outcome::Fine)
 }
@@ -171,23 +172,21 @@ fn why(how: &str, has_page: bool) -> String {
     format!("{how}{no_page}")
 }
 
-fn value(loaded: &Loaded, vcpu: Option<u32>, rows: &[Row], page_size: u64) -> Value {
-    let addresses = rows.iter().map(|row| {
-        json!({
-            "virtual": row.virt.map(hex),
-            "physical": row.physical.map(hex),
-            "pfn": row.physical.map(|physical| physical / page_size),
-            "offset": row.offset,
-            "how": row.how,
-            "why": row.why,
-        })
+fn document(loaded: &Loaded, vcpu: Option<u32>, rows: &[Row], page_size: u64) -> Translate {
+    let addresses = rows.iter().map(|row| TranslatedAddress {
+        r#virtual: row.virt.map(Hex),
+        physical: row.physical.map(Hex),
+        pfn: row.physical.map(|physical| Hex(physical / page_size)),
+        offset: row.offset,
+        how: row.how,
+        why: row.why.clone(),
     });
-    json!({
-        "schema": "ia64save/translate/1",
-        "file": loaded.name,
-        "vcpu": vcpu,
-        "addresses": addresses.collect::<Vec<_>>(),
-    })
+    Translate {
+        schema: TranslateName,
+        file: loaded.name.clone(),
+        vcpu,
+        addresses: addresses.collect(),
+    }
 }
 
 fn text(rows: &[Row], page_size: u64) -> String {

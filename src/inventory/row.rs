@@ -4,10 +4,12 @@ use ia64save_codec::check::{self, CheckOptions};
 use ia64save_codec::detect::Detection;
 use ia64save_codec::image::PageIndex;
 use ia64save_codec::{Dialect, Era, Guest, Severity};
-use serde_json::{Map, Value, json};
 
 use super::walk::{self, File};
-use crate::document::{Verdicts, digits};
+use crate::document::finding::Verdicts;
+use crate::document::inventory::InventoryRow;
+use crate::document::name::BatchName;
+use crate::document::word::{Digits, Hex};
 use crate::error::Error;
 use crate::loaded::Loaded;
 use crate::open::{Options, open};
@@ -20,6 +22,8 @@ pub enum Kind {
     Text,
     /// A number.
     Number,
+    /// Of up to 64 bits; in a line a text.
+    Word,
     /// Yes or no.
     Flag,
     /// Texts; in a table joined by spaces.
@@ -51,8 +55,8 @@ pub const COLUMNS: [(&str, Kind); 35] = [
     ("era", Kind::Text),
     ("era_candidates", Kind::Texts),
     ("guest", Kind::Text),
-    ("p2m_size", Kind::Number),
-    ("ram_pages", Kind::Number),
+    ("p2m_size", Kind::Word),
+    ("ram_pages", Kind::Word),
     ("page_size", Kind::Number),
     ("num_records", Kind::Number),
     ("num_distinct", Kind::Number),
@@ -66,44 +70,42 @@ pub const COLUMNS: [(&str, Kind); 35] = [
 ];
 
 /// The row of one file, whatever is in it. Zero pages and digests are in it where the options ask for them.
-pub fn row(file: &File, options: &Options) -> Value {
-    let mut map: Map<String, Value> = COLUMNS
-        .iter()
-        .map(|(name, _)| ((*name).to_owned(), Value::Null))
-        .collect();
-    map["schema"] = json!("ia64save/batch/1");
-    map["file"] = json!(walk::name(&file.path));
+pub fn row(file: &File, options: &Options) -> InventoryRow {
+    let name = walk::name(&file.path);
     if let Some(error) = &file.error {
-        unreadable(&mut map, "unreadable", error);
-        return Value::Object(map);
+        return unreadable(name, "unreadable", error);
     }
     let opened = open(&file.path, options).and_then(|loaded| {
-        image(&loaded, &mut map);
-        Ok(loaded.verify()?)
+        let row = image(name.clone(), &loaded);
+        loaded.verify()?;
+        Ok(row)
     });
-    if let Err(failure) = opened {
+    opened.unwrap_or_else(|failure| {
         let verdict = match failure {
             Error::Foreign { .. } => "foreign",
             _ if failure.is_of_input() => "invalid",
             _ => "unreadable",
         };
-        unreadable(&mut map, verdict, &failure.to_string());
+        let mut row = unreadable(name, verdict, &failure.to_string());
         if let Error::Broken { error, .. } = &failure {
-            map["errors"] = json!(1);
-            map["codes"] = json!([error.code.name()]);
+            row.errors = Some(1);
+            row.codes = Some(vec![error.code.name()]);
         }
-    }
-    Value::Object(map)
+        row
+    })
 }
 
 /// What is said of a file of which nothing is known.
-fn unreadable(map: &mut Map<String, Value>, verdict: &str, why: &str) {
-    map["verdict"] = json!(verdict);
-    map["complete"] = json!(false);
-    map["first_error"] = json!(why);
+fn unreadable(file: String, verdict: &'static str, why: &str) -> InventoryRow {
+    InventoryRow {
+        file,
+        verdict,
+        first_error: Some(why.to_owned()),
+        ..InventoryRow::default()
+    }
 }
 
-fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
+fn image(name: String, loaded: &Loaded) -> InventoryRow {
     let (file, image) = (&loaded.file, loaded.image());
     let report = loaded.keep_small(|| check::run_file(file, &CheckOptions::default()));
     let counts = Verdicts::of(&report.findings);
@@ -112,7 +114,7 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
         let codes = codes.filter(move |(code, _)| code.severity() == severity);
         codes.map(|(_, count)| *count as usize).sum::<usize>()
     };
-    let mut codes: Vec<&str> = report
+    let mut codes: Vec<_> = report
         .findings
         .iter()
         .map(|found| found.code.name())
@@ -120,99 +122,71 @@ fn image(loaded: &Loaded, map: &mut Map<String, Value>) {
     codes.sort_unstable();
     codes.dedup();
     let mut findings = report.findings.iter();
-    let first = findings.find(|found| found.severity == Severity::Error);
+    let first_error = findings.find(|found| found.severity == Severity::Error);
     let config = file.config.as_ref().and_then(|config| config.as_ref().ok());
     let model = file
         .device_model
         .as_ref()
         .and_then(|model| model.as_ref().ok());
-    let candidates = image.detection.as_ref().map(|detection| {
-        let names = detection.candidates.iter().map(|dialect| dialect.name());
-        names.collect::<Vec<_>>()
-    });
-    let sum = |count: fn(&PageIndex) -> u64| {
-        image
-            .checkpoints
-            .iter()
-            .map(|one| count(&one.pages))
-            .sum::<u64>()
+    let detection = image.detection.as_ref();
+    let candidates = detection.map(|found| found.candidates.iter().map(|own| own.name()).collect());
+    let sum = |count: fn(&PageIndex) -> usize| {
+        let rounds = image.checkpoints.iter();
+        Some(rounds.map(|one| count(&one.pages) as u64).sum::<u64>())
     };
-    let zero = image
-        .checkpoints
-        .iter()
-        .filter_map(|one| one.pages.zero())
-        .sum::<u64>();
-    let first_checkpoint = image.first();
-    let passes = first_checkpoint.zip(image.ram());
-    let mut put = |name: &str, value: Value| map[name] = value;
-    put("file_size", json!(loaded.file_size()));
-    put(
-        "sha256",
-        json!(loaded.file_digest().map(|own| digits(&own))),
-    );
-    put("unpacked_size", json!(loaded.unpacked_size()));
-    let unpacked = loaded.unpacked_digest();
-    put("unpacked_sha256", json!(unpacked.map(|own| digits(&own))));
-    put(
-        "compression",
-        json!(loaded.compression.map(|own| own.to_string())),
-    );
-    put("verdict", json!(report.verdict.name()));
-    put("errors", json!(counts.errors + more(Severity::Error)));
-    put("warnings", json!(counts.warnings + more(Severity::Warning)));
-    put("notes", json!(counts.notes + more(Severity::Note)));
-    put("codes", json!(codes));
-    put("first_error", json!(first.map(ToString::to_string)));
-    put("complete", json!(image.error.is_none()));
-    put("envelope", json!(file.envelope.kind.name()));
-    put(
-        "name",
-        json!(config.and_then(|config| config.name.as_ref())),
-    );
-    put(
-        "uuid",
-        json!(config.and_then(|config| config.uuid.as_ref())),
-    );
-    put(
-        "format_version",
-        json!(image.prologue.map(|prologue| prologue.version)),
-    );
-    put("dialect", json!(image.dialect().map(Dialect::name)));
-    put("dialect_candidates", json!(candidates.unwrap_or_default()));
-    let era = image.detection.as_ref().and_then(Detection::era);
-    put("era", json!(era.map(Era::id)));
-    let eras: Vec<&str> = image.eras().iter().map(|era| era.id()).collect();
-    put("era_candidates", json!(eras));
-    put("guest", json!(image.guest().map(Guest::name)));
-    put(
-        "p2m_size",
-        json!(image.prologue.map(|prologue| prologue.p2m_size)),
-    );
-    put(
-        "ram_pages",
-        json!(image.ram().map(ia64save_codec::ram::RamMap::pages)),
-    );
-    put("page_size", json!(image.page_size));
-    put("num_records", json!(sum(|pages| pages.len() as u64)));
-    put("num_distinct", json!(sum(|pages| pages.distinct() as u64)));
-    put(
-        "num_superseded",
-        json!(sum(|pages| pages.superseded() as u64)),
-    );
-    put("num_zero", json!(loaded.digest.map(|_| zero)));
-    let list = first_checkpoint.and_then(|one| one.unallocated.as_ref());
-    put("num_unallocated", json!(list.map(|list| list.count)));
-    put(
-        "num_passes",
-        json!(passes.map(|(one, ram)| one.pages.passes(ram).len())),
-    );
-    put(
-        "num_vcpus",
-        json!(first_checkpoint.map(|one| one.vcpus.len())),
-    );
-    put("num_checkpoints", json!(image.checkpoints.len()));
-    put(
-        "device_model_size",
-        json!(model.map(|model| model.data.end - model.data.start)),
-    );
+    let rounds = image.checkpoints.iter();
+    let zero = rounds.filter_map(|one| one.pages.zero()).sum::<u64>();
+    let first = image.first();
+    let list = first.and_then(|one| one.unallocated.as_ref());
+    let passes = first.zip(image.ram());
+    InventoryRow {
+        schema: BatchName,
+        file: name,
+        file_size: loaded.file_size(),
+        sha256: loaded.file_digest().map(|own| Digits::of(&own)),
+        compression: loaded.compression.map(|own| own.to_string()),
+        unpacked_size: loaded.unpacked_size(),
+        unpacked_sha256: loaded.unpacked_digest().map(|own| Digits::of(&own)),
+        verdict: report.verdict.name(),
+        errors: Some(counts.errors + more(Severity::Error)),
+        warnings: Some(counts.warnings + more(Severity::Warning)),
+        notes: Some(counts.notes + more(Severity::Note)),
+        codes: Some(codes),
+        first_error: first_error.map(ToString::to_string),
+        complete: image.error.is_none(),
+        envelope: Some(file.envelope.kind.name()),
+        name: config.and_then(|config| config.name.clone()),
+        uuid: config.and_then(|config| config.uuid.clone()),
+        format_version: image.prologue.map(|prologue| prologue.version),
+        dialect: image.dialect().map(Dialect::name),
+        dialect_candidates: Some(candidates.unwrap_or_default()),
+        era: detection.and_then(Detection::era).map(Era::id),
+        era_candidates: Some(image.eras().iter().map(|era| era.id()).collect()),
+        guest: image.guest().map(Guest::name),
+        p2m_size: image.prologue.map(|prologue| Hex(prologue.p2m_size)),
+        ram_pages: image.ram().map(|ram| Hex(ram.pages())),
+        page_size: Some(image.page_size),
+        num_records: sum(PageIndex::len),
+        num_distinct: sum(PageIndex::distinct),
+        num_superseded: sum(PageIndex::superseded),
+        num_zero: loaded.digest.map(|_| zero),
+        num_unallocated: list.map(|list| list.count),
+        num_passes: passes.map(|(one, ram)| one.pages.passes(ram).len()),
+        num_vcpus: first.map(|one| one.vcpus.len()),
+        num_checkpoints: Some(image.checkpoints.len()),
+        device_model_size: model.map(|model| model.data.end - model.data.start),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_has_the_columns_of_a_line() {
+        let line = serde_json::to_value(InventoryRow::default()).unwrap();
+        let keys: Vec<_> = line.as_object().unwrap().keys().collect();
+        let names: Vec<_> = COLUMNS.iter().map(|(name, _)| *name).collect();
+        assert_eq!(keys, names);
+    }
 }

@@ -110,7 +110,7 @@ fn one_bit_anywhere_is_found_and_called_by_name() {
     let first = &value["pages"]["first"][0];
     assert_eq!(
         (&first["pfn"], &first["in_page"]),
-        (&5.into(), &77.into()),
+        (&"0x5".into(), &77.into()),
         "{value}"
     );
     assert_eq!(first["offset_a"], page + 8 + 77, "{value}");

@@ -58,7 +58,7 @@ fn how_to_read_the_result_is_said_where_it_would_be_taken_for_another() {
         (&"D1".into(), &"D8b".into())
     );
     assert_ne!(json["read_as"], "xen-3.0.3");
-    let found = run(["info", "--format", "json", arg(&out)]).json();
+    let found = run(["info", "--format", "json", arg(&out)]).entry();
     let candidates = json["candidates"].as_array().expect("a list");
     assert!(candidates.contains(&found["dialect"]) || found["dialect"].is_null());
 }
@@ -82,7 +82,7 @@ fn what_is_lost_is_named_and_refused_without_a_word() {
         arg(&out),
     ]);
     assert_eq!(done.code, 0, "{done:?}");
-    let info = run(["info", "--format", "json", arg(&out)]).json();
+    let info = run(["info", "--format", "json", arg(&out)]).entry();
     assert_eq!(info["dialect"], "xen-3.2");
     assert_eq!(info["vcpus"].as_array().map(Vec::len), Some(1));
     assert_eq!(run(["check", arg(&out)]).code, 0);
@@ -101,7 +101,7 @@ fn compact_keeps_the_copies_that_count() {
         let out = folder.path("out.sav");
         let done = run(["convert", "--compact", arg(&path), "-o", arg(&out)]);
         assert_eq!(done.code, 0, "{name}: {done:?}");
-        let info = run(["info", "--format", "json", arg(&out)]).json();
+        let info = run(["info", "--format", "json", arg(&out)]).entry();
         assert_eq!(info["pages"]["num_superseded"], 0, "{name}");
         assert_eq!(info["dialect"], golden.dialect().name(), "{name}");
         assert_eq!(run(["check", arg(&out)]).code, 0, "{name}");
@@ -139,7 +139,7 @@ fn envelopes_go_on_and_come_off() {
         arg(&xend),
     ]);
     assert_eq!(to_xend.code, 0, "{to_xend:?}");
-    let info = run(["info", "--format", "json", arg(&xend)]).json();
+    let info = run(["info", "--format", "json", arg(&xend)]).entry();
     assert_eq!(info["envelope"]["kind"], "xend");
     assert_eq!(info["envelope"]["config"]["name"], "mail");
     assert_eq!(run(["check", "--strict", arg(&xend)]).code, 0);
@@ -172,7 +172,7 @@ fn envelopes_go_on_and_come_off() {
         0
     );
     assert_eq!(
-        run(["info", "--format", "json", arg(&xl)]).json()["envelope"]["kind"],
+        run(["info", "--format", "json", arg(&xl)]).entry()["envelope"]["kind"],
         "xl"
     );
     assert_eq!(run(["check", "--strict", arg(&xl)]).code, 0);
@@ -184,7 +184,7 @@ fn a_device_model_record_takes_the_form_of_its_envelope() {
     let mut bytes = golden("r320-hvm-nonlive-1vcpu").bytes().to_vec();
     bytes.extend_from_slice(b"QemuDeviceModelRecordQEVM\0\0\0\x03state");
     let path = folder.file("in.sav", &bytes);
-    let info = run(["info", "--format", "json", arg(&path)]).json();
+    let info = run(["info", "--format", "json", arg(&path)]).entry();
     assert_eq!(info["envelope"]["device_model_data_size"], 13);
     assert_eq!(info["trailing_bytes"], 0);
     let xl = folder.path("xl.sav");

@@ -401,8 +401,8 @@ fn digests_are_of_the_file_and_of_what_is_in_it() {
     ] {
         let path = folder.file("x", &packed);
         let options = ["info", "--digest", "--format", "json"];
-        let file = run(options.into_iter().chain([arg(&path)])).json();
-        let pipe = super::program::run_with(options.into_iter().chain(["-"]), &packed).json();
+        let file = run(options.into_iter().chain([arg(&path)])).entry();
+        let pipe = super::program::run_with(options.into_iter().chain(["-"]), &packed).entry();
         for told in [file, pipe] {
             assert_eq!(told["file_size"], packed.len());
             assert_eq!(told["sha256"], sha(&packed));
@@ -417,7 +417,7 @@ fn digests_are_of_the_file_and_of_what_is_in_it() {
         );
     }
     let path = folder.file("x", &bytes);
-    let told = run(["info", "--digest", "--format", "json", arg(&path)]).json();
+    let told = run(["info", "--digest", "--format", "json", arg(&path)]).entry();
     assert_eq!(
         (&told["sha256"], &told["file_size"]),
         (&sha(&bytes).into(), &bytes.len().into())

@@ -11,6 +11,10 @@ use super::program::{Folder, Run, arg, run, run_with};
 /// A report without the name of its file.
 fn anonymous(run: &Run) -> serde_json::Value {
     let mut value = run.json();
+    // Of info and check that of the one file there is.
+    if let Some(file) = value.get_mut("files").map(|files| files[0].take()) {
+        value = file;
+    }
     let told = value.as_object_mut().expect("an object");
     // What a packed file is itself stands beside what is in it.
     for (own, unpacked) in [
@@ -55,7 +59,7 @@ fn files_pipes_and_packed_images_say_the_same() {
             // The name says nothing: content decides.
             let path = folder.file("image.bin", &packed);
             let run = of(arg(&path));
-            assert_eq!(run.json()["compression"], kind);
+            assert_eq!(run.entry()["compression"], kind);
             assert_eq!(plain, anonymous(&run), "{kind}");
             assert_eq!(
                 plain,
@@ -83,12 +87,12 @@ fn files_and_pipes_agree_on_every_kind_of_image() {
                 let what = format!("{command} {:?}", made.params);
                 assert_eq!(file.code, pipe.code, "{what}");
                 if command == "map" {
-                    assert_eq!(file.json(), pipe.json(), "{what}");
+                    assert_eq!(anonymous(&file), anonymous(&pipe), "{what}");
                     continue;
                 }
                 assert_eq!(anonymous(&file), anonymous(&pipe), "{what}");
                 if command == "info" {
-                    let told = file.json();
+                    let told = file.entry();
                     let rounds = made.plan.rounds.len();
                     assert_eq!(told["num_checkpoints"], rounds, "{what}");
                     for (index, round) in made.plan.rounds.iter().enumerate() {
@@ -202,7 +206,7 @@ fn names_do_not_reach_the_terminal_as_they_are() {
     assert!(done.out.contains("\\u{1b}[31mred\\u{7}.sav"), "{done:?}");
     let done = run(["info", "--format", "json", arg(&path)]);
     assert_eq!(
-        done.json()["file"],
+        done.entry()["file"],
         arg(&path),
         "for a script it is what it is"
     );
@@ -240,8 +244,8 @@ fn the_user_can_name_dialect_and_guest() {
         "pv",
         arg(&path),
     ]);
-    assert_eq!(named.json()["dialect"], "xen-3.0.4");
-    assert_eq!(named.json()["dialect_evidence"][0], "named by the user");
+    assert_eq!(named.entry()["dialect"], "xen-3.0.4");
+    assert_eq!(named.entry()["dialect_evidence"][0], "named by the user");
     let wrong = run(["info", "--dialect", "xen-3.2", arg(&path)]);
     assert_eq!(wrong.code, 1);
     let hvm = run(["info", "--guest", "hvm", arg(&path)]);

@@ -6,6 +6,7 @@
 //! | `check` | every golden and every hostile image against its verdict, time and memory bounded |
 //! | `input` | files, pipes and packed images say the same; what is no image is called by name |
 //! | `listener` | strangers at the end of a migration that listens |
+//! | `documents` | every JSON document against its schema; files that are none have their entry |
 //! | `dump`, `map` | paths, values, extents |
 //! | `extract` | cores, memory and parts against what is known of every golden image |
 //! | `files` | nothing is lost or left over; what is read is judged first |
@@ -33,6 +34,7 @@ mod check;
 mod compare;
 mod convert;
 mod corpus;
+mod documents;
 mod dump;
 mod extract;
 mod files;

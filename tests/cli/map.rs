@@ -2,7 +2,7 @@
 
 use ia64save_corpus::goldens;
 
-use super::program::{Folder, arg, run};
+use super::program::{Folder, arg, number, run};
 
 #[test]
 fn extents_follow_one_another_and_lead_to_the_pages() {
@@ -10,10 +10,10 @@ fn extents_follow_one_another_and_lead_to_the_pages() {
     for golden in goldens() {
         let bytes = golden.bytes();
         let path = folder.file("image.sav", &bytes);
-        let extents = run(["map", "--format", "json", arg(&path)]).json();
+        let map = run(["map", "--format", "json", arg(&path)]).json();
         let (mut next, mut sent, mut unallocated) = (0, 0, 0);
-        for extent in extents.as_array().expect("an array") {
-            let number = |key: &str| extent[key].as_u64().expect("a number");
+        for extent in map["extents"].as_array().expect("a list") {
+            let number = |key: &str| number(&extent[key]).expect("a number");
             assert_eq!(number("start"), next, "{}", golden.name);
             next += number("length");
             assert_eq!(number("length"), number("num_pages") * 16384);

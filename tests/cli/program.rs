@@ -26,6 +26,57 @@ impl Run {
     }
 }
 
+impl Run {
+    /// What standard output says, as JSON, of the one file that was named.
+    pub fn entry(&self) -> Value {
+        let document = self.json();
+        match document["files"].as_array().map(|files| &files[..]) {
+            Some([file]) => file.clone(),
+            _ => panic!("one file: {self:?}"),
+        }
+    }
+}
+
+/// A number, whether it is written as one or as `"0x…"`.
+pub fn number(value: &Value) -> Option<u64> {
+    match value {
+        Value::Number(number) => number
+            .as_u64()
+            .or_else(|| number.as_i64().map(|n| n as u64)),
+        Value::String(text) => u64::from_str_radix(text.strip_prefix("0x")?, 16).ok(),
+        _ => None,
+    }
+}
+
+/// Asserts that two values say the same of every key that both have; numbers in either spelling.
+pub fn agree(what: &str, truth: &Value, told: &Value) {
+    match (truth, told) {
+        (Value::Object(truth), Value::Object(told)) => {
+            for (key, value) in truth {
+                // A pfn may be a key.
+                let pfn = key.parse::<u64>().map(|pfn| format!("{pfn:#x}"));
+                let told = told.get(key).or_else(|| told.get(pfn.as_deref().ok()?));
+                if let Some(told) = told {
+                    agree(&format!("{what}.{key}"), value, told);
+                }
+            }
+        }
+        (Value::Array(truth), Value::Array(told)) => {
+            assert_eq!(truth.len(), told.len(), "{what}");
+            for (index, (truth, told)) in truth.iter().zip(told).enumerate() {
+                agree(&format!("{what}[{index}]"), truth, told);
+            }
+        }
+        (truth, told) => {
+            let same = match (number(truth), number(told)) {
+                (Some(a), Some(b)) => a == b,
+                _ => truth == told,
+            };
+            assert!(same, "{what} is {truth}, told as {told}");
+        }
+    }
+}
+
 impl From<Output> for Run {
     fn from(output: Output) -> Self {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("the program prints UTF-8");

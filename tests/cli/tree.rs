@@ -255,9 +255,9 @@ fn scripts_are_told_what_was_written() {
         "vcpu[0].regs.ip=16",
     ];
     let done = run(edit.into_iter().chain(["--force"]).chain(json)).json();
-    assert_eq!(done["schema"], "ia64save/edit/1");
+    assert_eq!(done["schema"], "ia64save/edit/2");
     let edits = serde_json::json!([
-        { "path": "p2m_size", "offset": 0, "size": 8, "was": 256, "is": 512 },
+        { "path": "p2m_size", "offset": 0, "size": 8, "was": "0x100", "is": "0x200" },
         { "path": "vcpu[0].regs.ip", "offset": 4_164_137, "size": 8, "was": "0x12380", "is": "0x10" },
     ]);
     assert_eq!(done["edits"], edits);

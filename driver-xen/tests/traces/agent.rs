@@ -74,10 +74,7 @@ fn saved(session: &Session, live: bool) -> (Replay, Xen, Saved, Vec<u8>) {
 
 /// The image has what the hypervisor said.
 fn image_is_whole(session: &Session, bytes: Vec<u8>, saved: &Saved) {
-    let options = Options {
-        era: Some(session.release.era()),
-        ..Options::default()
-    };
+    let options = Options::default().era(Some(session.release.era()));
     let image = Image::parse(&bytes.into(), &options);
     assert_eq!(image.error, None, "{}", session.name);
     let checkpoint = &image.checkpoints[0];

@@ -10,13 +10,15 @@ use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::Path;
 
 use ia64save::files::{OutputFile, is_stdout};
+use ia64save::document::name::BatchName;
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::exit::Failure;
 use crate::cli::render::style;
 
 /// How every line begins.
-const BEGIN: &str = "{\"schema\":\"ia64save/batch/1\",";
+const BEGIN: &str = "{\"schema\":\"ia64save/batch/";
 
 /// Where the lines go.
 pub struct Lines {
@@ -90,8 +92,8 @@ impl Lines {
     }
 
     /// Writes a line, all of it at once.
-    pub fn write(&mut self, row: &Value) -> io::Result<()> {
-        let line = format!("{row}\n");
+    pub fn write(&mut self, row: &impl Serialize) -> io::Result<()> {
+        let line = serde_json::to_string(row)? + "\n";
         let written = match &mut self.out {
             Out::Stdout(out) => out.write_all(line.as_bytes()),
             Out::Growing(file) => file.write_all(line.as_bytes()),
@@ -158,8 +160,15 @@ fn had(file: &mut File) -> io::Result<HashSet<String>> {
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
             }
         };
-        match row["file"].as_str() {
-            Some(name) if row["schema"] == "ia64save/batch/1" => names.insert(name.to_owned()),
+        match (row["file"].as_str(), row["schema"].as_str()) {
+            (Some(name), Some(BatchName::TEXT)) => names.insert(name.to_owned()),
+            (Some(_), Some(other)) if other.starts_with("ia64save/batch/") => {
+                let text = format!(
+                    "byte {whole}: a line of {other}, and these are {}: begin anew",
+                    BatchName::TEXT
+                );
+                return Err(io::Error::new(io::ErrorKind::InvalidData, text));
+            }
             _ => {
                 let text = format!("byte {whole}: no line of this command");
                 return Err(io::Error::new(io::ErrorKind::InvalidData, text));
@@ -180,7 +189,7 @@ mod tests {
     use std::fs;
 
     fn row(name: &str) -> Value {
-        json!({ "schema": "ia64save/batch/1", "file": name })
+        json!({ "schema": BatchName::TEXT, "file": name })
     }
 
     #[test]

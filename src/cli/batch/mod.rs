@@ -18,11 +18,11 @@ use std::sync::mpsc;
 use std::thread;
 
 use clap::ValueHint;
+use ia64save::document::inventory::InventoryRow;
 use ia64save::files::{self, Compress, is_stdout};
 use ia64save::input::identity::{self, Identity};
 use ia64save::inventory;
 use ia64save::progress::Task;
-use serde_json::Value;
 
 use crate::cli::args::Reading;
 use crate::cli::exit::{Failure, Outcome};
@@ -120,7 +120,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let options = options.zero(args.digest).digest(args.digest);
     let next = AtomicUsize::new(0);
     // A few rows ahead of the writer, no more.
-    let (send, receive) = mpsc::sync_channel::<Value>(jobs * 2);
+    let (send, receive) = mpsc::sync_channel::<InventoryRow>(jobs * 2);
     let mut tally = Tally::default();
     let written = thread::scope(|scope| -> io::Result<()> {
         for _ in 0..jobs.min(todo.len()) {
@@ -242,11 +242,11 @@ impl Default for Tally {
 }
 
 impl Tally {
-    fn count(&mut self, row: &Value) {
-        match row["verdict"].as_str() {
-            Some("invalid") => self.invalid += 1,
-            Some("foreign") => self.others += 1,
-            Some("unreadable") => {
+    fn count(&mut self, row: &InventoryRow) {
+        match row.verdict {
+            "invalid" => self.invalid += 1,
+            "foreign" => self.others += 1,
+            "unreadable" => {
                 self.failed += 1;
                 self.outcome = self.outcome.and(Outcome::Io);
             }

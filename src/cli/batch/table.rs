@@ -77,7 +77,7 @@ fn schema() -> Result<Arc<Type>, ParquetError> {
         let (physical, logical) = match kind {
             Kind::Text | Kind::Texts => (Physical::BYTE_ARRAY, Some(LogicalType::String)),
             // Counts of 64 bits without a sign.
-            Kind::Number => {
+            Kind::Number | Kind::Word => {
                 let unsigned = LogicalType::integer(64, false);
                 (Physical::INT64, Some(unsigned))
             }
@@ -110,6 +110,10 @@ fn column<W: io::Write + Send>(
             Some(ByteArray::from(texts.join(" ").as_str()))
         }),
         Kind::Number => typed::<Int64Type, W>(group, cells, |cell| cell.as_u64().map(|n| n as i64)),
+        Kind::Word => typed::<Int64Type, W>(group, cells, |cell| {
+            let digits = cell.as_str()?.strip_prefix("0x")?;
+            Some(u64::from_str_radix(digits, 16).ok()? as i64)
+        }),
         Kind::Flag => typed::<BoolType, W>(group, cells, Value::as_bool),
     }
 }

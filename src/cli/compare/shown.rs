@@ -4,11 +4,15 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use ia64save::Loaded;
+use ia64save::document::compare::{
+    self as document, Compared, ComparedPages, CompareHead, DifferenceDocument, DifferentPage, Incomparable,
+};
+use ia64save::document::info::Range;
+use ia64save::document::name::CompareName;
 use ia64save_codec::Dialect;
 use ia64save_codec::compare::restored::Rule;
 use ia64save_codec::compare::{PagePairs, Report};
 use ia64save_codec::pfns::Pfns;
-use serde_json::{Value, json};
 
 use super::args::Args;
 use super::pages::PageReport;
@@ -45,14 +49,14 @@ impl ByDesign {
         }
     }
 
-    fn value(&self) -> Value {
-        json!({
-            "path": self.path,
-            "a": self.a,
-            "b": self.b,
-            "why": self.rule.why,
-            "clause": self.rule.clause,
-        })
+    fn document(&self) -> document::ByDesign {
+        document::ByDesign {
+            path: self.path.clone(),
+            a: self.a.clone(),
+            b: self.b.clone(),
+            why: self.rule.why,
+            clause: self.rule.clause,
+        }
     }
 }
 
@@ -82,80 +86,71 @@ impl Logical {
 /// Prints the result of a comparison by meaning.
 pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Result<()> {
     if args.format != Format::Text {
-        let mut value = head(a, b, "logical", found.is_same());
-        let rounds: Vec<_> = found.pages.iter().map(pages_value).collect();
-        value["pages"] = rounds.first().cloned().unwrap_or(Value::Null);
-        value["checkpoints"] = json!((rounds.len() > 1).then_some(rounds));
-        value["num_differences"] = json!(found.state.count);
-        let differences = found.state.differences.iter();
-        value["differences"] = differences
-            .map(|difference| {
-                json!({
-                    "path": difference.path,
-                    "a": difference.a,
-                    "b": difference.b,
-                    "offset_a": difference.offset_a,
-                    "offset_b": difference.offset_b,
+        let state = &found.state;
+        let rounds: Vec<_> = found.pages.iter().map(pages_document).collect();
+        let incomparable = state.incomparable.iter();
+        let document = document::Logical {
+            head: head(a, b, "logical", found.is_same()),
+            pages: rounds.first().cloned(),
+            checkpoints: (rounds.len() > 1).then_some(rounds),
+            num_differences: state.count,
+            differences: state.differences.iter().map(DifferenceDocument::from).collect(),
+            incomparable: incomparable
+                .map(|(path, why)| Incomparable {
+                    path: path.to_string(),
+                    why: why.to_string(),
                 })
-            })
-            .collect();
-        let by_design = found.by_design.as_ref();
-        value["restored"] = json!(by_design.map(|list| {
-            let values = list.iter().map(ByDesign::value);
-            values.collect::<Vec<_>>()
-        }));
-        let incomparable = found.state.incomparable.iter();
-        value["incomparable"] = incomparable
-            .map(|(path, why)| json!({"path": path, "why": why}))
-            .collect();
-        return print_json(vec![value], args.format);
+                .collect(),
+            restored: found
+                .by_design
+                .as_ref()
+                .map(|list| list.iter().map(ByDesign::document).collect()),
+        };
+        return print_json(&document, args.format);
     }
     write!(style::stdout(), "{}", text(args, a, b, found))
 }
 
-fn head(a: &Loaded, b: &Loaded, mode: &str, same: bool) -> Value {
+fn head(a: &Loaded, b: &Loaded, mode: &'static str, same: bool) -> CompareHead {
     let file = |loaded: &Loaded| {
         let image = loaded.image();
-        json!({
-            "file": loaded.name,
-            "file_size": loaded.file.size,
-            "core": loaded.file.core.is_some(),
-            "dialect": image.dialect().map(Dialect::name),
-            "guest": image.guest().map(ia64save_codec::Guest::name),
-            "num_checkpoints": image.checkpoints.len(),
-        })
+        Compared {
+            file: loaded.name.clone(),
+            file_size: loaded.file.size,
+            core: loaded.file.core.is_some(),
+            dialect: image.dialect().map(Dialect::name),
+            guest: image.guest().map(ia64save_codec::Guest::name),
+            num_checkpoints: image.checkpoints.len(),
+        }
     };
-    json!({
-        "schema": "ia64save/compare/1",
-        "mode": mode,
-        "same": same,
-        "a": file(a),
-        "b": file(b),
-    })
+    CompareHead {
+        schema: CompareName,
+        mode,
+        same,
+        a: file(a),
+        b: file(b),
+    }
 }
 
-fn pages_value(round: &Round) -> Value {
-    let ranges = |runs: &[Pfns]| -> Value {
-        let runs = runs.iter();
-        runs.map(|run| json!({"start": run.first(), "length": run.pages()}))
-            .collect()
-    };
+fn pages_document(round: &Round) -> ComparedPages {
+    let ranges = |runs: &[Pfns]| runs.iter().copied().map(Range::from).collect();
     let [only_a, only_b] = round.only();
-    json!({
-        "checkpoint": round.checkpoint,
-        "compared": round.found.compared,
-        "differ": round.found.differ,
-        "only_a": only_a,
-        "only_b": only_b,
-        "ranges_only_a": ranges(&round.pairs.only_a),
-        "ranges_only_b": ranges(&round.pairs.only_b),
-        "first": round.found.first.iter().map(|page| json!({
-            "pfn": page.pfn,
-            "in_page": page.in_page,
-            "offset_a": page.offsets[0],
-            "offset_b": page.offsets[1],
-        })).collect::<Vec<_>>(),
-    })
+    let first = round.found.first.iter().map(|page| DifferentPage {
+        pfn: page.pfn.into(),
+        in_page: page.in_page,
+        offset_a: page.offsets[0],
+        offset_b: page.offsets[1],
+    });
+    ComparedPages {
+        checkpoint: round.checkpoint,
+        compared: round.found.compared,
+        differ: round.found.differ,
+        only_a,
+        only_b,
+        ranges_only_a: ranges(&round.pairs.only_a),
+        ranges_only_b: ranges(&round.pairs.only_b),
+        first: first.collect(),
+    }
 }
 
 /// `xen-3.3 pv`.
@@ -318,14 +313,16 @@ fn more(out: &mut String, count: u64) {
 /// Prints the result of a comparison of bytes.
 pub fn strict(args: &Args, a: &Loaded, b: &Loaded, found: Option<&FirstByte>) -> io::Result<()> {
     if args.format != Format::Text {
-        let mut value = head(a, b, "strict", found.is_none());
-        value["unpacked"] = json!([a, b].map(|loaded| loaded.compression.is_some()));
-        value["first"] = json!(found.map(|first| json!({
-            "offset": first.offset,
-            "path": first.path,
-            "ends": first.ends,
-        })));
-        return print_json(vec![value], args.format);
+        let document = document::Strict {
+            head: head(a, b, "strict", found.is_none()),
+            unpacked: [a, b].map(|loaded| loaded.compression.is_some()),
+            first: found.map(|first| document::FirstByte {
+                offset: first.offset,
+                path: first.path.clone(),
+                ends: first.ends,
+            }),
+        };
+        return print_json(&document, args.format);
     }
     let mut out = String::new();
     verdict(&mut out, a, b, found.is_none());

@@ -4,16 +4,17 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
 use ia64save::files::is_stdout;
+use ia64save::document::name::ConvertName;
+use ia64save::document::rewritten::{self as document, Change};
 use ia64save_codec::convert::{self, Loss, Note};
 use ia64save_codec::detect::Detection;
 use ia64save_codec::{Dialect, Era, Guest};
-use serde_json::json;
 
 use super::args::Args;
 use super::together::{joined, together};
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
-use crate::cli::render::json::print_json;
+use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
@@ -33,31 +34,11 @@ impl Report<'_> {
     pub(super) fn print(&self, args: &Args, written: Option<u64>) -> Result<(), Failure> {
         let to_stdout = is_stdout(&args.out);
         if args.format != Format::Text {
-            let value = json!({
-                "schema": "ia64save/convert/1",
-                "from": self.eras[0].dialect().name(),
-                "to": self.eras[1].dialect().name(),
-                "from_era": self.eras[0].id(),
-                "to_era": self.eras[1].id(),
-                "written": written,
-                "read_as": self.read_as.as_ref().and_then(|found| found.dialect).map(Dialect::name),
-                "candidates": self.read_as.iter().flat_map(|found| &found.candidates)
-                    .map(|dialect| dialect.name()).collect::<Vec<_>>(),
-                "era_candidates": self.read_as.iter().flat_map(|found| &found.eras)
-                    .map(|era| era.id()).collect::<Vec<_>>(),
-                "losses": self.losses.iter().map(|loss| json!({
-                    "path": loss.path,
-                    "what": loss.what,
-                })).collect::<Vec<_>>(),
-                "notes": self.notes.iter().map(|note| json!({
-                    "path": note.path,
-                    "what": note.what,
-                })).collect::<Vec<_>>(),
-            });
+            let document = self.document(written);
             if to_stdout {
-                writeln!(io::stderr(), "{value}")?;
+                writeln!(io::stderr(), "{}", line(&document)?)?;
             } else {
-                print_json(vec![value], args.format)?;
+                print_json(&document, args.format)?;
             }
             return Ok(());
         }
@@ -68,6 +49,33 @@ impl Report<'_> {
             write!(style::stdout(), "{text}")?;
         }
         Ok(())
+    }
+
+    fn document(&self, written: Option<u64>) -> document::Convert {
+        let read_as = self.read_as.as_ref();
+        let change = |path: &str, what: &str| Change {
+            path: path.to_owned(),
+            what: what.to_owned(),
+        };
+        let losses = self.losses.iter();
+        let notes = self.notes.iter();
+        document::Convert {
+            schema: ConvertName,
+            from: self.eras[0].dialect().name(),
+            to: self.eras[1].dialect().name(),
+            from_era: self.eras[0].id(),
+            to_era: self.eras[1].id(),
+            written,
+            read_as: read_as.and_then(|found| found.dialect).map(Dialect::name),
+            candidates: read_as.map_or_else(Vec::new, |found| {
+                found.candidates.iter().map(|dialect| dialect.name()).collect()
+            }),
+            era_candidates: read_as.map_or_else(Vec::new, |found| {
+                found.eras.iter().map(|era| era.id()).collect()
+            }),
+            losses: losses.map(|loss| change(&loss.path, &loss.what)).collect(),
+            notes: notes.map(|note| change(&note.path, &note.what)).collect(),
+        }
     }
 
     fn text(&self, args: &Args, written: Option<u64>) -> String {

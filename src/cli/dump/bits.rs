@@ -1,10 +1,11 @@
 //! Registers that are sets of bits, taken apart.
 
-use ia64save::document::hex;
+use ia64save::document::fields::{BitValue, Bits};
+use ia64save::document::keyed::Keyed;
+use ia64save::document::word::Hex;
 use ia64save_codec::fields::Field;
 use ia64save_codec::wire::bits::{self, Register};
 use ia64save_codec::wire::{Style, Value};
-use serde_json::{Map, Value as Json, json};
 
 /// Values above this are shown in hexadecimal.
 const SMALL: u64 = 255;
@@ -75,24 +76,23 @@ pub fn lines(field: &Field<'_>, whole: bool) -> Vec<String> {
 }
 
 /// Every field of a register by name; of several, a list.
-pub fn json(field: &Field<'_>) -> Option<Json> {
+pub fn document(field: &Field<'_>) -> Option<Bits> {
     let register = register(field)?;
-    let one = |word: &u64| {
+    let one = |word: &u64| -> Keyed<BitValue> {
         let fields = register.fields.iter().map(|bits| {
             let value = bits.of(*word);
-            let value = if bits.width > 32 {
-                hex(value)
-            } else {
-                json!(value)
+            let value = match u32::try_from(value) {
+                Ok(value) if bits.width <= 32 => BitValue::Number(value),
+                _ => BitValue::Word(Hex(value)),
             };
-            (bits.name.to_owned(), value)
+            (bits.name, value)
         });
-        Json::Object(fields.collect::<Map<_, _>>())
+        fields.collect()
     };
     match words(field) {
         [] => None,
-        [word] => Some(one(word)),
-        words => Some(words.iter().map(one).collect()),
+        [word] => Some(Bits::One(one(word))),
+        words => Some(Bits::Several(words.iter().map(one).collect())),
     }
 }
 
@@ -148,7 +148,10 @@ mod tests {
         );
         let cfm = field("vcpu[0].regs.cfm", 0x8000_0000_0000_0389);
         assert_eq!(lines(&cfm, false), ["sof 9, sol 7, v"]);
-        assert_eq!(json(&cfm).unwrap()["sof"], 9);
+        let Some(Bits::One(bits)) = document(&cfm) else {
+            panic!("one register");
+        };
+        assert!(bits.0.contains(&("sof".into(), BitValue::Number(9))));
         assert!(lines(&field("vcpu[0].regs.cfm", 0), false).is_empty());
     }
 }

@@ -12,12 +12,13 @@ use std::io::{BufWriter, Write};
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use ia64save::document::{digits, hex};
+use ia64save::document::fields::{DumpHead, FieldDocument, FieldValue};
+use ia64save::document::name::DumpName;
+use ia64save::document::stream::Listing;
 use ia64save::{Loaded, open};
 use ia64save_codec::Dialect;
 use ia64save_codec::fields::{self, Field, Selection};
 use ia64save_codec::wire::{Style, Value};
-use serde_json::json;
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -73,6 +74,15 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let selection = Selection::new(args.path.as_deref().unwrap_or(""));
     let named = |field: &Field<'_>| selection.is(field.path);
     let shown = |field: &Field<'_>| args.padding || field.style != Style::Pad || named(field);
+    // There may be more fields than memory should hold: they go one by one.
+    let walk = |tell: &mut dyn FnMut(&Field<'_>) -> bool| {
+        let mut goes_on = true;
+        loaded.keep_small(|| {
+            fields::visit(&loaded.file, &selection, &mut |field| {
+                goes_on = goes_on && (!shown(&field) || tell(&field));
+            });
+        });
+    };
     let mut count = 0usize;
     // What takes out colours takes a DEL out of a text too: not for scripts.
     let plain: Box<dyn Write> = match args.format {
@@ -80,31 +90,31 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         Format::Json | Format::Jsonl => Box::new(style::plain_stdout().telling()),
     };
     let mut out = BufWriter::new(plain);
-    let mut written = match args.format {
-        Format::Json => out.write_all(head(&loaded).as_bytes()),
-        Format::Text | Format::Jsonl => Ok(()),
-    };
-    loaded.keep_small(|| {
-        fields::visit(&loaded.file, &selection, &mut |field| {
-            if !shown(&field) || written.is_err() {
-                return;
-            }
-            let text = match args.format {
-                Format::Text if count == 0 => head_row() + &line(&field, named(&field)),
-                Format::Text => line(&field, named(&field)),
-                Format::Json if count > 0 => format!(",\n    {}", json(&field)),
-                Format::Json => format!("\n    {}", json(&field)),
-                Format::Jsonl => format!("{}\n", json(&field)),
-            };
+    let mut written = Ok(());
+    if args.format == Format::Text {
+        walk(&mut |field| {
+            let head = if count == 0 { head_row() } else { String::new() };
             count += 1;
-            written = out.write_all(text.as_bytes());
+            written = out.write_all((head + &line(field, named(field))).as_bytes());
+            written.is_ok()
         });
-    });
-    if args.format == Format::Json {
-        written = written.and_then(|()| out.write_all(b"\n  ]\n}\n"));
+        written = written.and_then(|()| out.flush());
+    } else {
+        let listing = match args.format {
+            Format::Jsonl => Ok(Listing::lines(out)),
+            Format::Json | Format::Text => Listing::begin(out, &head(&loaded), "fields"),
+        };
+        written = listing.and_then(|mut listing| {
+            let mut written = Ok(());
+            walk(&mut |field| {
+                count += 1;
+                written = listing.entry(&document(field));
+                written.is_ok()
+            });
+            written.and_then(|()| listing.finish().map(drop))
+        });
     }
-    style::unless_gone(written.and_then(|()| out.flush()))?;
-    drop(out);
+    style::unless_gone(written)?;
     loaded.verify()?;
     if let Some(error) = &loaded.image().error {
         return Err(Failure::Invalid(loaded.name.clone(), error.clone()));
@@ -116,30 +126,24 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-/// A JSON document up to its list of fields. They follow one by one: an image may have more of them
-/// than memory should hold.
-fn head(loaded: &Loaded) -> String {
-    let file = json!(loaded.name);
-    let dialect = json!(loaded.image().dialect().map(Dialect::name));
-    let schema = json!("ia64save/dump/1");
-    format!(
-        "{{\n  \"schema\": {schema},\n  \"file\": {file},\n  \"dialect\": {dialect},\n  \"fields\": ["
-    )
+fn head(loaded: &Loaded) -> DumpHead {
+    DumpHead {
+        schema: DumpName,
+        file: loaded.name.clone(),
+        dialect: loaded.image().dialect().map(Dialect::name),
+    }
 }
 
-fn json(field: &Field<'_>) -> serde_json::Value {
-    let mut value = json!({
-        "path": field.path,
-        "offset": field.offset,
-        "size": field.size,
-        "value": value(field),
-        "meaning": field.meaning,
-        "form": field.form,
-    });
-    if let Some(bits) = bits::json(field) {
-        value["bits"] = bits;
+fn document(field: &Field<'_>) -> FieldDocument {
+    FieldDocument {
+        path: field.path.to_owned(),
+        offset: field.offset,
+        size: field.size,
+        value: FieldValue::of(field),
+        meaning: field.meaning.to_string(),
+        form: field.form.as_ref().map(ToString::to_string),
+        bits: bits::document(field),
     }
-    value
 }
 
 /// What stands where in the lines that follow.
@@ -274,18 +278,4 @@ fn hex_bytes(bytes: &[u8], whole: bool) -> Vec<String> {
         lines.push("none".into());
     }
     lines
-}
-
-fn value(field: &Field<'_>) -> serde_json::Value {
-    let word = |word: &u64| match field.style {
-        Style::Hex => hex(*word),
-        _ => json!(word),
-    };
-    match &field.value {
-        Value::Unsigned(number) => word(number),
-        Value::Signed(number) => json!(number),
-        Value::Text(text) => json!(text),
-        Value::List(words) => words.iter().map(word).collect(),
-        Value::Bytes(bytes) => json!(digits(bytes)),
-    }
 }

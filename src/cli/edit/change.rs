@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use ia64save::Loaded;
-use ia64save::document::{digits, hex};
+use ia64save::document::fields::FieldValue;
+use ia64save::document::rewritten::EditedField;
+use ia64save::document::word::Digits;
 use ia64save_codec::edit::Patch;
 use ia64save_codec::fields::{self, Selection};
 use ia64save_codec::wire::{Style, Value};
-use serde_json::json;
 
 /// Bytes of a longer value that are shown.
 const SHOWN: usize = 8;
@@ -70,34 +71,29 @@ impl<'a> Change<'a> {
     }
 
     /// For scripts.
-    pub fn json(&self) -> serde_json::Value {
-        json!({
-            "path": self.patch.path,
-            "offset": self.patch.offset,
-            "size": self.patch.bytes.len(),
-            "was": self.value(&self.old),
-            "is": self.value(&self.patch.bytes),
-        })
+    pub fn document(&self) -> EditedField {
+        EditedField {
+            path: self.patch.path.clone(),
+            offset: self.patch.offset,
+            size: self.patch.bytes.len(),
+            was: self.value(&self.old),
+            is: self.value(&self.patch.bytes),
+        }
     }
 
-    fn value(&self, bytes: &[u8]) -> serde_json::Value {
-        let word = |bytes: &[u8], decimal: bool| {
-            if decimal {
-                json!(number(bytes))
-            } else {
-                hex(number(bytes))
-            }
-        };
+    /// As `dump` has it.
+    fn value(&self, bytes: &[u8]) -> FieldValue {
+        let size = bytes.len() as u64;
         match self.form {
-            Form::Decimal => word(bytes, true),
-            Form::Hex => word(bytes, false),
-            Form::Signed => json!(signed(bytes)),
-            Form::Text => json!(characters(bytes)),
-            Form::List(width, decimal) => bytes
-                .chunks(width)
-                .map(|bytes| word(bytes, decimal))
-                .collect(),
-            Form::Bytes => json!(digits(bytes)),
+            Form::Decimal => FieldValue::word(number(bytes), size, false),
+            Form::Hex => FieldValue::word(number(bytes), size, true),
+            Form::Signed => FieldValue::Signed(signed(bytes)),
+            Form::Text => FieldValue::Text(characters(bytes)),
+            Form::List(width, decimal) => {
+                let words: Vec<u64> = bytes.chunks(width).map(number).collect();
+                FieldValue::words(&words, size, !decimal)
+            }
+            Form::Bytes => FieldValue::Bytes(Digits::of(bytes)),
         }
     }
 }
@@ -210,7 +206,7 @@ mod tests {
             &[3, 0, 4, 1],
         );
         assert_eq!(
-            list.json().to_string(),
+            serde_json::to_string(&list.document()).unwrap(),
             r#"{"path":"a.b","offset":7,"size":4,"was":["0x1","0x2"],"is":["0x3","0x104"]}"#
         );
     }

@@ -11,9 +11,10 @@ use clap::{ArgGroup, ValueHint};
 use ia64save::files::{Held, OutputFile};
 use ia64save::input::Passing;
 use ia64save::{Loaded, from_reader, open};
+use ia64save::document::name::EditName;
+use ia64save::document::rewritten::Edit;
 use ia64save_codec::Dialect;
 use ia64save_codec::edit::{Patch, Refusal, patch};
-use serde_json::json;
 
 use crate::cli::args::{Format, Packing, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -164,13 +165,11 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         .map(|patch| Change::new(&loaded, patch))
         .collect();
     let text = || told(target, &changes);
-    let value = || {
-        json!({
-            "schema": "ia64save/edit/1",
-            "image": loaded.name,
-            "file": target.display().to_string(),
-            "edits": changes.iter().map(Change::json).collect::<Vec<_>>(),
-        })
+    let value = || Edit {
+        schema: EditName,
+        image: loaded.name.clone(),
+        file: target.display().to_string(),
+        edits: changes.iter().map(Change::document).collect(),
     };
     account::print(Some(target), args.format, text, value)?;
     Ok(Outcome::Fine)

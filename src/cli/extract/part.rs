@@ -5,8 +5,9 @@ use std::path::Path;
 
 use ia64save::Loaded;
 use ia64save::files::{OutputFile, is_stdout};
+use ia64save::document::memory::Config;
+use ia64save::document::name::ConfigName;
 use ia64save_codec::wire::hvm;
-use serde_json::json;
 
 use super::args::Args;
 use super::said;
@@ -23,12 +24,12 @@ pub fn config(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let target = args.out.as_deref().unwrap_or(Path::new("-"));
     if args.out.is_none() && args.format != Format::Text {
         // Asked for as JSON, it is part of the document.
-        let value = json!({
-            "schema": "ia64save/config/1",
-            "file": loaded.name,
-            "config": String::from_utf8_lossy(text),
-        });
-        print_json(vec![value], args.format)?;
+        let value = Config {
+            schema: ConfigName,
+            file: loaded.name.clone(),
+            config: String::from_utf8_lossy(text).into_owned(),
+        };
+        print_json(&value, args.format)?;
         return Ok(());
     }
     write(args, loaded, target, "configuration", text)

@@ -6,18 +6,19 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::document::hex;
+use ia64save::document::memory::{self as document, ExtractedMemory, Led as LedDocument, MappingDocument, Tables, ViewDocument};
+use ia64save::document::name::ExtractName;
+use ia64save::document::word::Hex;
 use ia64save::files::is_stdout;
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::{Fault, NoDirectory, Origin, Translation, View};
 use ia64save_codec::wire::vcpu_context::Context;
-use serde_json::{Value, json};
 
 use super::args::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
-use crate::cli::render::json::print_json;
+use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
 
@@ -77,49 +78,41 @@ impl<'a> Views<'a> {
         }
     }
 
-    fn json(&self) -> Value {
-        let mappings = self.view.pinned().iter().map(|mapping| {
-            json!({
-                "first": hex(mapping.first),
-                "last": hex(mapping.last),
-                "physical": hex(mapping.physical),
-                "by": mapping.how.to_string(),
-            })
+    fn document(&self) -> ViewDocument {
+        let mappings = self.view.pinned().iter().map(|mapping| MappingDocument {
+            first: mapping.first.into(),
+            last: mapping.last.into(),
+            physical: mapping.physical.into(),
+            by: mapping.how.to_string(),
         });
         let registers = self.registers.iter().map(|(name, word, found)| {
-            let name = name.split(' ').next();
-            match found {
-                Ok(to) if to.offset.is_some() => json!({
-                    "register": name,
-                    "address": hex(*word),
-                    "physical": to.physical.map(hex),
-                    "pfn": to.physical.map(|physical| physical / self.page_size),
-                    "by": to.how.to_string(),
-                }),
-                _ => json!({
-                    "register": name,
-                    "address": hex(*word),
-                    "unresolved": unresolved(found),
-                }),
+            let led = found.as_ref().ok().filter(|to| to.offset.is_some());
+            let physical = led.and_then(|to| to.physical);
+            LedDocument {
+                register: name.split(' ').next().unwrap_or(name).to_owned(),
+                address: (*word).into(),
+                physical: physical.map(Hex),
+                pfn: physical.map(|physical| Hex(physical / self.page_size)),
+                by: led.map(|to| to.how.to_string()),
+                unresolved: led.is_none().then(|| unresolved(found)),
             }
         });
         let geometry = self.view.geometry();
-        let tables = json!({
-            "page_size": geometry.page_size(),
-            "levels": geometry.levels,
-            "assumed": geometry.assumed,
-            "kernel": self.view.kernel_directory().ok().map(|(at, _)| hex(at)),
-            "process": self.view.process_directory().ok().map(|(at, _)| hex(at)),
-        });
-        json!({
-            "vcpu": self.vcpu,
-            "physical_addressing": self.view.is_physical(),
-            "mappings": mappings.collect::<Vec<_>>(),
-            "tables": tables,
-            "registers": registers.collect::<Vec<_>>(),
-            "inactive": self.view.inactive().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
-            "hidden": self.view.hidden().iter().map(|r| r.slot.to_string()).collect::<Vec<_>>(),
-        })
+        ViewDocument {
+            vcpu: self.vcpu,
+            physical_addressing: self.view.is_physical(),
+            mappings: mappings.collect(),
+            tables: Tables {
+                page_size: geometry.page_size(),
+                levels: geometry.levels,
+                assumed: geometry.assumed,
+                kernel: self.view.kernel_directory().ok().map(|(at, _)| Hex(at)),
+                process: self.view.process_directory().ok().map(|(at, _)| Hex(at)),
+            },
+            registers: registers.collect(),
+            inactive: self.view.inactive().iter().map(|r| r.slot.to_string()).collect(),
+            hidden: self.view.hidden().iter().map(|r| r.slot.to_string()).collect(),
+        }
     }
 
     fn text(&self, out: &mut String) {
@@ -234,15 +227,16 @@ impl<'a> Made<'a> {
 
     pub fn print(&self, args: &Args, loaded: &Loaded, target: &Path) -> Result<(), Failure> {
         if args.format != Format::Text {
+            let whole = args.range.is_none();
             let mut value = head(loaded, target, self.what, self.size);
-            if args.range.is_none() {
-                value["num_pages"] = json!(self.pages);
-                value["num_given_back"] = json!(self.given_back);
-            }
-            value["num_segments"] = json!(self.segments);
-            value["num_unreachable"] = json!(self.unreachable);
-            value["num_stacked"] = json!(self.stacked);
-            value["view"] = json!(self.view.as_ref().map(Views::json));
+            value.memory = Some(ExtractedMemory {
+                num_pages: whole.then_some(self.pages),
+                num_given_back: whole.then_some(self.given_back),
+                num_segments: self.segments,
+                num_unreachable: self.unreachable,
+                num_stacked: self.stacked,
+                view: self.view.as_ref().map(Views::document),
+            });
             return print(args, target, &value);
         }
         let mut out = written(target, self.what, self.size);
@@ -295,14 +289,15 @@ pub fn part(
     print(args, target, &head(loaded, target, what, size))
 }
 
-fn head(loaded: &Loaded, target: &Path, what: &str, size: u64) -> Value {
-    json!({
-        "schema": "ia64save/extract/1",
-        "file": loaded.name,
-        "what": what,
-        "out": target.display().to_string(),
-        "written": size,
-    })
+fn head(loaded: &Loaded, target: &Path, what: &str, size: u64) -> document::Extract {
+    document::Extract {
+        schema: ExtractName,
+        file: loaded.name.clone(),
+        what: what.to_owned(),
+        out: target.display().to_string(),
+        written: size,
+        memory: None,
+    }
 }
 
 fn written(target: &Path, what: &str, size: u64) -> String {
@@ -327,11 +322,11 @@ fn say(target: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-fn print(args: &Args, target: &Path, value: &Value) -> Result<(), Failure> {
+fn print(args: &Args, target: &Path, value: &document::Extract) -> Result<(), Failure> {
     if is_stdout(target) {
-        writeln!(io::stderr(), "{value}")?;
+        writeln!(io::stderr(), "{}", line(value)?)?;
     } else {
-        print_json(vec![value.clone()], args.format)?;
+        print_json(value, args.format)?;
     }
     Ok(())
 }

@@ -4,10 +4,12 @@ use std::io::{self, Write};
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::document::hex;
+use ia64save::document::memory::StringsHead;
+use ia64save::document::name::StringsName;
+use ia64save::document::stream::Listing;
+use ia64save::document::word::Hex;
 use ia64save::files::OutputFile;
 use ia64save_codec::memory::{Memory, Text, Texts};
-use serde_json::json;
 
 use super::args::Args;
 use crate::cli::args::Format;
@@ -19,76 +21,66 @@ pub fn run(args: &Args, loaded: &Loaded) -> Result<(), Failure> {
     let out = OutputFile::create_secret(target, !args.no_clobber)?.listing();
     let mut out = out.packed(args.packing.of(target))?;
     let memory = Memory::new(loaded.image(), args.checkpoint);
-    let teller = Teller {
-        memory: &memory,
-        format: args.format,
+    let search = |tell: &mut dyn FnMut(Text) -> bool| {
+        loaded.letting_go(|| Texts::new(args.min_length).search(&memory, &mut |row| tell(row)));
     };
-    let mut written = match args.format {
-        Format::Json => out.write_all(head(args, loaded).as_bytes()),
-        Format::Text | Format::Jsonl => Ok(()),
-    };
-    let mut first = true;
-    let mut tell = |row: Text| {
+    let mut written = Ok(());
+    if args.format == Format::Text {
+        search(&mut |row| {
+            written = line(&memory, &row, &mut out);
+            written.is_ok()
+        });
+    } else {
+        let mut listing = match args.format {
+            Format::Jsonl => Listing::lines(&mut out),
+            Format::Json | Format::Text => Listing::begin(&mut out, &head(args, loaded), "texts")?,
+        };
+        search(&mut |row| {
+            written = listing.piecewise(|out| object(&memory, &row, out));
+            written.is_ok()
+        });
         if written.is_ok() {
-            written = teller.tell(&row, first, &mut out);
-            first = false;
+            listing.finish()?;
         }
-        written.is_ok()
-    };
-    loaded.letting_go(|| Texts::new(args.min_length).search(&memory, &mut tell));
-    written?;
-    if args.format == Format::Json {
-        out.write_all(b"\n  ]\n}\n")?;
     }
+    written?;
     loaded.verify()?;
     out.commit()?;
     Ok(())
 }
 
-/// A JSON document up to its list of texts.
-fn head(args: &Args, loaded: &Loaded) -> String {
-    let file = json!(loaded.name);
-    format!(
-        "{{\n  \"schema\": \"ia64save/strings/1\",\n  \"file\": {file},\n  \"min_length\": {},\n  \"texts\": [",
-        args.min_length
-    )
-}
-
-struct Teller<'a> {
-    memory: &'a Memory<'a>,
-    format: Format,
-}
-
-impl Teller<'_> {
-    fn tell(&self, row: &Text, first: bool, out: &mut dyn Write) -> io::Result<()> {
-        let page_size = self.memory.page_size();
-        let address = row
-            .pfn
-            .wrapping_mul(page_size)
-            .wrapping_add(row.in_page as u64);
-        let pieces = row.pieces(self.memory);
-        if self.format == Format::Text {
-            let pfn = format!("{:#x}", row.pfn);
-            write!(out, "{address:#012x}  pfn {pfn:>7}  ")?;
-            for piece in pieces {
-                out.write_all(piece.as_bytes())?;
-            }
-            return out.write_all(b"\n");
-        }
-        let (before, after) = match (self.format, first) {
-            (Format::Json, true) => ("\n    ", ""),
-            (Format::Json, false) => (",\n    ", ""),
-            _ => ("", "\n"),
-        };
-        let (address, pfn, offset) = (hex(address), row.pfn, row.offset);
-        write!(
-            out,
-            "{before}{{\"address\":{address},\"pfn\":{pfn},\"file_offset\":{offset},\"text\":\""
-        )?;
-        for piece in pieces {
-            let quoted = json!(piece).to_string();
-            out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
-        }
-        write!(out, "\"}}{after}")
+fn head(args: &Args, loaded: &Loaded) -> StringsHead {
+    StringsHead {
+        schema: StringsName,
+        file: loaded.name.clone(),
+        min_length: args.min_length,
     }
+}
+
+fn address(memory: &Memory<'_>, row: &Text) -> u64 {
+    let page = row.pfn.wrapping_mul(memory.page_size());
+    page.wrapping_add(row.in_page as u64)
+}
+
+fn line(memory: &Memory<'_>, row: &Text, out: &mut dyn Write) -> io::Result<()> {
+    let pfn = format!("{:#x}", row.pfn);
+    write!(out, "{:#012x}  pfn {pfn:>7}  ", address(memory, row))?;
+    for piece in row.pieces(memory) {
+        out.write_all(piece.as_bytes())?;
+    }
+    out.write_all(b"\n")
+}
+
+/// A [`TextDocument`](ia64save::document::memory::TextDocument), its text piece by piece.
+fn object(memory: &Memory<'_>, row: &Text, out: &mut dyn Write) -> io::Result<()> {
+    let (address, pfn, offset) = (Hex(address(memory, row)), Hex(row.pfn), row.offset);
+    write!(
+        out,
+        "{{\"address\":\"{address}\",\"pfn\":\"{pfn}\",\"file_offset\":{offset},\"text\":\""
+    )?;
+    for piece in row.pieces(memory) {
+        let quoted = serde_json::to_string(&piece)?;
+        out.write_all(&quoted.as_bytes()[1..quoted.len() - 1])?;
+    }
+    out.write_all(b"\"}")
 }

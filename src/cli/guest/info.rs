@@ -4,7 +4,8 @@ use std::io::Write;
 
 use ia64save_codec::memory::Memory;
 use ia64save_guest::linux::{Found, Info, Instant, found};
-use serde_json::{Value, json};
+use ia64save::document::guest::{GuestInfo, UnameDocument};
+use ia64save::document::name::GuestInfoName;
 
 use super::source::Source;
 use crate::cli::args::Format;
@@ -56,7 +57,7 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     if source.format == Format::Text {
         style::unless_gone(write!(style::stdout(), "{}", told.text()))?;
     } else {
-        print_json(vec![told.value(&loaded.name)], source.format)?;
+        print_json(&told.document(&loaded.name), source.format)?;
     }
     for trouble in &told.info.troubles {
         style::warn(&format!("{}: {trouble}", loaded.name))?;
@@ -108,34 +109,31 @@ impl Told {
         block
     }
 
-    fn value(&self, name: &str) -> Value {
+    fn document(&self, name: &str) -> GuestInfo {
         let info = &self.info;
-        let uname = info.uname.as_ref().map(|uname| {
-            json!({
-                "sysname": uname.sysname,
-                "nodename": uname.nodename,
-                "release": uname.release,
-                "version": uname.version,
-                "machine": uname.machine,
-                "domainname": uname.domainname,
-            })
-        });
         let seconds = |at: Instant| format!("{}.{:09}", at.seconds, at.nanoseconds);
-        json!({
-            "schema": "ia64save/guest-info/1",
-            "file": name,
-            "banner": info.banner,
-            "uname": uname,
-            "command_line": info.command_line,
-            "page_size": self.page_size,
-            "cpus": info.cpus,
-            "time": info.time.map(seconds),
-            "boot_time": info.boot_time.map(seconds),
-            "uptime": info.uptime.map(seconds),
-            "configuration": self.configuration,
-            "found": self.found,
-            "troubles": info.troubles,
-        })
+        GuestInfo {
+            schema: GuestInfoName,
+            file: name.to_owned(),
+            banner: info.banner.clone(),
+            uname: info.uname.as_ref().map(|uname| UnameDocument {
+                sysname: uname.sysname.clone(),
+                nodename: uname.nodename.clone(),
+                release: uname.release.clone(),
+                version: uname.version.clone(),
+                machine: uname.machine.clone(),
+                domainname: uname.domainname.clone(),
+            }),
+            command_line: info.command_line.clone(),
+            page_size: self.page_size,
+            cpus: info.cpus,
+            time: info.time.map(seconds),
+            boot_time: info.boot_time.map(seconds),
+            uptime: info.uptime.map(seconds),
+            configuration: self.configuration.clone(),
+            found: self.found,
+            troubles: info.troubles.clone(),
+        }
     }
 }
 

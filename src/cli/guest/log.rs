@@ -5,7 +5,8 @@ use std::io::Write;
 
 use ia64save_codec::memory::Memory;
 use ia64save_guest::linux::{Line, Log, found};
-use serde_json::{Value, json};
+use ia64save::document::guest::{GuestLog, LogLine};
+use ia64save::document::name::GuestLogName;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;
@@ -42,15 +43,15 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     if source.format == Format::Text {
         style::unless_gone(write!(style::stdout(), "{}", text(&log.lines)))?;
     } else {
-        let value = json!({
-            "schema": "ia64save/guest-log/1",
-            "file": loaded.name,
-            "lines": log.lines.iter().map(value).collect::<Vec<_>>(),
-            "wrapped": log.wrapped,
-            "found": is_found,
-            "broken": log.broken,
-        });
-        print_json(vec![value], source.format)?;
+        let document = GuestLog {
+            schema: GuestLogName,
+            file: loaded.name.clone(),
+            lines: log.lines.iter().map(line).collect(),
+            wrapped: log.wrapped,
+            found: is_found,
+            broken: log.broken.clone(),
+        };
+        print_json(&document, source.format)?;
     }
     if let Some(broken) = log.broken {
         style::warn(&format!("{}: {broken}", loaded.name))?;
@@ -58,8 +59,12 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-fn value(line: &Line) -> Value {
-    json!({ "level": line.level, "time": line.time, "text": line.text })
+fn line(line: &Line) -> LogLine {
+    LogLine {
+        level: line.level,
+        time: line.time.clone(),
+        text: line.text.clone(),
+    }
 }
 
 fn text(lines: &[Line]) -> String {

@@ -2,8 +2,9 @@
 
 use std::io::Write;
 
-use ia64save::document::hex;
-use serde_json::json;
+use ia64save::document::guest::{AreaDocument, GuestMaps};
+use ia64save::document::name::GuestMapsName;
+use ia64save::document::word::Hex;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;
@@ -59,26 +60,24 @@ pub fn run(args: &Maps) -> Result<Outcome, Failure> {
         }
         style::unless_gone(write!(style::stdout(), "{table}"))?;
     } else {
-        let areas = maps.areas.iter().map(|area| {
-            json!({
-                "start": hex(area.start),
-                "end": hex(area.end),
-                "access": area.access(),
-                "flags": hex(area.flags),
-                "offset": area.offset,
-                "name": area.name,
-            })
+        let areas = maps.areas.iter().map(|area| AreaDocument {
+            start: area.start.into(),
+            end: area.end.into(),
+            access: area.access(),
+            flags: area.flags.into(),
+            offset: area.offset.map(Hex),
+            name: area.name.clone(),
         });
-        let value = json!({
-            "schema": "ia64save/guest-maps/1",
-            "file": loaded.name,
-            "pid": task.pid,
-            "comm": task.comm,
-            "pgd": task.pgd.map(hex),
-            "areas": areas.collect::<Vec<_>>(),
-            "broken": maps.broken,
-        });
-        print_json(vec![value], source.format)?;
+        let document = GuestMaps {
+            schema: GuestMapsName,
+            file: loaded.name.clone(),
+            pid: task.pid,
+            comm: task.comm.clone(),
+            pgd: task.pgd.map(Hex),
+            areas: areas.collect(),
+            broken: maps.broken.clone(),
+        };
+        print_json(&document, source.format)?;
     }
     if let Some(broken) = maps.broken {
         style::warn(&format!("{}: there may be more: {broken}", loaded.name))?;

@@ -2,8 +2,8 @@
 
 use std::io::Write;
 
-use ia64save::document::hex;
-use serde_json::json;
+use ia64save::document::guest::{GuestModules, ModuleDocument};
+use ia64save::document::name::GuestModulesName;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;
@@ -43,22 +43,20 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
         }
         style::unless_gone(write!(style::stdout(), "{table}"))?;
     } else {
-        let all = modules.modules.iter().map(|module| {
-            json!({
-                "name": module.name,
-                "core": hex(module.core),
-                "size": module.size,
-                "state": state(module.state),
-                "module": hex(module.module),
-            })
+        let all = modules.modules.iter().map(|module| ModuleDocument {
+            name: module.name.clone(),
+            core: module.core.into(),
+            size: module.size.into(),
+            state: state(module.state).to_string(),
+            module: module.module.into(),
         });
-        let value = json!({
-            "schema": "ia64save/guest-modules/1",
-            "file": loaded.name,
-            "modules": all.collect::<Vec<_>>(),
-            "broken": modules.broken,
-        });
-        print_json(vec![value], source.format)?;
+        let document = GuestModules {
+            schema: GuestModulesName,
+            file: loaded.name.clone(),
+            modules: all.collect(),
+            broken: modules.broken.clone(),
+        };
+        print_json(&document, source.format)?;
     }
     if let Some(broken) = modules.broken {
         style::warn(&format!("{}: there may be more: {broken}", loaded.name))?;

@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
-use ia64save::document::hex;
 use ia64save_guest::linux::Task;
-use serde_json::{Value, json};
+use ia64save::document::guest::{GuestPs, ProcessDocument};
+use ia64save::document::name::GuestPsName;
+use ia64save::document::word::Hex;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;
@@ -48,13 +49,13 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
         }
         style::unless_gone(write!(style::stdout(), "{table}"))?;
     } else {
-        let value = json!({
-            "schema": "ia64save/guest-ps/1",
-            "file": loaded.name,
-            "processes": tasks.tasks.iter().map(value).collect::<Vec<_>>(),
-            "broken": tasks.broken,
-        });
-        print_json(vec![value], source.format)?;
+        let document = GuestPs {
+            schema: GuestPsName,
+            file: loaded.name.clone(),
+            processes: tasks.tasks.iter().map(process).collect(),
+            broken: tasks.broken.clone(),
+        };
+        print_json(&document, source.format)?;
     }
     if let Some(broken) = tasks.broken {
         style::warn(&format!("{}: there may be more: {broken}", loaded.name))?;
@@ -62,14 +63,14 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-fn value(task: &Task) -> Value {
-    json!({
-        "pid": task.pid,
-        "ppid": task.ppid,
-        "comm": task.comm,
-        "state": task.state.letter().to_string(),
-        "kernel": task.kernel,
-        "pgd": task.pgd.map(hex),
-        "task": hex(task.task),
-    })
+fn process(task: &Task) -> ProcessDocument {
+    ProcessDocument {
+        pid: task.pid,
+        ppid: task.ppid,
+        comm: task.comm.clone(),
+        state: task.state.letter().to_string(),
+        kernel: task.kernel,
+        pgd: task.pgd.map(Hex),
+        task: task.task.into(),
+    }
 }

@@ -3,9 +3,10 @@
 use std::fmt::Write as _;
 use std::io::Write;
 
-use ia64save::document::hex;
 use ia64save_guest::backtrace::{Programs, Symbols as _};
-use serde_json::{Value, json};
+use ia64save::document::guest::{GuestSymbols, SymbolDocument};
+use ia64save::document::name::GuestSymbolsName;
+use ia64save::document::word::Hex;
 
 use super::source::Source;
 use crate::cli::args::{Format, number};
@@ -37,12 +38,12 @@ pub fn run(args: &Symbols) -> Result<Outcome, Failure> {
         let text: String = rows.iter().map(Row::text).collect();
         style::unless_gone(write!(style::stdout(), "{text}"))?;
     } else {
-        let value = json!({
-            "schema": "ia64save/guest-symbols/1",
-            "file": loaded.name,
-            "addresses": rows.iter().map(Row::value).collect::<Vec<_>>(),
-        });
-        print_json(vec![value], source.format)?;
+        let document = GuestSymbols {
+            schema: GuestSymbolsName,
+            file: loaded.name.clone(),
+            addresses: rows.iter().map(Row::document).collect(),
+        };
+        print_json(&document, source.format)?;
     }
     Ok(Outcome::Fine)
 }
@@ -70,15 +71,15 @@ fn row(programs: &Programs<'_>, address: u64) -> Row {
 }
 
 impl Row {
-    fn value(&self) -> Value {
-        json!({
-            "address": hex(self.address),
-            "symbol": self.symbol.as_ref().map(|(name, _)| name),
-            "offset": self.symbol.as_ref().map(|(_, offset)| hex(*offset)),
-            "file": self.line.as_ref().map(|(file, _)| file),
-            "line": self.line.as_ref().map(|(_, line)| line),
-            "inlined": self.inlined,
-        })
+    fn document(&self) -> SymbolDocument {
+        SymbolDocument {
+            address: self.address.into(),
+            symbol: self.symbol.as_ref().map(|(name, _)| name.clone()),
+            offset: self.symbol.as_ref().map(|(_, offset)| Hex(*offset)),
+            file: self.line.as_ref().map(|(file, _)| file.clone()),
+            line: self.line.as_ref().map(|(_, line)| *line),
+            inlined: self.inlined.clone(),
+        }
     }
 
     fn text(&self) -> String {

@@ -4,14 +4,18 @@ use std::ops::Range;
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::document::{digits, finding, info};
+use ia64save::document::check::suppressed;
+use ia64save::document::finding::FindingDocument;
+use ia64save::document::info::Info;
+use ia64save::document::word::digits;
 use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::image::{HvmContext, Image};
 use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::repair::{self, Note};
 use ia64save_codec::wire::{bits, hvm};
 use ia64save_codec::{Dialect, Finding, Guest, tree};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::{Value, json};
 
 use super::args::Args;
 use super::picture::picture;
@@ -51,11 +55,6 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
     let mut worst: Vec<&Finding> = report.findings.iter().collect();
     worst.sort_by_key(|found| std::cmp::Reverse(found.severity));
     let shown = worst.iter().take(FINDINGS);
-    let suppressed: Map<_, _> = report
-        .suppressed
-        .iter()
-        .map(|(code, count)| (code.name().to_owned(), json!(count)))
-        .collect();
     let (passes, more_passes) = passes(image);
     let dialect = image.read_as();
     let first = image.first();
@@ -106,7 +105,7 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "cause": cause.as_ref().and_then(said),
         "findings": shown.map(|found| with_bytes(found, loaded)).collect::<Vec<_>>(),
         "more_findings": report.findings.len().saturating_sub(FINDINGS),
-        "suppressed": suppressed,
+        "suppressed": suppressed(&report),
         "looks": LOOKS.map(|(name, _, _)| name),
         "pictures": pictures,
         "more_checkpoints": image.checkpoints.len().saturating_sub(CHECKPOINTS),
@@ -120,6 +119,11 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "config": config,
     });
     (data, outcome)
+}
+
+/// A document within the page's data.
+fn value(document: &impl Serialize) -> Value {
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 /// What a file is called, without the folders that it is in.
@@ -140,7 +144,7 @@ fn said(note: &Note) -> Option<String> {
 
 /// `info` without what may be long and is shown otherwise.
 fn summary(loaded: &Loaded) -> (Value, usize) {
-    let mut info = info(loaded);
+    let mut info = value(&Info::from(loaded));
     let mut more = 0;
     if let Some(map) = info.as_object_mut() {
         for name in ["checkpoints", "hvm_context"] {
@@ -161,7 +165,7 @@ fn summary(loaded: &Loaded) -> (Value, usize) {
 
 /// A finding with the bytes around it, where they are no page of the guest's.
 fn with_bytes(found: &Finding, loaded: &Loaded) -> Value {
-    let mut value = finding(found);
+    let mut value = value(&FindingDocument::from(found));
     let end = loaded.file.size;
     let mark = found.offset..found.offset.saturating_add(found.length.min(48).into());
     let start = (found.offset & !15).saturating_sub(16);

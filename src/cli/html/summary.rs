@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde_json::Value;
 
 use super::head::era;
-use super::words::{bytes, count, escaped, plural, row, text, texts};
+use super::words::{bytes, count, escaped, plural, row, text, texts, word_of};
 
 /// A number and what it counts; where it was not read, that.
 fn tile(out: &mut String, name: &str, value: Option<String>, note: &str) {
@@ -28,9 +28,9 @@ fn tile(out: &mut String, name: &str, value: Option<String>, note: &str) {
 
 pub(super) fn summary(out: &mut String, data: &Value) {
     let info = &data["info"];
-    let page = info["page_size"].as_u64().unwrap_or(0);
+    let page = word_of(&info["page_size"]).unwrap_or(0);
     out.push_str("<h2 id=\"summary\">Summary</h2>\n<div class=\"grid tiles\">");
-    let ram = data["ram_pages"].as_u64();
+    let ram = word_of(&data["ram_pages"]);
     let note = ram.map_or(String::new(), |pages| plural(pages, "page") + " of RAM");
     tile(
         out,
@@ -39,7 +39,7 @@ pub(super) fn summary(out: &mut String, data: &Value) {
         &note,
     );
     let pages = &info["pages"];
-    let records = pages["num_records"].as_u64();
+    let records = word_of(&pages["num_records"]);
     let whole = !pages["terminator_offset"].is_null();
     let size = records.map_or(String::new(), |n| bytes(n.saturating_mul(page)));
     let note = if whole {
@@ -54,24 +54,24 @@ pub(super) fn summary(out: &mut String, data: &Value) {
             part as f64 * 100.0 / records.unwrap_or(1).max(1) as f64
         )
     };
-    let again = pages["num_superseded"].as_u64();
+    let again = word_of(&pages["num_superseded"]);
     let note = match again {
         Some(0) => "each page once".into(),
         Some(again) => share(again) + " were superseded",
         None => String::new(),
     };
     tile(out, "Sent again", again.map(count), &note);
-    let zero = pages["num_zero"].as_u64();
+    let zero = word_of(&pages["num_zero"]);
     tile(
         out,
         "Zero pages",
         zero.map(count),
         &zero.map_or(String::new(), |zero| share(zero) + " of the records"),
     );
-    let listed = info["unallocated"]["count"].as_u64();
+    let listed = word_of(&info["unallocated"]["count"]);
     tile(out, "Unallocated", listed.map(count), "RAM without a page");
     let read = info["vcpus"].as_array().map_or(0, Vec::len) as u64;
-    let map = info["vcpumap"]["max_virt_cpus"].as_u64();
+    let map = word_of(&info["vcpumap"]["max_virt_cpus"]);
     let complete = info["complete"] == true;
     let note = map.map_or(String::new(), |most| format!("online, of {}", count(most)));
     tile(
@@ -80,7 +80,7 @@ pub(super) fn summary(out: &mut String, data: &Value) {
         (complete || read > 0).then(|| count(read)),
         &note,
     );
-    if let Some(rounds @ 2..) = info["num_checkpoints"].as_u64() {
+    if let Some(rounds @ 2..) = word_of(&info["num_checkpoints"]) {
         tile(out, "Checkpoints", Some(count(rounds)), "Remus rounds");
     }
     out.push_str("</div>\n<div class=\"grid two\"><div class=\"card\"><h3>Why this dialect</h3>");
@@ -120,18 +120,17 @@ pub(super) fn summary(out: &mut String, data: &Value) {
 /// The file as it lies there, and the head of the stream in it.
 fn file(out: &mut String, data: &Value) {
     let info = &data["info"];
-    let number = |value: &Value, what: &str| value.as_u64().map(|n| plural(n, what));
+    let number = |value: &Value, what: &str| word_of(value).map(|n| plural(n, what));
     let setup = &info["arch_setup"];
     let word = |value: &Value| value.as_str().map(str::to_owned);
     let stream = &info["envelope"];
-    let stream = stream["stream_offset"]
-        .as_u64()
-        .zip(stream["stream_size"].as_u64());
+    let stream = word_of(&stream["stream_offset"])
+        .zip(word_of(&stream["stream_size"]));
     let packed = !info["compression"].is_null();
     let unpacked = |value: Option<String>| value.filter(|_| packed);
     let pv = info["guest"] == "pv";
     let start_info = &info["shared_info"]["start_info_pfn"];
-    let trailing = info["trailing_bytes"].as_u64().filter(|bytes| *bytes > 0);
+    let trailing = word_of(&info["trailing_bytes"]).filter(|bytes| *bytes > 0);
     let rows = [
         ("size", number(&data["file_size"], "byte")),
         ("sha256", word(&info["sha256"])),
@@ -143,13 +142,12 @@ fn file(out: &mut String, data: &Value) {
         ),
         ("p2m_size", number(&info["p2m_size"], "page")),
         ("flags", word(&setup["flags"])),
-        ("maxmem", setup["maxmem"].as_u64().map(bytes)),
+        ("maxmem", word_of(&setup["maxmem"]).map(bytes)),
         ("xsi_va", word(&setup["xsi_va"])),
         ("hypercall_imm", word(&setup["hypercall_imm"])),
         (
             "start_info",
-            start_info
-                .as_u64()
+            word_of(start_info)
                 .filter(|_| pv)
                 .map(|pfn| format!("pfn {pfn:#x}")),
         ),
@@ -175,13 +173,13 @@ fn memory_map(out: &mut String, data: &Value) {
     else {
         return;
     };
-    let page = info["page_size"].as_u64().unwrap_or(1).max(1);
+    let page = word_of(&info["page_size"]).unwrap_or(1).max(1);
     let range = |row: &Value| {
         let start = row["phys_addr"]
             .as_str()
             .and_then(|text| u64::from_str_radix(text.strip_prefix("0x")?, 16).ok());
-        let start = start.or(row["phys_addr"].as_u64())?;
-        let end = start.checked_add(row["num_pages"].as_u64()?.checked_mul(4096)?)?;
+        let start = start.or(word_of(&row["phys_addr"]))?;
+        let end = start.checked_add(word_of(&row["num_pages"])?.checked_mul(4096)?)?;
         Some((start, end))
     };
     let uneven =
@@ -207,8 +205,7 @@ fn memory_map(out: &mut String, data: &Value) {
             ),
         };
         let pfn = |name: &str| {
-            own[name]
-                .as_u64()
+            word_of(&own[name])
                 .map_or("none".into(), |pfn| format!("{pfn:#x}"))
         };
         let _ = write!(out, "<tr><td>{kind}</td>");
@@ -226,14 +223,14 @@ fn memory_map(out: &mut String, data: &Value) {
                 format!("{start:#x} to {end:#x}")
             }));
         }
-        let size = own["num_pages"].as_u64().and_then(|n| n.checked_mul(4096));
+        let size = word_of(&own["num_pages"]).and_then(|n| n.checked_mul(4096));
         cell(&size.map_or("more than 16 EiB".into(), bytes));
         cell(own["attribute"].as_str().unwrap_or_default());
         cell(&own["offset"].to_string());
         out.push_str("</tr>");
     }
     out.push_str("</tbody></table>");
-    if let Some(more @ 1..) = data["more_descriptors"].as_u64() {
+    if let Some(more @ 1..) = word_of(&data["more_descriptors"]) {
         let _ = write!(
             out,
             "<p class=\"faint\">and {} more</p>",

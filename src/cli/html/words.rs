@@ -14,6 +14,12 @@ pub fn escaped(text: &str) -> String {
         .replace('"', "&quot;")
 }
 
+/// A number, or a word that is a text of hexadecimal digits.
+pub(super) fn word_of(value: &Value) -> Option<u64> {
+    let word = || u64::from_str_radix(value.as_str()?.strip_prefix("0x")?, 16).ok();
+    value.as_u64().or_else(word)
+}
+
 /// A number with its digits in groups.
 pub(super) fn count(number: u64) -> String {
     grouped(number).replace(' ', "\u{202f}")

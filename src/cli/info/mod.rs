@@ -19,7 +19,12 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use clap::ValueHint;
-use ia64save::{Loaded, document, open};
+use ia64save::document::failure::{Failure as Why, FileOutcome};
+use ia64save::document::files::Entry;
+use ia64save::document::info::Info;
+use ia64save::document::name::InfoName;
+use ia64save::document::word::digits;
+use ia64save::{Loaded, inventory, open};
 
 use behind::{behind, rounds};
 use machine::{hvm, vcpus};
@@ -65,12 +70,14 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         .digest(args.digest)
         .cores(true);
     let mut outcome = Outcome::Fine;
-    let mut documents = Documents::new(args.format, args.images.len());
+    let mut documents = Documents::<InfoName, Info>::new(args.format);
     for (index, path) in args.images.iter().enumerate() {
         let loaded = match open(path, &wanted) {
             Ok(loaded) => loaded,
             Err(failure) => {
-                outcome = outcome.and(complain(&failure.into()));
+                let failure = failure.into();
+                outcome = outcome.and(complain(&failure));
+                documents.add_failure(inventory::name(path), &failure)?;
                 continue;
             }
         };
@@ -78,7 +85,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
             let gap = if index > 0 { "\n" } else { "" };
             write!(style::stdout(), "{gap}{}", text(&loaded))
         } else {
-            documents.add(loaded.keep_small(|| document::info(&loaded)))
+            documents.add(loaded.keep_small(|| entry(&loaded)))
         };
         written?;
         loaded.verify()?;
@@ -91,6 +98,17 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     }
     documents.finish()?;
     Ok(outcome)
+}
+
+/// What a script is told of an image.
+fn entry(loaded: &Loaded) -> Entry<Info> {
+    let error = loaded.image().error.as_ref();
+    Entry {
+        file: loaded.name.clone(),
+        outcome: error.map_or(FileOutcome::Fine, |_| FileOutcome::Invalid),
+        error: error.map(Why::from),
+        of: Some(Info::from(loaded)),
+    }
 }
 
 fn text(loaded: &Loaded) -> String {
@@ -137,11 +155,11 @@ fn heading(out: &mut String, loaded: &Loaded) {
         Painted(DIM, what)
     );
     if let Some(digest) = loaded.file_digest() {
-        let hex = document::digits(&digest);
+        let hex = digits(&digest);
         let _ = writeln!(out, "{}", Painted(DIM, format!("sha256 {hex}")));
     }
     if let Some(digest) = loaded.unpacked_digest() {
-        let hex = document::digits(&digest);
+        let hex = digits(&digest);
         let text = format!("sha256 {hex} unpacked");
         let _ = writeln!(out, "{}", Painted(DIM, text));
     }

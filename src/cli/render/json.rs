@@ -2,60 +2,103 @@
 
 use std::io::{self, Write};
 
-use serde_json::Value;
+use ia64save::document::failure::{Failure as Why, FileOutcome};
+use ia64save::document::files::{Entry, Files, Line};
+use serde::Serialize;
 
 use super::style;
 use crate::cli::args::Format;
+use crate::cli::exit::{Failure, Outcome};
 
-/// Prints JSON values: one document, or an array of several, or one a line.
-pub fn print_json(values: Vec<Value>, format: Format) -> io::Result<()> {
-    let mut documents = Documents::new(format, values.len());
-    for value in values {
-        documents.add(value)?;
+/// Prints a document: over several lines, or on one.
+pub fn print_json(document: &impl Serialize, format: Format) -> io::Result<()> {
+    let mut out = style::plain_stdout();
+    match format {
+        Format::Jsonl => serde_json::to_writer(&mut out, document)?,
+        Format::Json | Format::Text => serde_json::to_writer_pretty(&mut out, document)?,
     }
-    documents.finish()
+    writeln!(out)?;
+    out.flush()
 }
 
-/// JSON about several inputs: a document for one, an array for more, whatever becomes of them; or a line for
-/// each, as it comes.
-pub struct Documents {
+/// A document on one line.
+pub fn line(document: &impl Serialize) -> io::Result<String> {
+    Ok(serde_json::to_string(document)?)
+}
+
+/// JSON about several files: a document with an entry each, or a line for each, as it comes.
+pub struct Documents<N, T> {
     format: Format,
-    /// Inputs that were named.
-    inputs: usize,
-    values: Vec<Value>,
+    files: Vec<Entry<T>>,
+    schema: N,
 }
 
-impl Documents {
-    /// For so many inputs.
-    pub fn new(format: Format, inputs: usize) -> Self {
+impl<N: Serialize + Copy + Default, T: Serialize> Documents<N, T> {
+    /// For a document of this name.
+    pub fn new(format: Format) -> Self {
         Documents {
             format,
-            inputs,
-            values: Vec::new(),
+            files: Vec::new(),
+            schema: N::default(),
         }
     }
 
     /// What there is to say of one of them.
-    pub fn add(&mut self, value: Value) -> io::Result<()> {
-        if self.format == Format::Jsonl {
-            let mut out = style::plain_stdout();
-            writeln!(out, "{value}")?;
-            return out.flush();
+    pub fn add(&mut self, entry: Entry<T>) -> io::Result<()> {
+        match self.format {
+            Format::Text => {}
+            Format::Json => self.files.push(entry),
+            Format::Jsonl => {
+                let line = Line {
+                    schema: self.schema,
+                    tool_version: env!("CARGO_PKG_VERSION"),
+                    entry,
+                };
+                print_json(&line, Format::Jsonl)?;
+            }
         }
-        self.values.push(value);
         Ok(())
     }
 
+    /// One of them is not read.
+    pub fn add_failure(&mut self, file: String, failure: &Failure) -> io::Result<()> {
+        self.add(Entry {
+            file,
+            outcome: outcome(failure.outcome()),
+            error: Some(why(failure)),
+            of: None,
+        })
+    }
+
     /// That was all.
-    pub fn finish(mut self) -> io::Result<()> {
-        let value = match self.format {
-            Format::Json if self.inputs > 1 => Value::Array(self.values),
-            Format::Json if !self.values.is_empty() => self.values.remove(0),
-            Format::Json | Format::Jsonl | Format::Text => return Ok(()),
+    pub fn finish(self) -> io::Result<()> {
+        if self.format != Format::Json {
+            return Ok(());
+        }
+        let document = Files {
+            schema: self.schema,
+            tool_version: env!("CARGO_PKG_VERSION"),
+            files: self.files,
         };
-        let mut out = style::plain_stdout();
-        serde_json::to_writer_pretty(&mut out, &value)?;
-        writeln!(out)?;
-        out.flush()
+        print_json(&document, Format::Json)
+    }
+}
+
+/// What became of a file, by what its command ends with.
+pub fn outcome(outcome: Outcome) -> FileOutcome {
+    match outcome {
+        Outcome::Fine | Outcome::Differ | Outcome::Warnings => FileOutcome::Fine,
+        Outcome::Invalid => FileOutcome::Invalid,
+        Outcome::Foreign => FileOutcome::Foreign,
+        Outcome::Io => FileOutcome::Unreadable,
+        Outcome::Usage => FileOutcome::Refused,
+    }
+}
+
+/// Why a file was not read, or not to its end.
+pub fn why(failure: &Failure) -> Why {
+    match failure {
+        Failure::Invalid(_, error) => Why::from(error),
+        other => Why::said(other),
     }
 }

@@ -5,12 +5,13 @@ use std::fs;
 use std::io::{self, Write as _};
 
 use ia64save::Loaded;
-use ia64save::document::finding;
+use ia64save::document::failure::Failure as Why;
+use ia64save::document::name::PagesOnlyName;
+use ia64save::document::rewritten::{PagesOnly, SavedRange};
 use ia64save::files::{Beside, OutputFile};
 use ia64save_codec::image::{Image, is_zero};
 use ia64save_codec::pfns::Pfns;
 use ia64save_codec::repair;
-use serde_json::json;
 
 use super::args::Args;
 use super::said::{document, print};
@@ -64,25 +65,29 @@ pub fn write(args: &Args, loaded: &Loaded) -> Result<Outcome, Failure> {
     let list = Pfns::gather(there.iter().copied()).into_iter().map(|run| {
         let at = offset;
         offset += run.pages() * image.page_size as u64;
-        json!({ "first_pfn": run.first(), "num_pages": run.pages(), "offset": at })
+        SavedRange {
+            first_pfn: run.first().into(),
+            num_pages: run.pages(),
+            offset: at,
+        }
     });
     loaded.verify()?;
     // The index last: what it names is there, and is its own.
     let pages = beside.place(pages)?;
     let name = pages.name().to_owned();
     let missing = repair::missing(&loaded.file);
-    let value = json!({
-        "schema": "ia64save/pages-only/1",
-        "what": "pages of guest memory out of a damaged image. This is no image: it has no vcpus and no devices",
-        "file": loaded.name,
-        "pages_file": name,
-        "page_size": image.page_size,
-        "num_pages": there.len(),
-        "records_without_a_place": strange,
-        "missing": missing,
-        "error": image.error.as_ref().map(finding),
-        "ranges": list.collect::<Vec<_>>(),
-    });
+    let value = PagesOnly {
+        schema: PagesOnlyName,
+        what: "pages of guest memory out of a damaged image. This is no image: it has no vcpus and no devices",
+        file: loaded.name.clone(),
+        pages_file: name.clone(),
+        page_size: image.page_size,
+        num_pages: there.len(),
+        records_without_a_place: strange,
+        missing: missing.clone(),
+        error: image.error.as_ref().map(Why::from),
+        ranges: list.collect(),
+    };
     serde_json::to_writer_pretty(&mut index, &value).map_err(io::Error::from)?;
     index.write_all(b"\n")?;
     index.commit()?;

@@ -3,36 +3,23 @@
 use std::fmt::Write as _;
 use std::io::{self, Write as _};
 
-use ia64save::document::finding;
+use ia64save::document::finding::FindingDocument;
+use ia64save::document::name::RepairName;
+use ia64save::document::rewritten::{Question, Repair, RepairNote};
 use ia64save::files::is_stdout;
 use ia64save_codec::repair::{self, Choice, Note};
 use ia64save_codec::{Finding, Severity};
-use serde_json::{Value, json};
 
 use super::args::Args;
 use super::state::State;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
-use crate::cli::render::json::print_json;
+use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, ERROR, HEADING, LABEL, OK, Painted, WARNING};
 
 /// What chooses the version.
 const OPTION: &str = "--format-version";
-
-fn note(note: &Note) -> Value {
-    let mut value = json!({
-        "lost": note.lost,
-        "path": note.path,
-        "offset": note.offset,
-        "what": note.what,
-    });
-    if let Some((was, is)) = note.number {
-        value["was"] = number(&note.path, was);
-        value["is"] = number(&note.path, is);
-    }
-    value
-}
 
 /// Says what was done, on standard error where the image goes to standard output.
 pub fn tell(args: &Args, name: &str, written: u64, notes: &[Note]) -> Result<(), Failure> {
@@ -92,15 +79,6 @@ fn shown(path: &str, number: u64) -> String {
     }
 }
 
-/// A number for JSON: addresses are strings.
-fn number(path: &str, number: u64) -> Value {
-    if is_address(path) {
-        json!(format!("{number:#x}"))
-    } else {
-        json!(number)
-    }
-}
-
 pub fn print(args: &Args, text: &str) -> Result<(), Failure> {
     if is_stdout(&args.out) {
         write!(style::stderr(), "{text}")?;
@@ -130,25 +108,23 @@ fn asking(
     remaining: &[&Finding],
     question: &[Choice],
 ) -> Result<(), Failure> {
-    let mut value = json!({
-        "schema": "ia64save/repair/1",
-        "file": name,
-        "outcome": outcome,
-        "written": written,
-        "notes": notes.iter().map(note).collect::<Vec<_>>(),
-        "remaining": remaining.iter().map(|found| finding(found)).collect::<Vec<_>>(),
-    });
-    if let Some(choice) = question.first() {
-        value["question"] = json!({
-            "path": choice.path,
-            "values": question.iter().map(|choice| choice.value).collect::<Vec<_>>(),
-            "option": OPTION,
-        });
-    }
+    let document = Repair {
+        schema: RepairName,
+        file: name.to_owned(),
+        outcome: outcome.to_owned(),
+        written,
+        notes: notes.iter().map(RepairNote::from).collect(),
+        remaining: remaining.iter().copied().map(FindingDocument::from).collect(),
+        question: question.first().map(|choice| Question {
+            path: choice.path.to_string(),
+            values: question.iter().map(|choice| choice.value).collect(),
+            option: OPTION,
+        }),
+    };
     if is_stdout(&args.out) {
-        writeln!(io::stderr(), "{value}")?;
+        writeln!(io::stderr(), "{}", line(&document)?)?;
     } else {
-        print_json(vec![value], args.format)?;
+        print_json(&document, args.format)?;
     }
     Ok(())
 }

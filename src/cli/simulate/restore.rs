@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use ia64save::document::{finding, joined};
+use ia64save::document::failure::Failure as Why;
+use ia64save::document::name::SimulateRestoreName;
+use ia64save::document::simulate::{RestoreError, SimulateRestore};
 use ia64save::files::{self, OutputFile, is_stdout};
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
@@ -16,7 +18,6 @@ use ia64save_codec::transfer::{Cancel, Cause, TransferError};
 use ia64save_codec::{Dialect, Guest};
 use ia64save_sim::link::Link;
 use ia64save_sim::{DomId, Era, Host, Machine, Registers, SimSource, SimTarget};
-use serde_json::{Value, json};
 
 use super::args::Restore;
 use super::left::left;
@@ -54,23 +55,24 @@ pub fn run(args: &Restore) -> Result<Outcome, Failure> {
     let guard = Guard::new("the restore", "the simulated domain goes with the process")?;
     let (restored, error) = restore(args, &loaded, &mut target);
     loaded.verify()?;
-    let head = json!({
-        "schema": "ia64save/simulate-restore/1",
-        "file_size": loaded.file.size,
-        "stream_offset": loaded.image().stream_offset,
-        "stream_size": stream_size(&loaded),
-        "host": host.machine().era.to_string(),
-    });
     let calls = host.counts().total();
-    let mut value = joined(head, left(&mut target, &restored));
-    value["hypercalls"] = calls.into();
-    value["errors"] = error.iter().map(error_value).collect::<Vec<_>>().into();
+    let mut document = SimulateRestore {
+        schema: SimulateRestoreName,
+        file_size: loaded.file.size,
+        stream_offset: loaded.image().stream_offset,
+        stream_size: stream_size(&loaded),
+        host: host.machine().era.to_string(),
+        left: left(&mut target, &restored),
+        hypercalls: calls,
+        errors: error.iter().map(error_document).collect(),
+        resaved_bytes: None,
+    };
     if let (None, Some(out)) = (&error, &args.resave) {
-        value["resaved_bytes"] = resave(&host, target.domid(), out, args)?.into();
+        document.resaved_bytes = Some(resave(&host, target.domid(), out, args)?);
     }
     drop(guard);
-    let screen = screen(&loaded, &restored, &value, error.is_none());
-    account::print(args.resave.as_deref(), args.format, || screen, || value)?;
+    let screen = screen(&loaded, &restored, &document, error.is_none());
+    account::print(args.resave.as_deref(), args.format, || screen, || document)?;
     match error {
         None => Ok(Outcome::Fine),
         Some(error) => Err(Failure::Transfer(loaded.name.clone(), Box::new(error))),
@@ -195,19 +197,18 @@ fn failed(out: &Path, error: &dyn std::fmt::Display) -> Failure {
     Failure::Usage(format!("{}: {error}", out.display()))
 }
 
-fn error_value(error: &TransferError) -> Value {
-    let mut value = match &error.cause {
-        Cause::Stream(error) => finding(error),
-        cause => json!({ "message": cause.to_string(), "offset": error.offset }),
-    };
-    value["part"] = error.part.name().into();
-    value["cleanup"] = error
-        .cleanup
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .into();
-    value
+fn error_document(error: &TransferError) -> RestoreError {
+    RestoreError {
+        error: match &error.cause {
+            Cause::Stream(error) => Why::from(&**error),
+            cause => Why {
+                offset: Some(error.offset),
+                ..Why::said(cause)
+            },
+        },
+        part: error.part.name(),
+        cleanup: error.cleanup.iter().map(ToString::to_string).collect(),
+    }
 }
 
 /// Bytes of the stream alone: those that a restore could take.
@@ -219,8 +220,7 @@ fn stream_size(loaded: &Loaded) -> u64 {
 }
 
 /// One screen for a person.
-fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> String {
-    let count = |key: &str| value[key].as_u64().unwrap_or(0);
+fn screen(loaded: &Loaded, restored: &Restored, said: &SimulateRestore, whole: bool) -> String {
     let page_size = loaded.image().page_size as u64;
     let pages = |pages: u64| {
         format!(
@@ -232,7 +232,7 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
     let mut block = Block::new(2);
     block.row(
         "host",
-        format!("simulated, {}", value["host"].as_str().unwrap_or("")),
+        format!("simulated, {}", said.host),
     );
     if let Some(guest) = restored.guest {
         block.row("guest", guest.name());
@@ -242,7 +242,7 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
         format!(
             "{} of {}",
             grouped(restored.consumed),
-            counted(count("stream_size"), "byte")
+            counted(said.stream_size, "byte")
         ),
     );
     block.row("page records", grouped(restored.records));
@@ -271,9 +271,8 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
         block.row(param.name(), format!("{set:#x}"));
     }
     if let Some(blob) = &restored.hvm_context {
-        let records = value["hvm_context"]["records"]
-            .as_array()
-            .map_or(0, Vec::len);
+        let context = said.left.hvm_context.as_ref();
+        let records = context.map_or(0, |context| context.records.len());
         block.row(
             "HVM context",
             format!(
@@ -301,16 +300,18 @@ fn screen(loaded: &Loaded, restored: &Restored, value: &Value, whole: bool) -> S
             block.row(label, format!("pfn {frame:#x}"));
         }
     }
-    block.row("hypercalls", grouped(count("hypercalls")));
-    if let Some(bytes) = value["resaved_bytes"].as_u64() {
+    block.row("hypercalls", grouped(said.hypercalls));
+    if let Some(bytes) = said.resaved_bytes {
         block.row("saved again", counted(bytes, "byte"));
     }
+    let domain = said.left.domain.as_ref();
+    let tot_pages = domain.and_then(|domain| domain.tot_pages).unwrap_or(0);
     block.row(
         "domain",
         if whole {
             Cell::styled(
                 OK,
-                format!("restored, paused, {}", counted(count("tot_pages"), "page")),
+                format!("restored, paused, {}", counted(tot_pages, "page")),
             )
         } else {
             Cell::styled(ERROR, "destroyed")

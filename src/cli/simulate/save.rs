@@ -3,7 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use ia64save::document::joined;
+use ia64save::document::name::SimulateSaveName;
+use ia64save::document::simulate::SimulateSave;
 use ia64save::files::OutputFile;
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{
@@ -12,7 +13,6 @@ use ia64save_codec::envelope::{
 use ia64save_codec::transfer::Cancel;
 use ia64save_codec::transfer::save::{Options, Save as Engine};
 use ia64save_sim::SimSource;
-use serde_json::json;
 
 use super::args::{PolicyName, Save};
 use super::domain::{self, Made};
@@ -82,9 +82,10 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
         page_size,
     };
     let text = || format!("{}\n\n{summary}", Painted(HEADING, &name));
-    let value = || {
-        let head = json!({ "schema": "ia64save/simulate-save/1", "file": name });
-        joined(head, summary.json())
+    let value = || SimulateSave {
+        schema: SimulateSaveName,
+        file: name.clone(),
+        save: summary.document(),
     };
     account::print(Some(&args.out), args.format, text, value)?;
     Ok(Outcome::Fine)

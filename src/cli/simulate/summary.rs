@@ -5,11 +5,11 @@
 use std::fmt::{self, Write as _};
 use std::time::Duration;
 
-use ia64save::document::{joined, saved};
+use ia64save::document::simulate::SimulatedSave;
+use ia64save::document::transfer::{SavedDocument, Stretch};
 use ia64save::progress::Task;
 use ia64save_codec::transfer::observer::{Observer, Pass};
 use ia64save_codec::transfer::save::Saved;
-use serde_json::{Value, json};
 
 use crate::cli::progress::Progress;
 use crate::cli::render::size::{counted, grouped, human};
@@ -86,32 +86,16 @@ impl Summary<'_> {
     }
 
     /// For scripts.
-    pub fn json(&self) -> Value {
-        let stretches: Vec<_> = self.stretches.iter().map(pass).collect();
-        let how = json!({
-            "live": self.live,
-            "policy": self.policy,
-            "workload": self.workload.0,
-            "rate": self.workload.1,
-            "stretches": stretches,
-        });
-        joined(saved(self.saved), how)
+    pub fn document(&self) -> SimulatedSave {
+        SimulatedSave {
+            saved: SavedDocument::from(self.saved),
+            live: self.live,
+            policy: self.policy,
+            workload: self.workload.0,
+            rate: self.workload.1,
+            stretches: self.stretches.iter().map(Stretch::from).collect(),
+        }
     }
-}
-
-fn pass(pass: &Pass) -> Value {
-    json!({
-        "number": pass.number,
-        "last": pass.last,
-        "sent": pass.sent,
-        "skipped": pass.skipped,
-        "held_back": pass.held_back,
-        "dirty": pass.dirty,
-        "left": pass.left,
-        "bytes": pass.bytes,
-        "began_seconds": pass.began.as_secs_f64(),
-        "ended_seconds": pass.ended.as_secs_f64(),
-    })
 }
 
 impl fmt::Display for Summary<'_> {

@@ -2,9 +2,10 @@
 
 use std::io::{self, Write as _};
 
+use ia64save::document::name::XenListName;
+use ia64save::document::xen::{XenDomain, XenList};
 use ia64save_xen::abi::domctl;
 use ia64save_xen::hypervisor::{Hypervisor, Info};
-use serde_json::{Value, json};
 
 use super::args::List;
 use super::host::{self, Hyper};
@@ -47,14 +48,14 @@ pub fn run(args: &List) -> Result<Outcome, Failure> {
             write!(style::stdout(), "{table}")?;
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/xen-list/1",
-                "release": release.name,
-                "dialect": release.dialect.name(),
-                "page_size": page_size,
-                "domains": domains.iter().map(domain).collect::<Vec<Value>>(),
-            });
-            print_json(vec![value], format)?;
+            let list = XenList {
+                schema: XenListName,
+                release: release.name.to_string(),
+                dialect: release.dialect.name(),
+                page_size,
+                domains: domains.iter().map(domain).collect(),
+            };
+            print_json(&list, format)?;
         }
     }
     Ok(Outcome::Fine)
@@ -80,17 +81,17 @@ fn is_half_destroyed(xen: &mut Hyper, info: &Info) -> bool {
     !known && xen.is_half_destroyed(info.domain) == Ok(true)
 }
 
-fn domain((info, half): &(Info, bool)) -> Value {
-    json!({
-        "domain": info.domain,
-        "guest": guest(info),
-        "state": state(info, *half),
-        "paused": info.flags & domctl::PAUSED != 0,
-        "tot_pages": info.tot_pages,
-        "max_pages": info.max_pages,
-        "online_vcpus": info.online_vcpus,
-        "max_vcpu_id": info.max_vcpu_id,
-    })
+fn domain((info, half): &(Info, bool)) -> XenDomain {
+    XenDomain {
+        domain: info.domain,
+        guest: guest(info),
+        state: state(info, *half).to_string(),
+        paused: info.flags & domctl::PAUSED != 0,
+        tot_pages: info.tot_pages.into(),
+        max_pages: info.max_pages.into(),
+        online_vcpus: info.online_vcpus,
+        max_vcpu_id: info.max_vcpu_id,
+    }
 }
 
 fn guest(info: &Info) -> &'static str {

@@ -12,7 +12,9 @@
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use ia64save::document::{joined, saved};
+use ia64save::document::name::{MigrationOutcomeName, XenMigrateName};
+use ia64save::document::transfer::SavedDocument;
+use ia64save::document::xen::{MigrationOutcome, XenMigrate};
 use ia64save::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
@@ -21,7 +23,7 @@ use ia64save_codec::transfer::ports::{Domain as _, Sink as _};
 use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_codec::transfer::{Cancel, Cause, Observer};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::args::{Migrate, ProtocolName};
 use super::host;
@@ -31,7 +33,7 @@ use super::unfinished::{Record, Unfinished};
 use crate::cli::args::Format;
 use crate::cli::exit::{Failure, Outcome};
 use crate::cli::progress::Progress;
-use crate::cli::render::json::print_json;
+use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::counted;
 use crate::cli::render::style;
 
@@ -116,12 +118,11 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
     let told = if args.format == Format::Text {
         Ok(())
     } else {
-        let mut value = account(args, &address, &fate, sent.as_ref());
-        value["migration"] = token.to_string().into();
+        let document = account(args, &address, &fate, sent.as_ref(), token);
         if args.suspending.suspend_dialogue {
-            writeln!(io::stderr(), "{value}")
+            line(&document).and_then(|line| writeln!(io::stderr(), "{line}"))
         } else {
-            print_json(vec![value], args.format)
+            print_json(&document, args.format)
         }
     };
     if done.is_err() || matches!(fate, SourceFate::InDoubt(_)) {
@@ -172,22 +173,29 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
 }
 
 /// For scripts.
-fn account(args: &Migrate, address: &Address, fate: &SourceFate, sent: Option<&Saved>) -> Value {
+fn account(
+    args: &Migrate,
+    address: &Address,
+    fate: &SourceFate,
+    sent: Option<&Saved>,
+    token: Token,
+) -> XenMigrate {
     let (fate, why) = match fate {
         SourceFate::Gone => ("gone", None),
         SourceFate::Stays(why) => ("stays", Some(why)),
         SourceFate::InDoubt(why) => ("in_doubt", Some(why)),
     };
-    let head = json!({
-        "schema": "ia64save/xen-migrate/1",
-        "domain": args.domain,
-        "to": address.to_string(),
-        "fate": fate,
-        "reason": why,
-        "live": !args.suspend_first,
-        "policy": args.transfer.policy.name(),
-    });
-    joined(head, sent.map_or_else(|| json!({}), saved))
+    XenMigrate {
+        schema: XenMigrateName,
+        domain: args.domain,
+        to: address.to_string(),
+        fate,
+        reason: why.map(ToString::to_string),
+        live: !args.suspend_first,
+        policy: args.transfer.policy.name(),
+        saved: sent.map(SavedDocument::from),
+        migration: token.to_string(),
+    }
 }
 
 /// What cannot be done with the domain's safety in mind.
@@ -223,13 +231,13 @@ fn ask(args: &Migrate, target: &Target<'_>, token: Token) -> Result<Outcome, Fai
             )?;
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/migration-outcome/1",
-                "migration": token.to_string(),
-                "at": target.address.to_string(),
-                "outcome": name,
-            });
-            print_json(vec![value], format)?;
+            let outcome = MigrationOutcome {
+                schema: MigrationOutcomeName,
+                migration: token.to_string(),
+                at: target.address.to_string(),
+                outcome: name,
+            };
+            print_json(&outcome, format)?;
         }
     }
     Ok(match became {
@@ -341,12 +349,13 @@ mod tests {
         };
         assert_eq!((args.wait, args.suspending.suspend_wait), (5, 7));
         for (fate, said, why) in [
-            (SourceFate::Gone, "gone", Value::Null),
+            (SourceFate::Gone, "gone", serde_json::Value::Null),
             (SourceFate::Stays("full".into()), "stays", "full".into()),
             (SourceFate::InDoubt("cut".into()), "in_doubt", "cut".into()),
         ] {
-            let value = account(&args, &place(&args.to), &fate, None);
-            assert_eq!(value["schema"], "ia64save/xen-migrate/1");
+            let document = account(&args, &place(&args.to), &fate, None, token().unwrap());
+            let value = serde_json::to_value(&document).unwrap();
+            assert_eq!(value["schema"], XenMigrateName::TEXT);
             assert_eq!(
                 (&value["domain"], &value["to"]),
                 (&3.into(), &"itanium:8002".into())

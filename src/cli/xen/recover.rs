@@ -4,6 +4,8 @@ use std::io::Write as _;
 use std::time::Duration;
 
 use ia64save::migration::{Target, said, secret};
+use ia64save::document::name::XenRecoverName;
+use ia64save::document::xen::{XenMended, XenUnfinishedList};
 use ia64save_codec::transfer::Cause;
 use ia64save_codec::transfer::migration::{Outcome as Became, SourceFate};
 use ia64save_codec::transfer::ports::{Domain as _, Errno, NoWayBack, SourceDomain as _};
@@ -14,7 +16,6 @@ use ia64save_xen::machine::Ia64;
 use ia64save_xen::toolstack::xenstore::Xenstore;
 use ia64save_xen::toolstack::{ByXenstore, Nobody, Toolstack};
 use ia64save_xen::transport::DomainId;
-use serde_json::{Value, json};
 
 use super::args::Recover;
 use super::host::{self, Hyper};
@@ -35,7 +36,7 @@ pub fn run(args: &Recover) -> Result<Outcome, Failure> {
     let done = recover(args, domain, xen, toolstack(args), &unfinished)?;
     match args.format {
         Format::Text => writeln!(style::stdout(), "{}", done.text())?,
-        format => print_json(vec![done.value()], format)?,
+        format => print_json(&done.document(), format)?,
     }
     Ok(Outcome::Fine)
 }
@@ -53,11 +54,11 @@ fn list(args: &Recover, unfinished: &Unfinished) -> Result<Outcome, Failure> {
             }
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/xen-recover/1",
-                "unfinished": found.iter().map(Left::value).collect::<Vec<_>>(),
-            });
-            print_json(vec![value], format)?;
+            let list = XenUnfinishedList {
+                schema: XenRecoverName,
+                unfinished: found.iter().map(Left::known).collect(),
+            };
+            print_json(&list, format)?;
         }
     }
     Ok(Outcome::Fine)
@@ -107,7 +108,7 @@ impl Done {
         format!("domain {}: {fate}", self.domain)
     }
 
-    pub(super) fn value(&self) -> Value {
+    pub(super) fn document(&self) -> XenMended {
         let fate = match self.fate {
             Fate::Gone => "gone",
             Fate::Destroyed(_) => "destroyed",
@@ -116,11 +117,11 @@ impl Done {
             Fate::Paused => "paused",
             Fate::ShutDown => "shut_down",
         };
-        json!({
-            "schema": "ia64save/xen-recover/1",
-            "domain": self.domain,
-            "fate": fate,
-        })
+        XenMended {
+            schema: XenRecoverName,
+            domain: self.domain,
+            fate,
+        }
     }
 }
 

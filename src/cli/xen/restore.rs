@@ -7,6 +7,9 @@ use ia64save::migration::random;
 use ia64save::progress::Task;
 use ia64save::signals::{self, Guard};
 use ia64save::{Loaded, open};
+use ia64save::document::name::XenRestoreName;
+use ia64save::document::word::Hex;
+use ia64save::document::xen::XenRestore;
 use ia64save_codec::Guest;
 use ia64save_codec::transfer::ports::{Domain as _, Errno};
 use ia64save_codec::transfer::restore::{Options, Restore as Engine, Restored};
@@ -336,21 +339,21 @@ fn report(args: &Restore, done: &Done) -> Result<(), Failure> {
             writeln!(style::stderr(), "{text}")?;
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/xen-restore/1",
-                "domain": domain,
-                "guest": restored.guest.map(Guest::name),
-                "store_mfn": restored.store_mfn,
-                "console_mfn": restored.console_mfn,
-                "store_evtchn": store_evtchn,
-                "console_evtchn": console_evtchn,
-                "num_records": restored.records,
-                "populated_count": restored.populated.len(),
-                "decreased_count": restored.decreased.len(),
-                "consumed": restored.consumed,
-                "running": args.start,
-            });
-            print_json(vec![value], format)?;
+            let document = XenRestore {
+                schema: XenRestoreName,
+                domain: *domain,
+                guest: restored.guest.map(Guest::name),
+                store_mfn: restored.store_mfn.map(Hex),
+                console_mfn: restored.console_mfn.map(Hex),
+                store_evtchn: *store_evtchn,
+                console_evtchn: *console_evtchn,
+                num_records: restored.records,
+                populated_count: restored.populated.len(),
+                decreased_count: restored.decreased.len(),
+                consumed: restored.consumed,
+                running: args.start,
+            };
+            print_json(&document, format)?;
         }
     }
     Ok(())

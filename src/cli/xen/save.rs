@@ -5,7 +5,9 @@ use std::io::{self, Read as _, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
-use ia64save::document::{joined, saved};
+use ia64save::document::name::XenSaveName;
+use ia64save::document::transfer::SavedDocument;
+use ia64save::document::xen::XenSave;
 use ia64save::files::{OutputFile, is_stdout};
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::{ByteOrder, DeviceModelKind, device_model_header, xend_header};
@@ -15,7 +17,7 @@ use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_xen::Toolstack;
 use ia64save_xen::hypervisor::Hypervisor as _;
-use serde_json::{Value, json};
+use crate::cli::render::json::line;
 
 use super::args::{Afterwards, Save};
 use super::host::{self, Hyper};
@@ -42,8 +44,8 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     // Standard output may hold the image, or the words of a dialogue.
     match args.format {
         Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
-        _ if args.suspending.suspend_dialogue => writeln!(io::stderr(), "{}", done.value(args))?,
-        format => account::print(Some(&args.out), format, String::new, || done.value(args))?,
+        _ if args.suspending.suspend_dialogue => writeln!(io::stderr(), "{}", line(&done.document(args))?)?,
+        format => account::print(Some(&args.out), format, String::new, || done.document(args))?,
     }
     Ok(Outcome::Fine)
 }
@@ -85,21 +87,21 @@ impl Done {
     }
 
     /// For scripts.
-    pub(super) fn value(&self, args: &Save) -> Value {
-        let head = json!({
-            "schema": "ia64save/xen-save/1",
-            "file": args.out.display().to_string(),
-            "domain": args.domain,
-            "fate": match args.then {
+    pub(super) fn document(&self, args: &Save) -> XenSave {
+        XenSave {
+            schema: XenSaveName,
+            file: args.out.display().to_string(),
+            domain: args.domain,
+            fate: match args.then {
                 Afterwards::Suspended => "suspended",
                 Afterwards::Resume => "runs",
                 Afterwards::Destroy => "destroyed",
             },
-            "notes": self.found_log_dirty.then_some(FOUND_LOG_DIRTY).as_slice(),
-            "live": args.live,
-            "policy": args.transfer.policy.name(),
-        });
-        joined(head, saved(&self.saved))
+            notes: self.found_log_dirty.then_some(FOUND_LOG_DIRTY).into_iter().collect(),
+            live: args.live,
+            policy: args.transfer.policy.name(),
+            saved: SavedDocument::from(&self.saved),
+        }
     }
 }
 

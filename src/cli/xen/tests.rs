@@ -101,7 +101,7 @@ fn told_by(
         Box::new(toolstack),
         &Unfinished::within(None),
     );
-    done.map(|done| (done.text(args), done.value(args)))
+    done.map(|done| (done.text(args), serde_json::to_value(done.document(args)).unwrap()))
         .map_err(|failure| failure.to_string())
 }
 
@@ -151,7 +151,7 @@ fn people_and_scripts_are_told_of_a_save() {
     assert!(text.ends_with("it goes on"), "{text}");
     let first = value.as_object().unwrap().keys().next();
     assert_eq!(first.map(String::as_str), Some("schema"));
-    assert_eq!(value["schema"], "ia64save/xen-save/1");
+    assert_eq!(value["schema"], "ia64save/xen-save/2");
     assert_eq!(value["fate"], "runs");
     assert_eq!(value["num_passes"], 1);
     let size = std::fs::metadata(&image).unwrap().len();
@@ -389,7 +389,7 @@ fn recovered(host: &Host, words: &[&str], unfinished: &Unfinished) -> Result<Val
     let (xen, toolstack) = (hypervisor(host), Box::new(FakeToolstack::new(host)));
     let domain = args.domain.unwrap();
     let done = recover::recover(&args, domain, xen, toolstack, unfinished);
-    done.map(|done| done.value())
+    done.map(|done| serde_json::to_value(done.document()).unwrap())
         .map_err(|failure| failure.to_string())
 }
 

@@ -11,13 +11,14 @@ use std::path::{Path, PathBuf};
 
 use ia64save_codec::transfer::migration::Token;
 use ia64save_xen::transport::DomainId;
-use serde_json::{Map, Value, json};
+use ia64save::document::name::XenUnfinishedName;
+use ia64save::document::xen::XenUnfinished;
+use serde::Serialize;
+use serde_json::{Map, Value};
 
 use super::args::Host;
 use crate::cli::render::style;
 
-/// What every line's schema is.
-const SCHEMA: &str = "ia64save/xen-unfinished/1";
 /// Bytes of a file that are taken for one.
 const LONGEST: u64 = 64 << 10;
 
@@ -70,12 +71,12 @@ impl Unfinished {
                 .ok()
                 .map(|file| (file, path));
         }
-        record.add(&json!({
-            "schema": SCHEMA,
-            "operation": operation,
-            "domain": domain,
-            "agent": self.host,
-        }));
+        record.add(&XenUnfinished {
+            schema: XenUnfinishedName,
+            operation,
+            domain,
+            agent: self.host.clone(),
+        });
         record
     }
 
@@ -125,9 +126,10 @@ pub struct Record {
 
 impl Record {
     /// Adds to what is known.
-    pub fn add(&mut self, value: &Value) {
+    pub fn add(&mut self, value: &impl Serialize) {
         if let Some((file, _)) = &mut self.file {
-            let _ = file.write_all(format!("{value}\n").as_bytes());
+            let line = serde_json::to_string(value).unwrap_or_default();
+            let _ = file.write_all((line + "\n").as_bytes());
         }
     }
 
@@ -168,7 +170,7 @@ impl Left {
                 known.extend(more);
             }
         }
-        (known.get("schema")? == SCHEMA).then_some(Left { path, known })
+        (known.get("schema")? == XenUnfinishedName::TEXT).then_some(Left { path, known })
     }
 
     fn text(&self, key: &str) -> Option<&str> {
@@ -206,8 +208,8 @@ impl Left {
     }
 
     /// For scripts.
-    pub fn value(&self) -> Value {
-        Value::Object(self.known.clone())
+    pub fn known(&self) -> Map<String, Value> {
+        self.known.clone()
     }
 }
 
@@ -241,6 +243,8 @@ impl fmt::Display for Left {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]

@@ -63,6 +63,8 @@ pub fn release() -> Release {
         create: CreateV4::LAYOUT,
         maximum_is_highest: true,
         maps_machine_frames: false,
+        gives_memmap: false,
+        tells_half_destroyed: false,
         dialect: DIALECT,
     }
 }

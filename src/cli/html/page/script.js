@@ -484,7 +484,7 @@ if (data.vcpus.length) {
 if (data.devices.length) {
   section("devices", "Devices", data.devices.length);
   const card = el("div.card");
-  if (info.magic_pfns) card.append(el("h3", "Pages shared with the device model and xenstore"), defs(info.magic_pfns.order.map(name => [name, "pfn " + hex(info.magic_pfns[name])])));
+  if (info.magic_pfns) card.append(el("h3", "Pages shared with the device model and xenstore"), defs(info.magic_pfns.order.map(name => [name, "pfn " + info.magic_pfns[name]])));
   const list = el("div");
   list.style.marginTop = "16px";
   const bit = (words, n) => words && (BigInt(words[0]) >> BigInt(n) & 1n) === 1n;

@@ -32,6 +32,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use ia64save::migration::Address;
+use ia64save::document::name::SimulateMigrateBothName;
+use ia64save::document::simulate::SimulateMigrateBoth;
 use serde_json::Value;
 
 use super::args::Migrate;
@@ -103,9 +105,17 @@ fn both(args: &Migrate) -> Result<Outcome, Failure> {
     let said = String::from_utf8_lossy(&received.stdout);
     match args.format {
         Format::Text => write!(style::stdout(), "{}{said}", sent.text)?,
-        Format::Json | Format::Jsonl => {
-            let target = serde_json::from_str(&said).unwrap_or(Value::Null);
-            print_json(vec![sent.value, target], args.format)?;
+        Format::Json => {
+            let both = SimulateMigrateBoth::<Value> {
+                schema: SimulateMigrateBothName,
+                source: sent.document,
+                target: serde_json::from_str(&said).ok(),
+            };
+            print_json(&both, args.format)?;
+        }
+        Format::Jsonl => {
+            print_json(&sent.document, args.format)?;
+            write!(style::plain_stdout(), "{said}")?;
         }
     }
     match sent.end {

@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
-use ia64save::document::joined;
+use ia64save::document::name::{MigrationOutcomeName, SimulateMigrateName};
+use ia64save::document::simulate::SimulateMigrate;
+use ia64save::document::xen::MigrationOutcome;
 use ia64save::migration::{Address, Broken, Connection, Target, said, secret, speak, token};
 use ia64save::signals::{self, Guard};
 use ia64save_codec::envelope::xend_header;
@@ -15,7 +17,6 @@ use ia64save_codec::transfer::resume::{ResumeMode, resume};
 use ia64save_codec::transfer::save::{Options, Save as Engine, Saved};
 use ia64save_codec::transfer::{Cancel, Cause};
 use ia64save_sim::SimSource;
-use serde_json::{Value, json};
 
 use super::super::args::{Migrate, ProtocolName};
 use super::super::domain::{self, Made};
@@ -32,7 +33,7 @@ pub struct Report {
     /// For people.
     pub text: String,
     /// For scripts.
-    pub value: Value,
+    pub document: SimulateMigrate,
     /// How the command ends.
     pub end: Result<Outcome, Failure>,
 }
@@ -42,7 +43,7 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     let report = send(args, address)?;
     match args.format {
         Format::Text => write!(style::stdout(), "{}", report.text)?,
-        format => print_json(vec![report.value], format)?,
+        format => print_json(&report.document, format)?,
     }
     report.end
 }
@@ -77,13 +78,13 @@ pub fn ask(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
             writeln!(style::stdout(), "migration {token}: {name}{why}")?;
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/migration-outcome/1",
-                "migration": token.to_string(),
-                "at": address.to_string(),
-                "outcome": name,
-            });
-            print_json(vec![value], format)?;
+            let outcome = MigrationOutcome {
+                schema: MigrationOutcomeName,
+                migration: token.to_string(),
+                at: address.to_string(),
+                outcome: name,
+            };
+            print_json(&outcome, format)?;
         }
     }
     Ok(match became {
@@ -127,7 +128,7 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
         SourceFate::Stays(_) => resume(&mut source, MODE),
         SourceFate::InDoubt(_) => Ok(()),
     };
-    let (text, value) = report(args, &fate, sent.as_ref(), &made);
+    let (text, document) = report(args, &fate, sent.as_ref(), &made);
     let failed = |text: String| Err(Failure::Io(io::Error::other(format!("{address}: {text}"))));
     let end = match (done, fate) {
         (Err(error), _) => failed(format!("the domain here: {error}")),
@@ -137,7 +138,11 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
             "nobody knows whether the domain runs there: {why}; migration {token}"
         )),
     };
-    Ok(Report { text, value, end })
+    Ok(Report {
+        text,
+        document,
+        end,
+    })
 }
 
 /// What was sent.
@@ -195,7 +200,7 @@ fn stream(
     })
 }
 
-fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -> (String, Value) {
+fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -> (String, SimulateMigrate) {
     let summary = sent.map(|sent| Summary {
         policy: args.transfer.policy.name(),
         workload: (args.transfer.workload.name(), args.transfer.rate),
@@ -219,12 +224,13 @@ fn report(args: &Migrate, fate: &SourceFate, sent: Option<&Sent>, made: &Made) -
         SourceFate::InDoubt(_) => Painted(WARNING, "source: the domain stays suspended here"),
     };
     let _ = writeln!(text, "{said}");
-    let head = json!({
-        "schema": "ia64save/simulate-migrate/1",
-        "end": "source",
-        "fate": name,
-        "reason": why,
-    });
-    let rest = summary.map_or_else(|| json!({}), |summary| summary.json());
-    (text, joined(head, rest))
+    let document = SimulateMigrate {
+        schema: SimulateMigrateName,
+        end: "source",
+        fate: name,
+        reason: why.map(ToString::to_string),
+        sent: summary.map(|summary| summary.document()),
+        left: None,
+    };
+    (text, document)
 }

@@ -5,7 +5,8 @@ use std::io::Write as _;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
-use ia64save::document::joined;
+use ia64save::document::name::SimulateMigrateName;
+use ia64save::document::simulate::SimulateMigrate;
 use ia64save::migration::{Connection, Heard, random};
 use ia64save::signals;
 use ia64save_codec::Guest;
@@ -17,7 +18,6 @@ use ia64save_codec::transfer::migration::{
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore, Restored};
 use ia64save_sim::{Era, Host, SimTarget};
-use serde_json::{Value, json};
 
 use super::super::args::Migrate;
 use super::super::left::left;
@@ -353,12 +353,12 @@ fn take_in<'a>(
 }
 
 /// A document, as the user wants it.
-fn printed(value: &Value, format: Format) -> String {
+fn printed(document: &SimulateMigrate, format: Format) -> String {
     let text = match format {
-        Format::Json => serde_json::to_string_pretty(value).unwrap_or_default(),
-        Format::Jsonl | Format::Text => value.to_string(),
+        Format::Json => serde_json::to_string_pretty(document),
+        Format::Jsonl | Format::Text => serde_json::to_string(document),
     };
-    text + "\n"
+    text.unwrap_or_default() + "\n"
 }
 
 fn report(args: &Migrate, shared: &Shared, taken: &mut Taken<'_>) {
@@ -379,12 +379,15 @@ fn report(args: &Migrate, shared: &Shared, taken: &mut Taken<'_>) {
             format!("{}\n", Painted(OK, text))
         }
         format => {
-            let head = json!({
-                "schema": "ia64save/simulate-migrate/1",
-                "end": "target",
-                "fate": "runs",
-            });
-            printed(&joined(head, left(target, restored)), format)
+            let document = SimulateMigrate {
+                schema: SimulateMigrateName,
+                end: "target",
+                fate: "runs",
+                reason: None,
+                sent: None,
+                left: Some(left(target, restored)),
+            };
+            printed(&document, format)
         }
     });
 }
@@ -401,13 +404,15 @@ fn report_failure(args: &Migrate, talk: &Talk<'_>, why: &str) {
             format!("{said}: {why}\n")
         }
         format => {
-            let value = json!({
-                "schema": "ia64save/simulate-migrate/1",
-                "end": "target",
-                "fate": "destroyed",
-                "reason": why,
-            });
-            printed(&value, format)
+            let document = SimulateMigrate {
+                schema: SimulateMigrateName,
+                end: "target",
+                fate: "destroyed",
+                reason: Some(why.to_owned()),
+                sent: None,
+                left: None,
+            };
+            printed(&document, format)
         }
     });
 }

@@ -72,7 +72,7 @@ fn a_half_destroyed_domain_is_named_refused_and_destroyed() {
     };
     let toolstack = Box::new(FakeToolstack::new(&host));
     let done = recover::recover(&args, 1, xen, toolstack, &nothing).unwrap();
-    assert_eq!(done.value()["fate"], "destroyed");
+    assert_eq!(serde_json::to_value(done.document()).unwrap()["fate"], "destroyed");
     assert!(host.domains().is_empty());
 }
 

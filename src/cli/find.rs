@@ -159,7 +159,13 @@ fn seen(
     Ok(hits.into_iter().map(of).collect())
 }
 
-fn document(loaded: &Loaded, memory: &Memory<'_>, needle: &[u8], hits: &[Seen], more: bool) -> Find {
+fn document(
+    loaded: &Loaded,
+    memory: &Memory<'_>,
+    needle: &[u8],
+    hits: &[Seen],
+    more: bool,
+) -> Find {
     let listed = hits.iter().map(|(hit, seen)| HitDocument {
         address: hit.address.map(Hex),
         pfn: hit.pfn.into(),

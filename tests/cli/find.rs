@@ -69,7 +69,12 @@ fn every_hit_is_there_and_none_is_missing() {
             let all: Vec<usize> = all.map(|(at, _)| at).collect();
             assert_eq!(addresses, all, "{}", golden.name);
             for (hit, address) in hits.iter().zip(addresses) {
-                assert_eq!(hit["pfn"], format!("{:#x}", address / PAGE), "{}", golden.name);
+                assert_eq!(
+                    hit["pfn"],
+                    format!("{:#x}", address / PAGE),
+                    "{}",
+                    golden.name
+                );
                 assert_eq!(hit["in_page"], address % PAGE, "{}", golden.name);
                 let at = hit["file_offset"].as_u64().expect("an offset") as usize;
                 let here = len.min(PAGE - address % PAGE);

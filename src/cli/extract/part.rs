@@ -4,9 +4,9 @@ use std::io::Write;
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::files::{OutputFile, is_stdout};
 use ia64save::document::memory::Config;
 use ia64save::document::name::ConfigName;
+use ia64save::files::{OutputFile, is_stdout};
 use ia64save_codec::wire::hvm;
 
 use super::args::Args;

@@ -6,7 +6,9 @@ use std::io::{self, Write as _};
 use std::path::Path;
 
 use ia64save::Loaded;
-use ia64save::document::memory::{self as document, ExtractedMemory, Led as LedDocument, MappingDocument, Tables, ViewDocument};
+use ia64save::document::memory::{
+    self as document, ExtractedMemory, Led as LedDocument, MappingDocument, Tables, ViewDocument,
+};
 use ia64save::document::name::ExtractName;
 use ia64save::document::word::Hex;
 use ia64save::files::is_stdout;
@@ -110,8 +112,18 @@ impl<'a> Views<'a> {
                 process: self.view.process_directory().ok().map(|(at, _)| Hex(at)),
             },
             registers: registers.collect(),
-            inactive: self.view.inactive().iter().map(|r| r.slot.to_string()).collect(),
-            hidden: self.view.hidden().iter().map(|r| r.slot.to_string()).collect(),
+            inactive: self
+                .view
+                .inactive()
+                .iter()
+                .map(|r| r.slot.to_string())
+                .collect(),
+            hidden: self
+                .view
+                .hidden()
+                .iter()
+                .map(|r| r.slot.to_string())
+                .collect(),
         }
     }
 

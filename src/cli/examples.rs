@@ -166,6 +166,16 @@ const ALL: &[(&str, &[Example])] = &[
         ],
     ),
     (
+        "guest",
+        &[
+            ("guest info guest.sav --kernel vmlinux", "What system it is"),
+            (
+                "guest log guest.sav",
+                "Its log, as far as it is found without its kernel's file",
+            ),
+        ],
+    ),
+    (
         "guest info",
         &[("guest info guest.sav --kernel vmlinux", "What system it is")],
     ),

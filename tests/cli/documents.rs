@@ -140,6 +140,9 @@ fn of_what_is_written() {
         let out = folder.path("out.sav");
         let tree = folder.path("tree");
         let own = arg(&path);
+        let info = run(["info", "-f", "json", own]).json();
+        let first = info["files"][0]["vcpus"][0]["id"].as_u64().unwrap_or(0);
+        let edit = format!("vcpu[{first}].regs.ip=0x10");
         let commands: [(&str, Vec<&str>); 8] = [
             (
                 "convert",
@@ -154,10 +157,7 @@ fn of_what_is_written() {
                 ],
             ),
             ("repair", vec!["repair", own, "-o", arg(&out)]),
-            (
-                "edit",
-                vec!["edit", own, "vcpu[0].regs.ip=0x10", "-o", arg(&out)],
-            ),
+            ("edit", vec!["edit", own, &edit, "-o", arg(&out)]),
             ("decode", vec!["decode", own, "-o", arg(&tree)]),
             ("encode", vec!["encode", arg(&tree), "-o", arg(&out)]),
             (

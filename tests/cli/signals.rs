@@ -311,7 +311,15 @@ mod xen {
             );
             let found = world.run(&["recover", "--output", "json"]).json();
             assert_eq!(found["unfinished"][0]["domain"], 1);
-            let mended = world.run(&["recover", "1", "--output", "json"]);
+            let words = [
+                "recover",
+                "1",
+                "--resume-mode",
+                "cancel",
+                "--output",
+                "json",
+            ];
+            let mended = world.run(&words);
             assert_eq!(mended.code, 0, "{mended:?}");
             assert_eq!(mended.json()["fate"], "resumed");
             world.is_as_it_was(domid);
@@ -511,7 +519,7 @@ mod xen {
         })
     }
 
-    fn migrate<'a>(config: &'a str, socket: &'a str) -> [&'a str; 7] {
+    fn migrate<'a>(config: &'a str, socket: &'a str) -> [&'a str; 9] {
         [
             "migrate",
             "1",
@@ -520,6 +528,8 @@ mod xen {
             config,
             "--suspend-first",
             "--suspended",
+            "--resume-mode",
+            "cancel",
         ]
     }
 
@@ -568,7 +578,15 @@ mod xen {
             assert_eq!(asked.code, 4, "{asked:?}");
             assert!(!world.host.runs(domid), "nobody let it go on");
             let there = target(&socket, &[answer]);
-            let settled = world.run(&["recover", "1", "--output", "json"]);
+            let words = [
+                "recover",
+                "1",
+                "--resume-mode",
+                "cancel",
+                "--output",
+                "json",
+            ];
+            let settled = world.run(&words);
             there.join().expect("a target");
             assert_eq!(settled.code, 0, "{settled:?}");
             assert_eq!(settled.json()["fate"], fate);

@@ -162,8 +162,14 @@ mod tests {
 
     #[test]
     fn the_memory_of_a_recipe_has_pages_and_tables() {
-        // Page 1 names page 2 by every entry, that page 3, and that pages.
-        let records: Vec<u8> = [(1, 0, 2), (2, 0, 3), (3, 3, 4)]
+        let whole = image(&[]);
+        let there = Memory::new(&whole, 0);
+        let mut there = (1..PAGES)
+            .filter(|pfn| there.page(*pfn).is_some())
+            .map(|pfn| pfn as u8);
+        let [first, second, third, last] = [(); 4].map(|()| there.next().expect("a page"));
+        // A page names the next by its first entry, that the third, and that memory.
+        let records: Vec<u8> = [(first, 0, second), (second, 0, third), (third, 3, last)]
             .iter()
             .flat_map(|(page, kind, value)| [*page, 0, 0, *kind, *value, 0])
             .collect();
@@ -172,10 +178,10 @@ mod tests {
         assert!(memory.pages() >= PAGES);
         let mut head = [0; HEAD];
         head[0] = 2;
-        head[4] = 1;
+        head[4] = first;
         let view = View::of(&memory, registers(&head, |byte| u64::from(byte) << 14));
         let found = view.translate(5).expect("mapped");
-        assert_eq!(found.physical, Some((4 << 14) + 5));
+        assert_eq!(found.physical, Some((u64::from(last) << 14) + 5));
         walk(&memory, &head);
     }
 }

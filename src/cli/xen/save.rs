@@ -175,13 +175,21 @@ pub(super) fn save(
             return Err(failure);
         }
     };
+    let remedy = unfinished.remedy(domain);
     let failed = |error: Cause| {
-        let text = format!("domain {domain} is saved, and stays suspended: {error}");
+        let text = format!(
+            "domain {domain} is saved, and stays suspended: {error}; {remedy} lets it go on"
+        );
         io::Error::other(text)
     };
     match args.then {
         Afterwards::Suspended => {}
-        Afterwards::Resume => resume(&mut source, mode).map_err(failed)?,
+        Afterwards::Resume => {
+            if let Err(error) = resume(&mut source, mode) {
+                record.keep();
+                return Err(failed(error).into());
+            }
+        }
         Afterwards::Destroy => {
             if let Err(error) = source.destroy() {
                 record.keep();

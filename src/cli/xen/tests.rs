@@ -139,7 +139,9 @@ fn a_saved_domain_is_restored_and_nothing_is_destroyed_unasked() {
         let pages = there.guest_pages(domid);
         assert_eq!(here.guest_pages(1), pages);
         restored(&here, &image, &["--start"]).unwrap();
-        assert!(here.runs(2));
+        // A number between was that of a domain that only told how the host lays stacks out.
+        let newest = here.domains().into_iter().max().unwrap();
+        assert!(newest > 1 && here.runs(newest));
         let left = here.leftovers();
         assert_eq!((left.mapped_pages, left.exposed_p2ms), (0, 0));
     }

@@ -78,5 +78,6 @@ fn before_3_1_no_domain_goes_on() {
         assert!(there.runs(domid) && !image.exists(), "{release}");
         let text = saved(&there, &image, &[]).unwrap();
         assert!(text.ends_with("it is suspended"), "{text}");
+        std::fs::remove_file(&image).unwrap();
     }
 }

@@ -1,11 +1,10 @@
 //! What the commands about a guest begin with: an image, a vcpu's view of it, and files of programs.
 
-use std::fs;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use clap::ValueHint;
-use flate2::read::MultiGzDecoder;
+use ia64save::input::{self, Input, Kind};
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::Memory;
 use ia64save_codec::translate::View;
@@ -135,22 +134,19 @@ pub fn with_programs<T>(
     work(&programs)
 }
 
-/// A file, unpacked where it is a gzip (vmlinux.gz).
+/// A file, unpacked where it is packed (vmlinux.gz).
 fn read(path: &Path) -> Result<Vec<u8>, Failure> {
-    let named = |error: std::io::Error| {
-        let text = format!("{}: {error}", path.display());
-        Failure::Io(std::io::Error::new(error.kind(), text))
+    let input = Input::open(path, &input::Options::default())?;
+    let stream = match input.kind {
+        Kind::Mapped(mapped) => return Ok(mapped.to_vec()),
+        Kind::Stream(stream) => stream,
     };
-    let bytes = fs::read(path).map_err(named)?;
-    if !bytes.starts_with(&[0x1f, 0x8b]) {
-        return Ok(bytes);
-    }
     let mut unpacked = Vec::new();
-    let reader = MultiGzDecoder::new(&bytes[..]);
-    reader
-        .take(LARGEST)
-        .read_to_end(&mut unpacked)
-        .map_err(named)?;
+    stream.take(LARGEST + 1).read_to_end(&mut unpacked)?;
+    if unpacked.len() as u64 > LARGEST {
+        let text = format!("it has more than {LARGEST} bytes, unpacked, which no kernel has");
+        return Err(Failure::Tree(path.display().to_string(), text));
+    }
     Ok(unpacked)
 }
 

@@ -129,7 +129,9 @@ fn every_process_is_reached_by_its_own_directory() {
                     let hex = known["bytes"].as_str().expect("a text");
                     let mut bytes = vec![0; hex.len() / 2];
                     view.read(number(&known["va"]), &mut bytes).expect("mapped");
-                    let found: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                    let found = bytes
+                        .iter()
+                        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
                     // The counter of a process that runs is at the beginning of its data.
                     assert_eq!(found, hex, "{} {known}", guestk.name);
                 }
@@ -203,12 +205,11 @@ fn registers_are_those_that_the_kernel_loaded() {
                 image.era().expect("an era"),
                 image.guest().unwrap(),
             );
-            match registers.get("ip") {
-                Some(ip) => assert_eq!(set[42], number(ip)),
-                None => {
-                    let within = list(&registers["ip_within"]);
-                    assert!((number(&within[0])..number(&within[1])).contains(&set[42]));
-                }
+            if let Some(ip) = registers.get("ip") {
+                assert_eq!(set[42], number(ip));
+            } else {
+                let within = list(&registers["ip_within"]);
+                assert!((number(&within[0])..number(&within[1])).contains(&set[42]));
             }
             if let Some(task) = registers.get("r13") {
                 assert_eq!(set[13], number(task));

@@ -51,7 +51,7 @@ fn bare(skipped: &mut Vec<String>) -> Outcome {
     let mut outcome = Outcome::Passed(String::new());
     for target in BARE {
         if !has(&["target", "list", "--installed"], target) && !rustup(&["target", "add", target]) {
-            skip(skipped, format!("{target}: it cannot be had"));
+            skip(skipped, &format!("{target}: it cannot be had"));
             continue;
         }
         let check = ["check", "--package", CODEC, "--target", target];
@@ -83,7 +83,7 @@ fn oldest(skipped: &mut Vec<String>) -> Outcome {
         let install = ["toolchain", "install", &version, "--profile", "minimal"];
         let own = format!("{version}-");
         if !has(&["toolchain", "list"], &own) && !rustup(&install) {
-            skip(skipped, format!("Rust {version}: it cannot be had"));
+            skip(skipped, &format!("Rust {version}: it cannot be had"));
             continue;
         }
         outcome = outcome.then(|| {
@@ -130,7 +130,7 @@ fn versions(metadata: &Value) -> Vec<(String, Vec<String>)> {
     versions
 }
 
-fn skip(skipped: &mut Vec<String>, what: String) {
+fn skip(skipped: &mut Vec<String>, what: &str) {
     println!("layers: SKIPPED {what}");
     skipped.push(format!("SKIPPED {what}"));
 }

@@ -376,7 +376,10 @@ mod tests {
     fn start_info_may_differ_in_what_a_restore_sets_and_nowhere_else() {
         let (layout, page) = (StartInfoLayout::I2, vec![7; 16384]);
         let own = without_set_fields(layout, &page);
-        let zeros = own.iter().filter(|byte| **byte == 0).count();
+        let zeros = own
+            .iter()
+            .map(|byte| usize::from(*byte == 0))
+            .sum::<usize>();
         assert_eq!(zeros, 8 + 8 + 4 + 4 + 4);
         let mut other = page.clone();
         other[40] = 1;

@@ -4,6 +4,7 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt::Write as _;
 
 use memchr::memmem;
 
@@ -29,7 +30,7 @@ pub(super) fn vmcoreinfo(view: &View<'_>) -> Option<String> {
         view.geometry().page_size()
     );
     if let Some(address) = directory(view) {
-        text.push_str(&format!("SYMBOL(swapper_pg_dir)={address:x}\n"));
+        let _ = writeln!(text, "SYMBOL(swapper_pg_dir)={address:x}");
     }
     Some(text)
 }

@@ -90,7 +90,7 @@ impl Fixed {
         }
         // ar.k3 is what has to be added to an address of the area.
         let per_cpu = registers.kr(3).map(|k3| k3.wrapping_add(PER_CPU));
-        let there = |at: &u64| at % 0x1000 == 0 && *at >> PHYSICAL_LOG2 == 0;
+        let there = |at: &u64| at.is_multiple_of(0x1000) && *at >> PHYSICAL_LOG2 == 0;
         if let Some(physical) = per_cpu
             .filter(there)
             .filter(|at| physical::has(memory, *at))

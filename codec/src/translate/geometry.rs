@@ -57,7 +57,7 @@ impl Geometry {
         let index = offset >> self.span_log2(level).min(63);
         if level + 1 == self.levels && region != 5 {
             let part = self.entries() >> ENTRY_LOG2;
-            return region as u64 * part | index & (part - 1);
+            return (region as u64 * part) | (index & (part - 1));
         }
         index & (self.entries() - 1)
     }

@@ -76,7 +76,10 @@ fn movl(bundle: u128) -> Option<u64> {
 /// Whether a table of tables begins there, all of whose entries are plausible: `Some(true)` where one of
 /// them names a table, `Some(false)` where all are 0, `None` where it is none.
 pub(super) fn is_directory(memory: &Memory<'_>, address: u64, geometry: Geometry) -> Option<bool> {
-    if address == 0 || address % geometry.page_size() != 0 || address >> PHYSICAL_LOG2 != 0 {
+    if address == 0
+        || !address.is_multiple_of(geometry.page_size())
+        || address >> PHYSICAL_LOG2 != 0
+    {
         return None;
     }
     let size = geometry.page_size();

@@ -113,9 +113,7 @@ impl<'a, 't> Pages<'a, 't> {
             } else {
                 index
             };
-            let entry = self
-                .tables
-                .entry(self.memory, table, place, level, self.root.1);
+            let entry = Tables::entry(self.memory, table, place, level, self.root.1);
             let Ok(entry) = entry else {
                 self.depth = depth;
                 continue;

@@ -50,7 +50,7 @@ impl RegisterStack {
         };
         let voff = context.rbs_voff().map(u64::from);
         let dirty = era.dirty(bspstore, told, voff)?;
-        if bspstore % 8 != 0 {
+        if !bspstore.is_multiple_of(8) {
             return None;
         }
         let bsp = bspstore.checked_add(dirty.slots.checked_mul(8)?)?;

@@ -73,9 +73,12 @@ impl Tables {
 
     /// The same with directories that the caller names.
     pub fn given(&mut self, memory: &Memory<'_>, process: Option<u64>, kernel: Option<u64>) {
-        let of = |tables: &Self, at| match tables.is_table(memory, at) {
-            true => Ok((at, Origin::Given)),
-            false => Err(NoDirectory::Given(at)),
+        let of = |tables: &Self, at| {
+            if tables.is_table(memory, at) {
+                Ok((at, Origin::Given))
+            } else {
+                Err(NoDirectory::Given(at))
+            }
         };
         if let Some(at) = process {
             self.process = of(self, at);
@@ -90,15 +93,13 @@ impl Tables {
 
     /// Whether a table may begin there.
     fn is_table(&self, memory: &Memory<'_>, at: u64) -> bool {
-        at != 0 && at % self.geometry.page_size() == 0 && physical::has(memory, at)
+        at != 0 && at.is_multiple_of(self.geometry.page_size()) && physical::has(memory, at)
     }
 
     /// Finds out how many levels there are.
     fn settle(&mut self, memory: &Memory<'_>, page_is_known: bool) {
-        let roots = [self.kernel, self.process].into_iter().flatten();
-        let levels = roots
-            .filter_map(|(root, _)| self.levels_of(memory, root))
-            .next();
+        let mut roots = [self.kernel, self.process].into_iter().flatten();
+        let levels = roots.find_map(|(root, _)| self.levels_of(memory, root));
         self.geometry.levels = levels.unwrap_or(USUAL_LEVELS);
         self.geometry.assumed = levels.is_none() || !page_is_known;
     }
@@ -166,7 +167,7 @@ impl Tables {
         for level in (0..self.geometry.levels).rev() {
             way[level as usize] = table;
             let index = self.geometry.index(region, level, offset >> shift);
-            let entry = self.entry(memory, table, index, level, root.1)?;
+            let entry = Tables::entry(memory, table, index, level, root.1)?;
             if level == 0 {
                 return Ok((self.leaf(entry, shift)?, self.how(root)));
             }
@@ -180,7 +181,6 @@ impl Tables {
 
     /// An entry of a table.
     pub fn entry(
-        &self,
         memory: &Memory<'_>,
         table: u64,
         index: u64,
@@ -205,7 +205,7 @@ impl Tables {
         if entry.word == 0 {
             return Err(Fault::Unmapped(entry));
         }
-        if entry.word % self.geometry.page_size() != 0 {
+        if !entry.word.is_multiple_of(self.geometry.page_size()) {
             return Err(Fault::Nonsense(entry, Nonsense::Unaligned));
         }
         if entry.word >> PHYSICAL_LOG2 != 0 || !physical::has(memory, entry.word) {

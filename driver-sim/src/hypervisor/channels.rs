@@ -23,7 +23,7 @@ pub(crate) struct Channels {
 
 impl Channels {
     fn add(&mut self, channel: Channel) -> u32 {
-        let free = (1..).find(|port| !self.ports.contains_key(port));
+        let free = (1..=u32::MAX).find(|port| !self.ports.contains_key(port));
         let port = free.expect("a port");
         self.ports.insert(port, channel);
         port

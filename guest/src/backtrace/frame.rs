@@ -178,13 +178,15 @@ pub(super) fn named(
                 line: function.line,
                 sp: registers.sp(),
                 bsp: registers.bsp,
-                arguments: match by_name {
-                    true => view.inputs(),
-                    false => function.arguments,
+                arguments: if by_name {
+                    view.inputs()
+                } else {
+                    function.arguments
                 },
-                how: match function.inlined {
-                    true => How::Inlined,
-                    false => link.how.clone(),
+                how: if function.inlined {
+                    How::Inlined
+                } else {
+                    link.how.clone()
                 },
                 function: function.name,
             });
@@ -212,9 +214,12 @@ impl View<'_> {
         (32..32 + count as u16)
             .map(|number| Argument {
                 name: format!("r{number}"),
-                value: self.register(number).map(|word| match word.nat {
-                    true => Value::NaT,
-                    false => Value::Number(word.value),
+                value: self.register(number).map(|word| {
+                    if word.nat {
+                        Value::NaT
+                    } else {
+                        Value::Number(word.value)
+                    }
                 }),
             })
             .collect()

@@ -138,7 +138,7 @@ mod tests {
         };
         let general = |number| registers.general(number, &memory).unwrap();
         assert_eq!(general(32), Some(0x21.into()));
-        assert_eq!(general(33).unwrap().nat, true);
+        assert!(general(33).unwrap().nat);
         let expected = Word {
             value: 0x23,
             nat: true,
@@ -157,7 +157,7 @@ mod tests {
         }
         let registers = Registers {
             bsp: 0x1000,
-            cfm: 12 | 12 << 7 | 1 << 14 | 3 << 18,
+            cfm: 0xc | 0xc << 7 | 0x1 << 14 | 0x3 << 18,
             stack: StackEnd {
                 end: 0x1080,
                 rnat: 0,

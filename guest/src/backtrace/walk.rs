@@ -135,9 +135,10 @@ fn next(
         }
         // Who has called needs unwind information, who has not may do without.
         None if registers.returned => {
-            let why = match symbols.covers(at) {
-                true => "its program has no unwind information for it",
-                false => "no program given has code there",
+            let why = if symbols.covers(at) {
+                "its program has no unwind information for it"
+            } else {
+                "no program given has code there"
             };
             return Err(stopped(why.into()));
         }
@@ -157,9 +158,10 @@ fn next(
                 beyond: found.user,
                 how: How::Interrupted(found.saved_at),
             };
-            match found.user {
-                true => Next::User(next, found.words),
-                false => Next::Frame(next),
+            if found.user {
+                Next::User(next, found.words)
+            } else {
+                Next::Frame(next)
             }
         }
         Some((abi, context)) => {
@@ -207,7 +209,7 @@ pub fn guess(registers: &Registers) -> Backtrace {
         how,
     };
     let mut frames = vec![frame(registers, How::Registers)];
-    let rp = registers.branch[0].filter(|rp| *rp != 0 && rp & 0xf == 0);
+    let rp = registers.branch[0].filter(|rp| *rp != 0 && rp.is_multiple_of(16));
     let Some(rp) = rp else {
         let ended = "rp names no caller".into();
         return Backtrace { frames, ended };

@@ -204,12 +204,11 @@ impl<'k, 'a> TaskReader<'k, 'a> {
             kernel.member(at, field, || format!("task_struct at {at:#x}, {name}"))
         };
         let mm = read(task, &self.mm, "mm")?;
-        let pgd = match mm {
-            0 => None,
-            _ => {
-                let pgd = kernel.member(mm, &self.pgd, || format!("mm_struct at {mm:#x}, pgd"));
-                pgd.ok().and_then(|pgd| kernel.memory.physical(pgd))
-            }
+        let pgd = if mm == 0 {
+            None
+        } else {
+            let pgd = kernel.member(mm, &self.pgd, || format!("mm_struct at {mm:#x}, pgd"));
+            pgd.ok().and_then(|pgd| kernel.memory.physical(pgd))
         };
         let number = |at, name: &str| match &self.tgid {
             Some(tgid) => read(at, tgid, name),

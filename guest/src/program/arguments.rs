@@ -159,14 +159,13 @@ fn constant(value: Option<AttributeValue<Reader<'_>>>) -> Option<Found> {
 
 fn value(found: &Found, shape: Option<&Shape>, frame: &dyn FrameValues) -> Option<Value> {
     let size = match shape {
-        Some(Shape::Number(size)) => *size,
         Some(Shape::Whole(size)) if *size > 8 => {
             return match found {
                 Found::At(address) => Some(Value::At(*address, *size)),
                 Found::Word(_) => None,
             };
         }
-        Some(Shape::Whole(size)) => *size,
+        Some(Shape::Number(size) | Shape::Whole(size)) => *size,
         Some(Shape::Pointer { .. }) | None => 8,
     };
     let word = match found {

@@ -134,8 +134,8 @@ pub(super) fn register_of(expression: Expression<Reader<'_>>, encoding: Encoding
     }
 }
 
-fn complete<'a>(
-    pieces: &[gimli::Piece<Reader<'a>>],
+fn complete(
+    pieces: &[gimli::Piece<Reader<'_>>],
     nat: bool,
     frame: &dyn FrameValues,
 ) -> Option<Found> {

@@ -396,8 +396,10 @@ fn member_offset<'a>(
         Some(AttributeValue::Exprloc(expression)) => {
             let mut operations = expression.operations(unit.encoding());
             match operations.next() {
-                Ok(Some(gimli::Operation::PlusConstant { value })) => value,
-                Ok(Some(gimli::Operation::UnsignedConstant { value })) => value,
+                Ok(Some(
+                    gimli::Operation::PlusConstant { value }
+                    | gimli::Operation::UnsignedConstant { value },
+                )) => value,
                 _ => 0,
             }
         }

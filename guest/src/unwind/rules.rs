@@ -161,7 +161,7 @@ impl Walk<'_> {
                 }
                 (self.start, self.slots) = (end, region.slots);
                 if let Kind::Prologue { mask, first } = region.kind {
-                    self.room(self.outer.len(), offset)?;
+                    Self::room(self.outer.len(), offset)?;
                     self.outer.push(self.state.clone());
                     let new = Prologue::new(offset, end, region.slots, mask, first);
                     self.prologue = Some(new);
@@ -190,7 +190,7 @@ impl Walk<'_> {
                 self.epilogue = Some((end.saturating_sub(time), count));
             }
             Record::LabelState(label) => {
-                self.room(self.labels.len(), offset)?;
+                Self::room(self.labels.len(), offset)?;
                 let held = (label, self.state.clone(), self.outer.clone());
                 self.labels.push(held);
             }
@@ -243,7 +243,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    fn room(&self, count: usize, offset: usize) -> Result<(), Error> {
+    fn room(count: usize, offset: usize) -> Result<(), Error> {
         if count < MOST {
             return Ok(());
         }

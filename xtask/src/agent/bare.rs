@@ -90,7 +90,7 @@ pub fn itanium(compiler: Option<&str>, built: &Path, skipped: &mut Vec<String>) 
         );
         let object = built.join("no-c.o");
         outcome = outcome
-            .then(|| syntax())
+            .then(syntax)
             .then(|| written(fs::write(built.join("no-c.s"), NO_C)))
             .then(|| {
                 run(Command::new("ia64-linux-gnu-as")

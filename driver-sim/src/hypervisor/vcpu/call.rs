@@ -43,17 +43,14 @@ impl Vcpu {
             (r15, cfm | INTERRUPTED)
         };
         let layout = era.dialect().spec().context;
-        match &mut self.verbatim {
-            Some(bytes) => {
-                let mut fields = Fields::new(layout_of_context(layout), bytes);
-                for (name, value) in names(layout).into_iter().zip([0, r15, cfm]) {
-                    fields.set(name, value);
-                }
+        if let Some(bytes) = &mut self.verbatim {
+            let mut fields = Fields::new(layout_of_context(layout), bytes);
+            for (name, value) in names(layout).into_iter().zip([0, r15, cfm]) {
+                fields.set(name, value);
             }
-            None => {
-                (self.kept.r[8], self.kept.r[15]) = (0, r15);
-                self.kept.set("cfm", cfm);
-            }
+        } else {
+            (self.kept.r[8], self.kept.r[15]) = (0, r15);
+            self.kept.set("cfm", cfm);
         }
     }
 

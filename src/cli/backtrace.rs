@@ -222,7 +222,7 @@ fn trace(told: &Told) -> Trace {
         pid: told.pid,
         comm: told.pid.and(told.comm.clone()),
         frames: told.trace.frames.iter().map(frame).collect(),
-        ended: told.trace.ended.to_string(),
+        ended: told.trace.ended.clone(),
     }
 }
 

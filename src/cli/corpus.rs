@@ -208,9 +208,9 @@ impl Manifest {
             _ => (None, None),
         };
         self.rows.push(CorpusFile {
-            path: Some(bad.path.to_string()),
-            offset: Some(bad.change.offset() as u64),
-            length: Some(bad.change.length() as u64),
+            path: Some(bad.path.clone()),
+            offset: Some(bad.change.offset()),
+            length: Some(bad.change.length()),
             was,
             is,
             ..row(file, image, bad.class.name(), &bad.what)

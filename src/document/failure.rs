@@ -48,8 +48,8 @@ impl From<&Finding> for Failure {
             offset: Some(error.offset),
             length: Some(error.length),
             path: Some(error.path.clone()),
-            expected: Some(error.expected.to_string()),
-            found: Some(error.found.to_string()),
+            expected: Some(error.expected.clone()),
+            found: Some(error.found.clone()),
             clause: Some(error.clause()),
         }
     }

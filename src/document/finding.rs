@@ -37,8 +37,8 @@ impl From<&Found> for FindingDocument {
             length: found.length,
             path: found.path.clone(),
             message: found.message().to_string(),
-            expected: found.expected.to_string(),
-            found: found.found.to_string(),
+            expected: found.expected.clone(),
+            found: found.found.clone(),
             clause: found.clause(),
         }
     }

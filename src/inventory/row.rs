@@ -16,7 +16,6 @@ use crate::open::{Options, open};
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Kind {
     /// A text.
     Text,

@@ -189,7 +189,7 @@ fn a_table_holds_what_the_lines_hold() {
                 }
                 Field::Str(text) => assert_eq!(Some(&text[..]), cell.as_str(), "{name}"),
                 Field::ULong(word) => {
-                    assert_eq!(Some(*word), super::program::number(cell), "{name}")
+                    assert_eq!(Some(*word), super::program::number(cell), "{name}");
                 }
                 Field::Bool(flag) => assert_eq!(Some(*flag), cell.as_bool(), "{name}"),
                 other => panic!("{name}: {other:?}"),

@@ -81,7 +81,7 @@ fn told(words: &[&str], path: &Path) -> Vec<Value> {
     let documents = serde_json::Deserializer::from_str(&run.out).into_iter();
     documents
         .collect::<Result<_, _>>()
-        .unwrap_or_else(|error| panic!("{words:?} {path:?}: {error}"))
+        .unwrap_or_else(|error| panic!("{words:?} {}: {error}", path.display()))
 }
 
 #[test]

@@ -116,7 +116,7 @@ fn stream() -> &'static Bytes {
             pages: PAGES,
             ..Params::new(Dialect::D11, Guest::Pv)
         });
-        made.bytes.into()
+        made.bytes
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ia64save::files::OutputFile;
+use ia64save::inventory::{COLUMNS, Kind};
 use parquet::basic::{Compression, LogicalType, Repetition, Type as Physical, ZstdLevel};
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
 use parquet::errors::ParquetError;
@@ -14,7 +15,6 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 use serde_json::Value;
 
-use super::row::{COLUMNS, Kind};
 use crate::cli::exit::Failure;
 
 /// Rows of a group: what is held at a time.

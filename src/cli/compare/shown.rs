@@ -102,8 +102,8 @@ pub fn logical(args: &Args, a: &Loaded, b: &Loaded, found: &Logical) -> io::Resu
                 .collect(),
             incomparable: incomparable
                 .map(|(path, why)| Incomparable {
-                    path: path.to_string(),
-                    why: why.to_string(),
+                    path: path.clone(),
+                    why: why.clone(),
                 })
                 .collect(),
             restored: found

@@ -45,7 +45,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     match args.format {
         Format::Text => writeln!(style::stderr(), "{}", done.text(args))?,
         _ if args.suspending.suspend_dialogue => {
-            writeln!(io::stderr(), "{}", line(&done.document(args))?)?
+            writeln!(io::stderr(), "{}", line(&done.document(args))?)?;
         }
         format => account::print(Some(&args.out), format, String::new, || done.document(args))?,
     }

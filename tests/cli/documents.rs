@@ -142,7 +142,7 @@ fn of_what_is_written() {
         let own = arg(&path);
         let info = run(["info", "-f", "json", own]).json();
         let first = info["files"][0]["vcpus"][0]["id"].as_u64().unwrap_or(0);
-        let (vcpu, edit) = (first.to_string(), format!("vcpu[{first}].regs.ip=0x10"));
+        let (vcpu, edit) = (first.to_string(), format!("vcpu[{first}].flags=0x2"));
         let commands: [(&str, Vec<&str>); 8] = [
             (
                 "convert",

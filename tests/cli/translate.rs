@@ -74,7 +74,7 @@ fn the_bytes_at_the_told_place_are_those_of_the_process() {
                 let at = found[0]["offset"].as_u64().expect("a place") as usize;
                 let hex = text(&known["bytes"]);
                 let bytes = &image[at..at + hex.len() / 2];
-                let shown: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                let shown = super::program::hex(bytes);
                 assert_eq!(shown, hex, "{}", guestk.name);
                 // And back.
                 let back = ["--physical", "--pgd", text(directory), text(&known["pa"])];

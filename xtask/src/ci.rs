@@ -55,7 +55,6 @@ const STEPS: &[Step] = &[
     step(&["differential"], Needs::Release),
     step(&["fuzz"], Needs::Nothing),
     step(&["real-xen"], Needs::Debug),
-    step(&["layers"], Needs::Debug),
     step(&["generate", "--check"], Needs::Debug),
     step(&["dissector"], Needs::Debug),
     step(&["pattern"], Needs::Debug),

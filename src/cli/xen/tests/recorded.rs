@@ -82,7 +82,7 @@ fn saves_go_as_they_went_on_real_hypervisors() {
             "xen-3.3.0-live-save-resume-fixed",
             true,
             "resume",
-            &[asked.clone(), back[0].clone(), tried, back[1].clone()],
+            &[asked.clone(), back[0].clone(), tried.clone(), back[1].clone()],
         ),
         ("xen-3.4.0-save-destroy", false, "destroy", std::slice::from_ref(&asked)),
         (

@@ -157,7 +157,7 @@ fn of_what_is_written() {
                 ],
             ),
             ("repair", vec!["repair", own, "-o", arg(&out)]),
-            ("edit", vec!["edit", own, &edit, "-o", arg(&out)]),
+            ("edit", vec!["edit", own, &edit, "--force", "-o", arg(&out)]),
             ("decode", vec!["decode", own, "-o", arg(&tree)]),
             ("encode", vec!["encode", arg(&tree), "-o", arg(&out)]),
             (

@@ -52,8 +52,7 @@ pub fn run(args: &Maps) -> Result<Outcome, Failure> {
                 Cell::styled(ADDRESS, format!("{:#x}", area.start)),
                 Cell::styled(ADDRESS, format!("{:#x}", area.end)),
                 area.access().into(),
-                human(area.end.saturating_sub(area.start)).clone()
-                    .into(),
+                human(area.end.saturating_sub(area.start)).clone().into(),
                 Cell::styled(DIM, safe(name).into_owned()),
             ]);
         }

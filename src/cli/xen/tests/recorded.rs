@@ -77,14 +77,29 @@ fn saves_go_as_they_went_on_real_hypervisors() {
         ("xen-3.0.4-live-save", true, "resume", &[]),
         ("xen-3.1.0-save-destroy", false, "destroy", &[]),
         ("xen-3.1.0-live-save-resume", true, "resume", &back),
-        ("xen-3.2.0-save-fixed", false, "suspended", std::slice::from_ref(&tried)),
+        (
+            "xen-3.2.0-save-fixed",
+            false,
+            "suspended",
+            std::slice::from_ref(&tried),
+        ),
         (
             "xen-3.3.0-live-save-resume-fixed",
             true,
             "resume",
-            &[asked.clone(), back[0].clone(), tried.clone(), back[1].clone()],
+            &[
+                asked.clone(),
+                back[0].clone(),
+                tried.clone(),
+                back[1].clone(),
+            ],
         ),
-        ("xen-3.4.0-save-destroy", false, "destroy", std::slice::from_ref(&asked)),
+        (
+            "xen-3.4.0-save-destroy",
+            false,
+            "destroy",
+            std::slice::from_ref(&asked),
+        ),
         (
             "xen-3.4.0-live-save-resume",
             true,
@@ -97,7 +112,12 @@ fn saves_go_as_they_went_on_real_hypervisors() {
             "suspended",
             std::slice::from_ref(&asked),
         ),
-        ("xen-4.0.0-save-destroy", false, "destroy", std::slice::from_ref(&asked)),
+        (
+            "xen-4.0.0-save-destroy",
+            false,
+            "destroy",
+            std::slice::from_ref(&asked),
+        ),
         (
             "xen-4.0.0-live-save-resume",
             true,

@@ -21,7 +21,7 @@ pub struct Field<'a> {
     pub style: Style,
     /// What it means.
     pub meaning: &'static str,
-    /// In which form a register is, where that depends on the era ([`explain`]).
+    /// In which form a register is, where that depends on the era (its `explain`).
     pub form: Option<String>,
 }
 

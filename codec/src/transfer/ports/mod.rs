@@ -4,7 +4,7 @@
 //! explicit state of log-dirty, sizes asked for before contents. Two things are different from the
 //! calls underneath, on purpose:
 //!
-//! - **Pages are copied by the driver** ([`Domain::read_pages`], [`TargetDomain::write_pages`]): from
+//! - **Pages are copied by the driver** ([`Domain::read_pages`], [`Domain::write_pages`]): from
 //!   the mapping straight into the sink's buffer, or from the received bytes straight into the
 //!   mapping. That is the only copy. A mapping lives for the length of that call, so none can be left
 //!   behind, and the engine never holds a `&[u8]` over memory that a running guest writes to.

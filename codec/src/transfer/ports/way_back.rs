@@ -33,10 +33,10 @@ pub enum NoWayBack {
     NoCall,
     /// Nobody has said how the guest's kernel goes on.
     UnknownKernel,
-    /// [`ResumeMode::Reset`] is wanted, and event channels cannot be reset from here: the control domain's
+    /// `ResumeMode::Reset` is wanted, and event channels cannot be reset from here: the control domain's
     /// kernel does not pass it on.
     NoReset,
-    /// [`ResumeMode::Reset`] is wanted, and the toolstack introduces nobody.
+    /// `ResumeMode::Reset` is wanted, and the toolstack introduces nobody.
     NoIntroduction,
 }
 

@@ -33,7 +33,7 @@ const NAMES: [(&str, &str); 23] = [
 /// What takes the place of `ar.bsp` in A.
 const LOADRS: &str = "user_regs.loadrs";
 
-/// The path in A of a field of [`NAMES`], or of the one that stands for it.
+/// The path in A of a field of the table of names, or of the one that stands for it.
 pub fn name_in_a(name: &str) -> Option<&'static str> {
     if name == "regs.ar.bsp" {
         return Some(LOADRS);

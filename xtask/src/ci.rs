@@ -47,7 +47,6 @@ const STEPS: &[Step] = &[
     step(&["fmt"], Needs::Nothing),
     step(&["words"], Needs::Nothing),
     step(&["spec"], Needs::Nothing),
-    step(&["circles"], Needs::Debug),
     step(&["lint"], Needs::Debug),
     step(&["licences"], Needs::Nothing),
     step(&["kaitai"], Needs::Release),

@@ -115,11 +115,12 @@ def same(leaf, printed):
         return len(value) == len(printed) and all(map(same_number, value, printed))
     if isinstance(value, list):  # the bitmap is an array of bytes here
         return bytes(value).hex() == printed
-    if isinstance(value, bytes) and isinstance(printed, int):
-        return len(value) == printed  # the device model's state, of which dump prints the size
     if isinstance(value, bytes):
         text = value.split(b"\0")[0]
-        return value.hex() == printed or text.decode("utf-8", "replace") == printed
+        if printed in (value.hex(), text.decode("utf-8", "replace")):
+            return True
+        # The device model's state, of which dump prints the size.
+        return printed in (len(value), hex(len(value)))
     if isinstance(value, str):
         return value == printed
     return same_number(value, printed)
@@ -161,7 +162,7 @@ class Comparison:
             choice = self.grammar.Guests[guest]
         else:
             # Of several dialects that lie alike, the one that it is read as.
-            era = self.ask("info", "--format", "json", path)["era_likeliest"]
+            era = self.ask("info", "--format", "json", path)["files"][0]["era_likeliest"]
             dialect = re.match(r"D1b|D\d+", era).group()
         stream = kaitaistruct.KaitaiStream(io.BytesIO(data))
         image = self.grammar(self.grammar.Dialects[dialect.lower()], choice, stream)

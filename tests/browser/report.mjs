@@ -87,7 +87,9 @@ const names = ["real340-pv-2vcpu", "real340-hvm-2vcpu", "real310-pv", "r410-hvm-
 for (const name of names) await test(`${name}: hovering says what map says`, async () => {
   const page = await open(report(golden(name)));
   assert.equal(await page.locator("h1").innerText(), name + ".sav.zst");
-  const extents = JSON.parse(ia64save("map", "--format", "json", golden(name))).filter(extent => extent.state !== "not_ram");
+  const extents = JSON.parse(ia64save("map", "--format", "json", golden(name))).extents
+    .filter(extent => extent.state !== "not_ram")
+    .map(extent => ({ ...extent, first_pfn: Number(extent.first_pfn), num_pages: Number(extent.num_pages) }));
   await page.locator("#map").scrollIntoViewIfNeeded();
   const { per } = await view(page);
   let position = 0, looked = 0;

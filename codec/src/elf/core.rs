@@ -171,7 +171,7 @@ fn stacks(memory: &Memory<'_>, checkpoint: usize) -> Overlay {
             continue;
         };
         if let Some(stack) = view.stack() {
-            all.add(&view, stack);
+            all.add(view.laid_over(stack));
         }
     }
     all

@@ -1,5 +1,7 @@
 //! All that is mapped, in order.
 
+use core::ops::RangeInclusive;
+
 use super::fixed::Mapping;
 use super::mapped::{Pages, Places};
 use super::view::View;
@@ -23,8 +25,16 @@ pub struct Mappings<'a, 'v> {
     processes: bool,
 }
 
+impl<'a> View<'a> {
+    /// What is mapped among these addresses, by registers and by tables, ascending; pages that follow each
+    /// other in both respects are one. Whether the image has them is not looked at.
+    pub fn mappings(&self, addresses: RangeInclusive<u64>) -> Mappings<'a, '_> {
+        Mappings::new(self, *addresses.start(), *addresses.end())
+    }
+}
+
 impl<'a, 'v> Mappings<'a, 'v> {
-    pub(super) fn new(view: &'v View<'a>, first: u64, last: u64) -> Self {
+    fn new(view: &'v View<'a>, first: u64, last: u64) -> Self {
         Mappings {
             view,
             next: (first <= last).then_some(first),

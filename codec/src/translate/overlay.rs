@@ -3,7 +3,6 @@
 use alloc::vec::Vec;
 
 use super::stack::RegisterStack;
-use super::view::View;
 use crate::pfns::Pfns;
 use crate::size::place;
 
@@ -15,15 +14,14 @@ pub struct Overlay {
 }
 
 impl Overlay {
-    /// The words of a stack, where a view maps them to pages of the image.
-    pub fn of(view: &View<'_>, stack: &RegisterStack) -> Self {
-        let mut overlay = Overlay::default();
-        overlay.add(view, stack);
-        overlay
-    }
-
-    /// Adds the words of a stack.
-    pub fn add(&mut self, view: &View<'_>, stack: &RegisterStack) {
+    /// The words of a stack at the addresses that `resolved` gives, each with the bytes from there on that are
+    /// mapped alike, where the image `has` them.
+    pub(super) fn of(
+        stack: &RegisterStack,
+        resolved: impl Fn(u64) -> Option<(u64, u64)>,
+        has: impl Fn(u64) -> bool,
+    ) -> Self {
+        let mut words = Vec::new();
         let mut known: Option<(u64, u64, u64)> = None;
         for (word, index) in stack.words.iter().zip(0..) {
             let Some(address) = stack.bspstore.checked_add(index * 8) else {
@@ -32,17 +30,29 @@ impl Overlay {
             let before = known.filter(|(first, _, left)| address - first < *left);
             let (first, physical, left) = match before {
                 Some(known) => known,
-                None => match view.translate(address).map(|to| (to.physical, to.left)) {
-                    Ok((Some(physical), left)) => (address, physical, left),
-                    _ => continue,
+                None => match resolved(address) {
+                    Some((physical, left)) => (address, physical, left),
+                    None => continue,
                 },
             };
             known = Some((first, physical, left));
             let at = physical + (address - first);
-            if view.offset_of(at).is_some() {
-                self.words.push((at, *word));
+            if has(at) {
+                words.push((at, *word));
             }
         }
+        let mut overlay = Overlay { words };
+        overlay.sort();
+        overlay
+    }
+
+    /// Adds the words of another; where both have one, this one's stays.
+    pub fn add(&mut self, other: Overlay) {
+        self.words.extend(other.words);
+        self.sort();
+    }
+
+    fn sort(&mut self) {
         self.words.sort_by_key(|(at, _)| *at);
         self.words.dedup_by_key(|(at, _)| *at);
     }

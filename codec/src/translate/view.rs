@@ -2,13 +2,11 @@
 
 use alloc::vec::Vec;
 use core::fmt;
-use core::ops::RangeInclusive;
 
 use super::fault::Fault;
 use super::fixed::{Fixed, Mapping};
 use super::geometry::Geometry;
 use super::how::How;
-use super::mappings::Mappings;
 use super::overlay::Overlay;
 use super::registers::Registers;
 use super::stack::RegisterStack;
@@ -136,7 +134,7 @@ impl<'a> View<'a> {
         let era = image.era().unwrap_or(Era::D11B);
         view.stack = RegisterStack::of(&context, era, guest);
         if let Some(stack) = &view.stack {
-            view.overlay = Overlay::of(&view, stack);
+            view.overlay = view.laid_over(stack);
         }
         Ok(view)
     }
@@ -311,17 +309,22 @@ impl<'a> View<'a> {
         }
     }
 
+    /// The words of a stack, where this view maps them to pages of the image.
+    pub fn laid_over(&self, stack: &RegisterStack) -> Overlay {
+        let resolved = |address| {
+            let to = self.translate(address).ok()?;
+            Some((to.physical?, to.left))
+        };
+        Overlay::of(stack, resolved, |physical| {
+            self.offset_of(physical).is_some()
+        })
+    }
+
     /// File offset of the byte at a guest physical address, where the image has its page.
     pub fn offset_of(&self, physical: u64) -> Option<u64> {
         let size = self.memory.page_size();
         let pfn = physical.checked_div(size)?;
         Some(self.memory.run_of(pfn)?.offset_of(pfn) + physical % size)
-    }
-
-    /// What is mapped among these addresses, by registers and by tables, ascending; pages that follow each
-    /// other in both respects are one. Whether the image has them is not looked at.
-    pub fn mappings(&self, addresses: RangeInclusive<u64>) -> Mappings<'a, '_> {
-        Mappings::new(self, *addresses.start(), *addresses.end())
     }
 
     /// Every virtual address of a guest physical one that registers and regions give; what tables map

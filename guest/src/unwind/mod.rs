@@ -10,6 +10,7 @@
 //! | `table` | [`Table`]: the entries; which one an instruction belongs to |
 //! | `record` | [`Region`] and [`Record`]: the formats R1 to R3, P1 to P10, B1 to B4, X1 to X4 decoded |
 //! | `register` | [`Preserved`]: registers that a function keeps for its caller |
+//! | `state` | [`Place`], [`Psp`]: where prologues have put registers |
 //! | `rules` | [`Rules`]: where each of them is, when an instruction is about to run |
 //! | `prologue` | a prologue's records collected, and what they leave unsaid |
 //! | `error` | [`Error`]: what is wrong with a table |
@@ -19,10 +20,12 @@ mod prologue;
 mod record;
 mod register;
 mod rules;
+mod state;
 mod table;
 
 pub use error::Error;
 pub use record::{Kind, Record, Records, Region};
 pub use register::Preserved;
-pub use rules::{Place, Psp, Rules};
+pub use rules::Rules;
+pub use state::{Place, Psp};
 pub use table::{Entry, Info, Table};

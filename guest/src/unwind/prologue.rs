@@ -1,6 +1,6 @@
 //! A prologue's records collected, and what they leave unsaid.
 
-use super::rules::{Saved, State};
+use super::state::{Saved, State};
 use super::{Error, Place, Preserved, Record};
 
 /// General registers that a prologue saves in general registers, in the order in which it takes them.

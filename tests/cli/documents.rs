@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use ia64save::document::schemas;
 use ia64save_corpus::{goldens, hostile};
-use jsonschema::Validator;
+use jsonschema::{Draft, JSONSchema};
 use serde_json::Value;
 
 use crate::program::{Folder, arg, run};
 
 /// The schemas as they lie there.
-struct Schemas(BTreeMap<&'static str, Validator>);
+struct Schemas(BTreeMap<&'static str, JSONSchema>);
 
 impl Schemas {
     fn new() -> Self {
@@ -25,21 +25,24 @@ impl Schemas {
                 *schema.as_value(),
                 "{path}: `cargo run --example schemas` writes it"
             );
-            (name, jsonschema::validator_for(&there).expect(name))
+            let mut options = JSONSchema::options();
+            let schema = options.with_draft(Draft::Draft202012).compile(&there);
+            let schema = schema.unwrap_or_else(|error| panic!("{path}: {error}"));
+            (name, schema)
         });
         Schemas(all.collect())
     }
 
-    /// Holds a document against the schema that its first key names.
+    /// Holds a document against a schema, whose name its first key has to be.
     fn check(&self, document: &Value, name: &str, what: &str) {
         let first = document.as_object().and_then(|keys| keys.keys().next());
         if !name.ends_with("-line") || document["schema"].is_string() {
             assert_eq!(first.map(String::as_str), Some("schema"), "{what}");
         }
-        let errors: Vec<_> = self.0[name]
-            .iter_errors(document)
+        let errors = self.0[name].validate(document).err().into_iter().flatten();
+        let errors: Vec<_> = errors
             .take(3)
-            .map(|error| format!("{}: {error:.200}", error.instance_path()))
+            .map(|error| format!("{}: {error:.200}", error.instance_path))
             .collect();
         assert!(errors.is_empty(), "{what}: {errors:#?}");
         rounded(document, what);

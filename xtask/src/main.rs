@@ -99,7 +99,7 @@ cargo xtask STEP [OPTIONS]
                   packs the crates, installs the program with cargo, builds the Debian package and
                   installs it into an empty root; --full also builds every crate from its pack;
                   needs dpkg and cargo-deb
-  ci              all of the above, with a summary
+  ci              all of the above but circles, layers and mutants, two at a time, with a summary
   help            this
 
 Every step prints what it runs; licences, layers, mutants, fuzz and package build the subcommand of cargo

@@ -6,7 +6,7 @@
 //!
 //! let found = files(&["tests/corpus/golden/realD2-pv.sav.zst".into()], false);
 //! let row = row(&found[0], &Options::new());
-//! assert_eq!(row["num_distinct"], 253);
+//! assert_eq!(row.num_distinct, Some(253));
 //! ```
 //!
 //! | file | what |

@@ -11,8 +11,9 @@ use crate::step::{Outcome, cargo, read, run};
 use crate::tools;
 
 /// The crates of the registry, each behind those that it needs.
-const CRATES: [&str; 5] = [
+const CRATES: [&str; 6] = [
     "ia64save-codec",
+    "ia64save-guest",
     "ia64save-generate",
     "ia64save-sim",
     "ia64save-xen",

@@ -9,6 +9,7 @@
 //! | [`ops`] | the operations of tools: domctl, memory, dom0vp, hvm |
 //! | [`guest`] | what guests and device models do by themselves: write, balloon, suspend |
 //! | [`kernel`] | what a guest's kernel does when its suspend call returns |
+//! | `playing` | what was recorded of a save, played again as another goes on |
 //! | [`count`] | how often each operation was called; what is left over |
 //! | [`fault`] | calls that fail on purpose |
 //!
@@ -32,6 +33,7 @@ pub mod machine;
 pub(crate) mod memory;
 pub mod ops;
 pub(crate) mod places;
+mod playing;
 pub(crate) mod vcpu;
 
 pub use count::{Counts, Leftovers, Op};

@@ -6,10 +6,6 @@
 
 use std::collections::VecDeque;
 
-use ia64save_codec::transfer::ports::Errno;
-
-use crate::hypervisor::{DomId, Host};
-
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Moment {
@@ -80,67 +76,19 @@ impl Script {
     }
 
     /// A peek is about to be made: what happens before.
-    fn peek(&mut self) -> Vec<Event> {
+    pub(crate) fn peek(&mut self) -> Vec<Event> {
         self.pass += 1;
         self.until((self.pass, 0))
     }
 
     /// A clean is about to be made: what happens before.
-    fn clean(&mut self) -> Vec<Event> {
+    pub(crate) fn clean(&mut self) -> Vec<Event> {
         self.until((self.pass, 1))
     }
 
     fn until(&mut self, place: (u64, u8)) -> Vec<Event> {
         let due = self.events.partition_point(|event| event.at() <= place);
         self.events.drain(..due).collect()
-    }
-}
-
-impl Host {
-    /// Gives a domain a script to follow.
-    pub fn set_script(&self, domid: DomId, script: Script) -> Result<(), Errno> {
-        self.state().domain(domid)?.script = Some(script);
-        Ok(())
-    }
-
-    /// A tool is about to peek at the log-dirty bitmap.
-    pub fn play_until_peek(&self, domid: DomId) {
-        self.play(domid, Script::peek);
-    }
-
-    /// A tool is about to clean the log-dirty bitmap.
-    pub fn play_until_clean(&self, domid: DomId) {
-        self.play(domid, Script::clean);
-    }
-
-    fn play(&self, domid: DomId, next: impl FnOnce(&mut Script) -> Vec<Event>) {
-        let mut state = self.state();
-        let Ok(domain) = state.domain(domid) else {
-            return;
-        };
-        let Some(mut script) = domain.script.take() else {
-            return;
-        };
-        for event in next(&mut script) {
-            let touch = |page: Option<&mut [u8]>| {
-                if let Some(byte) = page.and_then(<[u8]>::last_mut) {
-                    *byte = byte.wrapping_add(1);
-                }
-            };
-            match event.moment {
-                Moment::BeforePeek | Moment::BeforeClean => {
-                    touch(domain.memory.guest_page(event.pfn));
-                }
-                Moment::DeviceModel => {
-                    domain.device_model.dirty.insert(event.pfn);
-                    touch(domain.memory.page_mut(event.pfn));
-                }
-                Moment::BalloonedOut => {
-                    domain.memory.remove(event.pfn);
-                }
-            }
-        }
-        domain.script = Some(script);
     }
 }
 

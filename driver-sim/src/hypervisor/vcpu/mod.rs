@@ -11,6 +11,7 @@
 //! | [`set`] | set-context, in the order in which it loads, checks and gives up |
 //! | [`set_stack`] | its register stack |
 //! | [`load`] | what it makes of single registers |
+//! | [`psr`] | bits of `psr` |
 //! | [`get`] | get-context, which finds some registers in the privregs page or the VPD |
 //! | [`stack`] | the register stack and its layouts |
 //! | [`call`] | a vcpu that stands in the suspend call of its guest |
@@ -25,6 +26,7 @@ mod get;
 pub(crate) mod given;
 pub(crate) mod kept;
 mod load;
+pub(crate) mod psr;
 mod set;
 mod set_stack;
 mod stack;
@@ -40,52 +42,6 @@ use super::machine::Machine;
 use super::places::SHARED_INFO_GPFN;
 use crate::fields::Fields;
 use kept::Kept;
-
-/// `psr` bits.
-pub(crate) mod psr {
-    pub(crate) const IC: u64 = 1 << 13;
-    pub(crate) const I: u64 = 1 << 14;
-    pub(crate) const PK: u64 = 1 << 15;
-    pub(crate) const DT: u64 = 1 << 17;
-    pub(crate) const DFH: u64 = 1 << 19;
-    pub(crate) const PP: u64 = 1 << 21;
-    pub(crate) const DI: u64 = 1 << 22;
-    pub(crate) const RT: u64 = 1 << 27;
-    pub(crate) const CPL: u64 = 3 << 32;
-    pub(crate) const IS: u64 = 1 << 34;
-    pub(crate) const IT: u64 = 1 << 36;
-    pub(crate) const ID: u64 = 1 << 37;
-    pub(crate) const DA: u64 = 1 << 38;
-    pub(crate) const DD: u64 = 1 << 39;
-    pub(crate) const RI: u64 = 3 << 41;
-    pub(crate) const ED: u64 = 1 << 43;
-    pub(crate) const BN: u64 = 1 << 44;
-    pub(crate) const IA: u64 = 1 << 45;
-    pub(crate) const VM: u64 = 1 << 46;
-    pub(crate) const SP: u64 = 1 << 20;
-    /// Those of a PV guest that the machine has as the guest has them: be up ac mfl mfh pk dfl sp db
-    /// lp tb id da dd ss ri ed ia.
-    pub(crate) const KEPT: u64 = 0x3e
-        | PK
-        | 1 << 18
-        | SP
-        | 1 << 24
-        | 1 << 25
-        | 1 << 26
-        | ID
-        | DA
-        | DD
-        | 1 << 40
-        | RI
-        | ED
-        | IA;
-    /// Those of an HVM guest that the machine has, and the VPD has not: be up ac mfl mfh cpl ri.
-    pub(crate) const OF_FRAME: u64 = 0x3e | CPL | RI;
-    /// Address translation: all of it or none.
-    pub(crate) const TRANSLATION: u64 = DT | RT | IT;
-    /// The machine while a guest runs, whatever the guest asks for: ic i dt rt it bn.
-    pub(crate) const MACHINE: u64 = IC | I | TRANSLATION | BN;
-}
 
 /// Control registers that a context and the VPD or the privregs page both have.
 const CONTROL: [&str; 22] = [

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 use std::process::Command;
+use std::time::Instant;
 
 /// How a step ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -77,11 +78,17 @@ pub fn noted(note: &str) -> String {
 /// The exit code of the benchmark where something could not be measured.
 const SKIPPED: i32 = 3;
 
+/// Seconds from which on it is said how long a command ran.
+const WORTH_A_LINE: f64 = 1.0;
+
 /// Runs a command with the terminal as its own, and prints it first.
 pub fn run(command: &mut Command) -> Outcome {
     let line = shown(command);
     println!("$ {line}");
-    match command.status() {
+    let since = Instant::now();
+    let status = command.status();
+    took(since);
+    match status {
         Ok(status) if status.code() == Some(SKIPPED) => {
             Outcome::Skipped("what and why is said above".into())
         }
@@ -95,14 +102,22 @@ pub fn run(command: &mut Command) -> Outcome {
 pub fn read(command: &mut Command) -> Result<Vec<u8>, String> {
     let line = shown(command);
     println!("$ {line}");
-    let output = command
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|error| format!("{line}: {error}"))?;
+    let since = Instant::now();
+    let output = command.stderr(std::process::Stdio::inherit()).output();
+    took(since);
+    let output = output.map_err(|error| format!("{line}: {error}"))?;
     if output.status.success() {
         Ok(output.stdout)
     } else {
         Err(format!("{line}: {}", output.status))
+    }
+}
+
+/// Says how long a command ran, where that is worth a line.
+fn took(since: Instant) {
+    let seconds = since.elapsed().as_secs_f64();
+    if seconds >= WORTH_A_LINE {
+        println!("  ({seconds:.1} s)");
     }
 }
 

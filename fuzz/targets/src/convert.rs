@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use ia64save_codec::check::{self, CheckOptions, Verdict};
 use ia64save_codec::convert::{Conversion, ConvertOptions, plan};
+use ia64save_codec::detect::Detection;
 use ia64save_codec::image::{Image, Options};
 use ia64save_codec::{Dialect, Error};
 
@@ -37,13 +38,9 @@ pub fn convert(data: &[u8]) {
         return;
     }
     let out = write(&conversion);
-    // Of dialects that put every part in one place, what fits several is of any of them.
-    let shape = |dialect: Dialect| (dialect.spec().context.size(), dialect.spec().vcpumap);
-    let same = !options.compact
-        && image.detection.as_ref().is_some_and(|found| {
-            let to = options.to.dialect();
-            found.candidates.contains(&to) && shape(found.best()) == shape(to)
-        });
+    // A dialect stands for its usual era; another of the same dialect is another conversion.
+    let taken_for = image.detection.as_ref().map(Detection::best_era);
+    let same = !options.compact && taken_for == Some(options.to);
     if same {
         assert_eq!(out, bytes, "nothing was asked for");
         assert!(conversion.losses().is_empty());

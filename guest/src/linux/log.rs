@@ -69,11 +69,19 @@ pub struct Log {
 
 /// Cuts a text into lines.
 pub(super) fn lines(text: &[u8]) -> Vec<Line> {
+    newest_lines(text, usize::MAX).0
+}
+
+/// The last lines of a text, `most` of them, and how many there are in all.
+fn newest_lines(text: &[u8], most: usize) -> (Vec<Line>, usize) {
     let text = text.strip_suffix(b"\n").unwrap_or(text);
     if text.is_empty() {
-        return Vec::new();
+        return (Vec::new(), 0);
     }
-    text.split(|&byte| byte == b'\n').map(Line::parse).collect()
+    let split = || text.split(|&byte| byte == b'\n');
+    let all = split().count();
+    let newest = split().skip(all.saturating_sub(most));
+    (newest.map(Line::parse).collect(), all)
 }
 
 impl Kernel<'_> {
@@ -85,24 +93,34 @@ impl Kernel<'_> {
         if self.symbols.named("log_next_idx").is_some() {
             return self.records();
         }
-        let size = self.variable("log_buf_len")?;
-        if !size.is_power_of_two() || size > LARGEST {
-            return Err(Error::Nonsense {
-                what: "log_buf_len".into(),
-                found: format!("{size:#x} is no size of a log: a power of 2 up to 64 MiB"),
-            });
-        }
+        let size = self.size_of_log()?;
         let buffer = self.variable("log_buf")?;
         let end = self.variable("log_end")?;
         // `log_end` counts on where the buffer begins anew; `logged_chars` does not, and stays where the
         // other overflows, but a clear sets it to 0.
         let logged = self.variable("logged_chars").unwrap_or(0);
         let held = end.max(logged).min(size);
-        let (text, broken) = self.ring(buffer, size, end, held);
+        let (text, mut broken) = self.ring(buffer, size, end, held);
+        let (lines, all) = newest_lines(&text, self.most);
+        if lines.len() < all {
+            broken.get_or_insert_with(|| format!("log_buf: {all} lines, more than {}", self.most));
+        }
         Ok(Log {
-            lines: lines(&text),
+            lines,
             wrapped: end.max(logged) > size,
             broken,
+        })
+    }
+
+    /// Bytes of the buffer.
+    pub(super) fn size_of_log(&self) -> Result<u64, Error> {
+        let size = self.variable("log_buf_len")?;
+        if size.is_power_of_two() && size <= LARGEST {
+            return Ok(size);
+        }
+        Err(Error::Nonsense {
+            what: "log_buf_len".into(),
+            found: format!("{size:#x} is no size of a log: a power of 2 up to 64 MiB"),
         })
     }
 
@@ -166,5 +184,12 @@ mod tests {
         assert_eq!(lines(b"\n").len(), 0);
         assert_eq!(lines(b"a\nb").len(), 2);
         assert_eq!(lines(b"a\n\nb\n").len(), 3);
+    }
+
+    #[test]
+    fn of_too_many_lines_the_newest_are_kept() {
+        let (kept, all) = newest_lines(b"a\nb\n\nd\n", 2);
+        let texts: Vec<&str> = kept.iter().map(|line| line.text.as_str()).collect();
+        assert_eq!((texts.as_slice(), all), (["", "d"].as_slice(), 4));
     }
 }

@@ -19,10 +19,10 @@ impl Kernel<'_> {
             ["ts_nsec", "len", "text_len", "facility"].map(|path| self.field(name, path));
         let (time, length, text_length) = (time?, length?, text_length?);
         // Flags and level share the byte behind the facility: the level has the upper three bits.
-        let flags = facility?.offset + 1;
+        let flags = facility?.offset.saturating_add(1);
         let head = self.symbols.size_of(name)?;
         let buffer = self.variable("log_buf")?;
-        let size = self.variable("log_buf_len")?;
+        let size = self.size_of_log()?;
         let mut at = self.variable("log_first_idx")?;
         let end = self.variable("log_next_idx")?;
         let what = || "log_buf".to_owned();
@@ -43,7 +43,10 @@ impl Kernel<'_> {
                 let level = self.number(record.wrapping_add(flags), 1, what)? >> 5;
                 let stamp = self.member(record, &time, what)? / MICRO;
                 let count = self.member(record, &text_length, what)?;
-                let mut text = vec![0; count.min(whole) as usize];
+                // No more than the record has room for, and the buffer: so that nothing is asked for that
+                // a log cannot have.
+                let room = whole.min(size - at).saturating_sub(head);
+                let mut text = vec![0; count.min(room) as usize];
                 let from = record.wrapping_add(head);
                 let read = self.memory.read(from, &mut text);
                 read.map_err(|why| Error::Unreadable { what: what(), why })?;
@@ -54,14 +57,15 @@ impl Kernel<'_> {
                 Ok((0, ..)) if !began_anew => (at, began_anew) = (0, true),
                 Ok((whole, level, stamp, text)) if whole >= head => {
                     let time = format!("{}.{:06}", stamp / SECOND, stamp % SECOND);
-                    for line in text.split(|&byte| byte == b'\n') {
+                    let left = self.most.saturating_sub(log.lines.len());
+                    for line in text.split(|&byte| byte == b'\n').take(left) {
                         log.lines.push(Line {
                             level: Some(level as u32),
                             time: Some(time.clone()),
                             text: lossy(line),
                         });
                     }
-                    at += whole;
+                    at = at.saturating_add(whole);
                 }
                 Ok((whole, ..)) => {
                     log.broken = Some(format!("log_buf: a record of {whole} bytes at {at:#x}"));

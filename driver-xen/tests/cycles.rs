@@ -142,10 +142,7 @@ impl Site {
         let xen = self.hypervisor();
         let mut source = self.domain(xen, domid as DomainId);
         let mut link = Link::new(&self.host, 1 << 24, std::time::Duration::ZERO, Vec::new());
-        let options = save::Options {
-            live,
-            ..save::Options::default()
-        };
+        let options = save::Options::default().live(live);
         let mut policy = Adaptive::default();
         let saved = Save::new(&mut source, &mut link)
             .options(options)
@@ -170,12 +167,10 @@ impl Site {
         xen.set_max_mem(domid, most * 16).unwrap();
         let [store_evtchn, console_evtchn] =
             [0; 2].map(|_| xen.alloc_unbound(domid, CONTROL_DOMAIN).unwrap());
-        let options = restore::Options {
-            store_evtchn,
-            console_evtchn,
-            dialect: Some(xen.release().dialect),
-            ..restore::Options::default()
-        };
+        let options = restore::Options::default()
+            .store_evtchn(store_evtchn)
+            .console_evtchn(console_evtchn)
+            .dialect(Some(xen.release().dialect));
         let mut target = self.domain(xen, domid);
         let mut engine = Restore::new(&mut target, options);
         engine

@@ -13,7 +13,7 @@ const SIGKILL: i32 = 9;
 const SIGTERM: i32 = 15;
 
 /// How long anything here may take.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits for something to be so.
 fn until(what: &str, mut holds: impl FnMut() -> bool) {

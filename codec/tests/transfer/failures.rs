@@ -10,12 +10,10 @@ use crate::fake::{Fake, Kept};
 use crate::live::{busy, guest};
 
 fn save_options(live: bool) -> save::Options {
-    save::Options {
-        live,
-        resume_mode: Some(ResumeMode::Cancel),
-        needs_way_back: true,
-        ..save::Options::default()
-    }
+    save::Options::default()
+        .live(live)
+        .resume_mode(Some(ResumeMode::Cancel))
+        .needs_way_back(true)
 }
 
 #[test]
@@ -112,10 +110,7 @@ fn a_page_that_cannot_be_read_is_an_error_unless_told_otherwise() {
         .run()
         .unwrap_err();
     assert!(matches!(error.cause, Cause::Page { pfn: 8, .. }), "{error}");
-    let options = save::Options {
-        skip_unreadable: true,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().skip_unreadable(true);
     let saved = Save::new(&mut fake, &mut Kept::default())
         .options(options)
         .run()

@@ -170,11 +170,9 @@ fn further_checkpoints_have_what_changed() {
         fake.script = Some(busy(5, 3, true));
         let mut observer = Passes(Vec::new(), 4);
         let mut kept = Kept::default();
-        let options = save::Options {
-            live,
-            resume_mode: Some(ResumeMode::Cancel),
-            ..save::Options::default()
-        };
+        let options = save::Options::default()
+            .live(live)
+            .resume_mode(Some(ResumeMode::Cancel));
         let saved = Save::new(&mut fake, &mut kept)
             .observer(&mut observer)
             .options(options)

@@ -20,11 +20,7 @@ pub fn restore(image: &GeneratedImage, piece: usize) -> (Fake, Restored) {
         &image.params.vcpus,
     )
     .with_p2m_size(image.plan.p2m_size);
-    let options = Options {
-        store_evtchn: 21,
-        console_evtchn: 22,
-        ..Options::default()
-    };
+    let options = Options::default().store_evtchn(21).console_evtchn(22);
     let mut restore = Restore::new(&mut fake, options);
     let (mut at, mut shown) = (0, 0);
     loop {
@@ -48,10 +44,7 @@ pub fn restore(image: &GeneratedImage, piece: usize) -> (Fake, Restored) {
 /// Saves without a log of what is dirty.
 pub fn save(fake: &mut Fake) -> Vec<u8> {
     let mut kept = Kept::default();
-    let options = save::Options {
-        live: false,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(false);
     let saved = Save::new(fake, &mut kept)
         .options(options)
         .policy(&mut Xen::default())

@@ -40,12 +40,10 @@ fn cases() -> [(WaysBack, Option<ResumeMode>, Option<NoWayBack>); 9] {
 }
 
 fn options(live: bool, resume_mode: Option<ResumeMode>, needs_way_back: bool) -> save::Options {
-    save::Options {
-        live,
-        resume_mode,
-        needs_way_back,
-        ..save::Options::default()
-    }
+    save::Options::default()
+        .live(live)
+        .resume_mode(resume_mode)
+        .needs_way_back(needs_way_back)
 }
 
 #[test]

@@ -89,10 +89,7 @@ fn save(host: &Host, domid: u32, into: &mut [u8]) -> (usize, Duration) {
     let mut sink = MemorySink::new(into);
     let mut source = SimSource::new(host, domid);
     let began = Instant::now();
-    let options = SaveOptions {
-        live: false,
-        ..SaveOptions::default()
-    };
+    let options = SaveOptions::default().live(false);
     let saved = Save::new(&mut source, &mut sink).options(options).run();
     let took = began.elapsed();
     saved.expect("a save");

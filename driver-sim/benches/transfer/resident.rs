@@ -48,11 +48,7 @@ fn stream(pages: u64) -> Option<u64> {
     let mut target = SimTarget::create(&here, Guest::Pv, 1, pages).ok()?;
     std::fs::write("/proc/self/clear_refs", "5").ok()?;
     let before = resident("VmRSS:")?;
-    let dialect = Some(Dialect::D11);
-    let options = RestoreOptions {
-        dialect,
-        ..RestoreOptions::default()
-    };
+    let options = RestoreOptions::default().dialect(Some(Dialect::D11));
     let mut restore = Restore::new(&mut target, options);
     let mut left: Vec<u8> = Vec::new();
     let feed = |bytes: &[u8]| {
@@ -64,10 +60,7 @@ fn stream(pages: u64) -> Option<u64> {
         Ok(())
     };
     let mut link = Link::new(&there, 0, Duration::ZERO, feed);
-    let options = SaveOptions {
-        live: false,
-        ..SaveOptions::default()
-    };
+    let options = SaveOptions::default().live(false);
     let mut source = SimSource::new(&there, domid);
     let save = Save::new(&mut source, &mut link).options(options);
     save.run().expect("a save");

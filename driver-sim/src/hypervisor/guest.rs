@@ -13,7 +13,7 @@ use super::kernel::Kernel;
 use crate::workload::Workload;
 
 /// How long a tool waits for a guest that does not suspend itself.
-const SUSPEND_TIMEOUT: Duration = Duration::from_mins(1);
+const SUSPEND_TIMEOUT: Duration = Duration::from_secs(60);
 /// How long a guest takes to suspend itself.
 const SUSPEND_TIME: Duration = Duration::from_millis(2);
 

@@ -49,11 +49,9 @@ pub fn last(image: &Image) -> &Checkpoint {
 /// Restores an image. What is refused is refused by the hypervisor.
 pub fn restore(host: &Host, guest: Guest, bytes: &[u8], pages: u64) -> Result<u32, String> {
     let mut target = SimTarget::create(host, guest, 8, pages).expect("a domain");
-    let options = Options {
-        dialect: Some(host.machine().era.dialect()),
-        guest: Some(guest),
-        ..Options::default()
-    };
+    let options = Options::default()
+        .dialect(Some(host.machine().era.dialect()))
+        .guest(Some(guest));
     let mut restore = Restore::new(&mut target, options);
     let fed = restore
         .feed(bytes, true)

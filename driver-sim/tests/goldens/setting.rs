@@ -39,11 +39,7 @@ fn vcpus(golden: &Golden) -> u32 {
 
 /// The channels that the original restores were given.
 pub fn options() -> Options {
-    Options {
-        store_evtchn: 21,
-        console_evtchn: 22,
-        ..Options::default()
-    }
+    Options::default().store_evtchn(21).console_evtchn(22)
 }
 
 /// Restores an image as the ground truth did.
@@ -63,10 +59,7 @@ pub fn restore(golden: &Golden, host: &Host) -> (SimTarget, Restored) {
 pub fn save(host: &Host, domid: u32) -> Vec<u8> {
     let mut source = SimSource::new(host, domid);
     let mut link = Link::new(host, 0, std::time::Duration::ZERO, Vec::new());
-    let options = save::Options {
-        live: false,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(false);
     let saved = Save::new(&mut source, &mut link)
         .policy(&mut Xen::default())
         .options(options)

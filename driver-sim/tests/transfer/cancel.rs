@@ -75,11 +75,9 @@ fn a_save_ends_wherever_it_is_and_its_domain_runs_on() {
                     late: 0,
                 };
                 let mut source = SimSource::new(&host, domid);
-                let options = Options {
-                    live,
-                    resume_mode: Some(ResumeMode::Cancel),
-                    ..Options::default()
-                };
+                let options = Options::default()
+                    .live(live)
+                    .resume_mode(Some(ResumeMode::Cancel));
                 let saved = Save::new(&mut source, &mut sink)
                     .options(options)
                     .cancel(Cancel::on(&flag))
@@ -129,10 +127,7 @@ fn a_save_that_is_not_wanted_from_the_start_does_nothing() {
             };
             let mut source = SimSource::new(&host, domid);
             let saved = Save::new(&mut source, &mut sink)
-                .options(Options {
-                    live,
-                    ..Options::default()
-                })
+                .options(Options::default().live(live))
                 .cancel(Cancel::on(&flag))
                 .run();
             let error = saved.unwrap_err();
@@ -159,10 +154,7 @@ fn a_restore_ends_wherever_it_is_and_leaves_no_domain() {
             let vcpus = info.max_vcpu_id + 1;
             let mut target = SimTarget::create(&here, guest, vcpus, info.max_pages).unwrap();
             let flag = AtomicBool::new(false);
-            let options = RestoreOptions {
-                dialect: Some(era.dialect()),
-                ..RestoreOptions::default()
-            };
+            let options = RestoreOptions::default().dialect(Some(era.dialect()));
             let mut restore = Restore::new(&mut target, options).cancel(Cancel::on(&flag));
             let fed = restore.feed(&image[..at], false).unwrap();
             flag.store(true, Ordering::Relaxed);

@@ -36,10 +36,7 @@ pub fn save_by(
 ) -> Result<(Saved, Vec<u8>), TransferError> {
     let mut source = SimSource::new(host, domid);
     let mut link = Link::new(host, 1 << 24, Duration::from_millis(1), Vec::new());
-    let options = Options {
-        live,
-        ..Options::default()
-    };
+    let options = Options::default().live(live);
     let save = Save::new(&mut source, &mut link).options(options);
     let saved = save.policy(policy).run()?;
     Ok((saved, link.into_receiver()))
@@ -56,10 +53,7 @@ pub fn restore(
 ) -> Result<(DomId, Restored), TransferError> {
     let mut target = SimTarget::create(host, guest, vcpus, max_pages).expect("a domain");
     let domid = target.domid();
-    let options = RestoreOptions {
-        dialect: Some(host.machine().era.dialect()),
-        ..RestoreOptions::default()
-    };
+    let options = RestoreOptions::default().dialect(Some(host.machine().era.dialect()));
     let mut restore = Restore::new(&mut target, options);
     let (mut at, mut shown) = (0, 0);
     while !restore.feed(&[], false)?.done && at < image.len() {

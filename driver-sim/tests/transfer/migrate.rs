@@ -109,10 +109,7 @@ struct Connection<'t> {
 impl<'t> Connection<'t> {
     fn new(target: Option<&'t mut SimTarget>, dialect: ia64save_codec::Dialect) -> Self {
         let domid = target.as_ref().map_or(0, |target| target.domid());
-        let options = RestoreOptions {
-            dialect: Some(dialect),
-            ..RestoreOptions::default()
-        };
+        let options = RestoreOptions::default().dialect(Some(dialect));
         Connection {
             end: TargetEnd::new(),
             restore: target.map(|target| Restore::new(target, options)),
@@ -409,12 +406,10 @@ fn stream(
     };
     let mut source = SimSource::new(there, domid);
     let mut link = Link::new(there, 1 << 24, Duration::from_millis(1), carry);
-    let options = Options {
-        live: course.live,
-        resume_mode: MODE,
-        needs_way_back: true,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .live(course.live)
+        .resume_mode(MODE)
+        .needs_way_back(true);
     let save = Save::new(&mut source, &mut link).options(options);
     let saved = save.policy(policy).run();
     saved.map(|_| ()).map_err(|error| error.to_string())

@@ -50,12 +50,10 @@ fn save(host: &Host, domid: DomId, options: Options) -> Result<(Saved, Vec<u8>),
 }
 
 fn options(live: bool, mode: Option<ResumeMode>, needs_way_back: bool) -> Options {
-    Options {
-        live,
-        resume_mode: mode,
-        needs_way_back,
-        ..Options::default()
-    }
+    Options::default()
+        .live(live)
+        .resume_mode(mode)
+        .needs_way_back(needs_way_back)
 }
 
 /// The last context of a save cannot be read: the domain is suspended then.

@@ -41,7 +41,7 @@ impl Default for Options {
     /// Five minutes, 64 KiB a second, 1 MiB, 8 MiB.
     fn default() -> Self {
         Options {
-            patience: Duration::from_mins(5),
+            patience: Duration::from_secs(300),
             slowest: 64 << 10,
             chunk: 1 << 20,
             window: 8 << 20,

@@ -58,7 +58,7 @@ impl<H: Hypervisor, M: Machine<H>> XenDomain<H, M> {
             machine,
             domain,
             toolstack: Box::new(Nobody),
-            patience: Duration::from_mins(1),
+            patience: Duration::from_secs(60),
             wanted: None,
             log_dirty: false,
             found_log_dirty: false,

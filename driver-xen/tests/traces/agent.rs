@@ -59,10 +59,7 @@ fn saved(session: &Session, live: bool) -> (Replay, Xen, Saved, Vec<u8>) {
         bytes: Vec::new(),
         space: Vec::new(),
     };
-    let options = save::Options {
-        live,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(live);
     let mut policy = Adaptive::default();
     let saved = Save::new(&mut source, &mut sink)
         .options(options)
@@ -147,12 +144,10 @@ fn restores(name: &'static str, image: &str, others: &[Other]) {
     let most = p2m_size.min(pages * 64).max(pages) + 64;
     xen.set_max_mem(domain, most * 16).unwrap();
     let channels = [0; 2].map(|_| xen.alloc_unbound(domain, CONTROL_DOMAIN).unwrap());
-    let options = restore::Options {
-        dialect: Some(golden.dialect()),
-        store_evtchn: channels[0],
-        console_evtchn: channels[1],
-        ..restore::Options::default()
-    };
+    let options = restore::Options::default()
+        .dialect(Some(golden.dialect()))
+        .store_evtchn(channels[0])
+        .console_evtchn(channels[1]);
     let mut target = XenDomain::new(xen, Ia64::new(session.release.era()), domain);
     let mut engine = Restore::new(&mut target, options);
     engine

@@ -19,10 +19,7 @@ fn saved<D: SourceDomain>(
     policy: &mut dyn Policy,
 ) -> (Vec<u8>, Duration) {
     let mut link = Link::new(host, 1 << 24, Duration::from_millis(1), Vec::new());
-    let options = save::Options {
-        live,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(live);
     let saved = Save::new(&mut source, &mut link)
         .options(options)
         .policy(policy)

@@ -140,11 +140,7 @@ fn once(
     if let Some(call) = fault {
         host.faults(|faults| faults.add(Fault::at(call, 1, Errno::EINVAL)));
     }
-    let options = Options {
-        dialect: input.dialect,
-        guest: input.guest,
-        ..Options::default()
-    };
+    let options = Options::default().dialect(input.dialect).guest(input.guest);
     let (outcome, used) = measure(|| feed(Restore::new(&mut target, options), input.stream, piece));
     drop(target);
     let left = host.leftovers();

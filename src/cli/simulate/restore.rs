@@ -131,13 +131,11 @@ fn restore(
     let image = loaded.image();
     let data = image.data.clone().unwrap_or_default();
     let stream = data.get(image.stream_offset as usize..).unwrap_or(&[]);
-    let options = Options {
-        dialect: args.reading.dialect.or(image.read_as()),
-        guest: args.reading.guest,
-        store_evtchn: args.store_evtchn,
-        console_evtchn: args.console_evtchn,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .dialect(args.reading.dialect.or(image.read_as()))
+        .guest(args.reading.guest)
+        .store_evtchn(args.store_evtchn)
+        .console_evtchn(args.console_evtchn);
     let label = format!("{}: restore", loaded.name);
     let progress = Progress::new(&label, Some(stream.len() as u64));
     let mut engine = Engine::new(target, options)
@@ -173,10 +171,7 @@ fn resave(host: &Host, domid: DomId, out: &Path, args: &Restore) -> Result<u64, 
     let mut source = SimSource::new(host, domid);
     source.unpause().map_err(|error| failed(out, &error))?;
     let mut writing = Writing::new(&mut file);
-    let options = save::Options {
-        live: false,
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(false);
     let saved = {
         let mut sink = Link::new(host, 0, Duration::ZERO, &mut writing);
         SaveEngine::new(&mut source, &mut sink)

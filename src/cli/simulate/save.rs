@@ -44,10 +44,7 @@ pub fn run(args: &Save) -> Result<Outcome, Failure> {
     let mut watch = Watch::new(&progress, page_size, args.remus);
     let mut source = SimSource::new(&made.host, made.domid);
     let mut writing = Writing::new(&mut file);
-    let options = Options {
-        live: args.live,
-        ..Options::default()
-    };
+    let options = Options::default().live(args.live);
     let saved = {
         let mut sink = domain::link(&args.transfer, &made.host, &mut writing);
         Engine::new(&mut source, &mut sink)

@@ -299,13 +299,11 @@ fn stream(
     let mut sink =
         Written::new(connection, &progress).framed(args.protocol == ProtocolName::Acknowledged);
     sink.write(front).map_err(|_| Broken::Connection)?;
-    let options = Options {
-        live: !args.suspend_first,
-        skip_unreadable: args.transfer.skip_unreadable,
-        resume_mode: mode,
-        needs_way_back: !args.accept_loss,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .live(!args.suspend_first)
+        .skip_unreadable(args.transfer.skip_unreadable)
+        .resume_mode(mode)
+        .needs_way_back(!args.accept_loss);
     let saved = Engine::new(source, &mut sink)
         .options(options)
         .policy(host::policy(&args.transfer).as_mut())

@@ -97,13 +97,11 @@ pub(super) fn restore(
             });
         }
     };
-    let options = Options {
-        dialect: args.reading.dialect.or(loaded.image().read_as()),
-        guest: args.reading.guest,
-        store_evtchn,
-        console_evtchn,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .dialect(args.reading.dialect.or(loaded.image().read_as()))
+        .guest(args.reading.guest)
+        .store_evtchn(store_evtchn)
+        .console_evtchn(console_evtchn);
     let machine = Ia64::new(xen.release().era());
     let mut target = XenDomain::new(xen, machine, domain);
     let restored = feed(&loaded, &mut target, options);

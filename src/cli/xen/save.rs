@@ -235,13 +235,11 @@ fn write(
     if let Err(error) = sink.write(front) {
         return Err(broken(&mut sink).unwrap_or_else(|| host::refused(args.domain, &error)));
     }
-    let options = Options {
-        live: args.live,
-        skip_unreadable: args.transfer.skip_unreadable,
-        resume_mode: mode,
-        needs_way_back: args.then == Afterwards::Resume && !args.accept_loss,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .live(args.live)
+        .skip_unreadable(args.transfer.skip_unreadable)
+        .resume_mode(mode)
+        .needs_way_back(args.then == Afterwards::Resume && !args.accept_loss);
     let saved = Engine::new(source, &mut sink)
         .options(options)
         .policy(host::policy(&args.transfer).as_mut())

@@ -132,10 +132,7 @@ fn save(
     sink: &mut impl Sink,
     live: Option<&mut dyn Policy>,
 ) -> Result<Saved, Failure> {
-    let options = save::Options {
-        live: live.is_some(),
-        ..save::Options::default()
-    };
+    let options = save::Options::default().live(live.is_some());
     let mut passes = Passes::default();
     let save = Save::new(domain, sink)
         .options(options)
@@ -160,10 +157,7 @@ fn save(
 }
 
 fn options() -> restore::Options {
-    restore::Options {
-        dialect: Some(DIALECT),
-        ..restore::Options::default()
-    }
+    restore::Options::default().dialect(Some(DIALECT))
 }
 
 /// Restores an image, in pieces as they come over a link.

@@ -62,6 +62,7 @@ use crate::wire::{ArchSetup, layout_of_start_info};
 
 /// How to restore.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Reads the stream as this dialect. Over a live connection it has to be named: finding it out
     /// may take bytes that the other end never sends.
@@ -74,6 +75,43 @@ pub struct Options {
     pub store_evtchn: u32,
     /// The new domain's event channel to its console.
     pub console_evtchn: u32,
+}
+
+impl Options {
+    /// The dialect to read the stream as.
+    #[must_use]
+    pub fn dialect(mut self, dialect: Option<Dialect>) -> Self {
+        self.dialect = dialect;
+        self
+    }
+
+    /// The kind of guest to read the stream as.
+    #[must_use]
+    pub fn guest(mut self, guest: Option<Guest>) -> Self {
+        self.guest = guest;
+        self
+    }
+
+    /// How much the input may make the restore hold.
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// The new domain's event channel to xenstore.
+    #[must_use]
+    pub fn store_evtchn(mut self, store_evtchn: u32) -> Self {
+        self.store_evtchn = store_evtchn;
+        self
+    }
+
+    /// The new domain's event channel to its console.
+    #[must_use]
+    pub fn console_evtchn(mut self, console_evtchn: u32) -> Self {
+        self.console_evtchn = console_evtchn;
+        self
+    }
 }
 
 impl Default for Options {

@@ -64,6 +64,7 @@ use crate::dialect::{Dialect, Guest};
 
 /// How to save.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Options {
     /// Send pages while the domain runs. Otherwise it is suspended first.
     pub live: bool,
@@ -78,6 +79,43 @@ pub struct Options {
     /// ([`possible`](super::resume::possible)) it is not suspended at all. Otherwise one that cannot go on stays
     /// suspended, and can be saved again.
     pub needs_way_back: bool,
+}
+
+impl Options {
+    /// Whether pages are sent while the domain runs.
+    #[must_use]
+    pub fn live(mut self, live: bool) -> Self {
+        self.live = live;
+        self
+    }
+
+    /// Whether pages that cannot be read are left out.
+    #[must_use]
+    pub fn skip_unreadable(mut self, skip_unreadable: bool) -> Self {
+        self.skip_unreadable = skip_unreadable;
+        self
+    }
+
+    /// The most pages that the p2m may have.
+    #[must_use]
+    pub fn most_pfns(mut self, most_pfns: u64) -> Self {
+        self.most_pfns = most_pfns;
+        self
+    }
+
+    /// How the guest goes on after its suspension.
+    #[must_use]
+    pub fn resume_mode(mut self, resume_mode: Option<ResumeMode>) -> Self {
+        self.resume_mode = resume_mode;
+        self
+    }
+
+    /// Whether the domain has to go on afterwards.
+    #[must_use]
+    pub fn needs_way_back(mut self, needs_way_back: bool) -> Self {
+        self.needs_way_back = needs_way_back;
+        self
+    }
 }
 
 impl Default for Options {

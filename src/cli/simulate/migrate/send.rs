@@ -167,11 +167,9 @@ fn stream(
     let progress = Progress::new("simulate migrate", None);
     let page_size = made.host.machine().page_size;
     let mut watch = Watch::new(&progress, page_size, 0);
-    let options = Options {
-        live: !args.suspend_first,
-        resume_mode: MODE,
-        ..Options::default()
-    };
+    let options = Options::default()
+        .live(!args.suspend_first)
+        .resume_mode(MODE);
     let saved = {
         let mut sink = domain::link(&args.transfer, &made.host, &mut writing);
         Engine::new(source, &mut sink)

@@ -326,10 +326,7 @@ fn take_in<'a>(
         .map_err(Refusal::New)?;
     let mut target =
         SimTarget::create(&host, guest, vcpus, pages).map_err(|error| refused(&error))?;
-    let options = Options {
-        dialect: Some(era.dialect()),
-        ..Options::default()
-    };
+    let options = Options::default().dialect(Some(era.dialect()));
     let restore = Restore::new(&mut target, options).cancel(Cancel::on(signals::flag()));
     let mut intake = Intake::new(restore);
     intake.push(stream).map_err(|error| refused(&error))?;

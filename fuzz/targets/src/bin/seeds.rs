@@ -1,9 +1,10 @@
-//! Writes the seeds of every target, or of one: `seeds FOLDER [TARGET]` makes `FOLDER/TARGET/NAME`.
+//! Writes the seeds of every target, or of one, that a fuzzer is to begin with: `seeds FOLDER [TARGET]`
+//! makes `FOLDER/TARGET/NAME`. The large ones are left out: `cargo test` replays them.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
 
-use ia64save_fuzz_targets::seeds::seeds;
+use ia64save_fuzz_targets::seeds::{is_quick, seeds};
 use ia64save_fuzz_targets::{TARGETS, Target, target};
 
 fn main() -> io::Result<()> {
@@ -20,7 +21,8 @@ fn main() -> io::Result<()> {
     for target in all {
         let folder = folder.join(target.name);
         fs::create_dir_all(&folder)?;
-        let seeds = seeds(target);
+        let mut seeds = seeds(target);
+        seeds.retain(|name, bytes| is_quick(name, bytes));
         let size: usize = seeds.values().map(Vec::len).sum();
         println!("{}: {} seeds, {} KiB", target.name, seeds.len(), size >> 10);
         for (name, bytes) in seeds {

@@ -5,11 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::ValueHint;
 use ia64save::Loaded;
 use ia64save_codec::translate::View;
-use ia64save_guest::linux::Kernel;
 
 use super::args::number;
 use super::exit::Failure;
-use super::guest::source::{MOST, refuse, unknown, with_programs};
+use super::guest::source::{unknown, with_kernel};
 
 /// Which address space a vcpu's view is of, where it is not the one that the vcpu was in.
 #[derive(clap::Args, Debug)]
@@ -76,9 +75,7 @@ impl Space {
     /// The page directory of a process, which only the kernel's file leads to.
     fn directory_of(&self, pid: u64, loaded: &Loaded, view: &View<'_>) -> Result<u64, Failure> {
         let path = self.kernel_file(pid)?;
-        with_programs(&[path], |programs| {
-            let kernel = Kernel::new(view, programs, MOST);
-            refuse(path, &kernel.fit(), self.force, true)?;
+        with_kernel(path, self.force, view, |kernel, _| {
             let found = kernel.directory_of(pid);
             found.map_err(|error| unknown(loaded, &error))
         })

@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::Args;
+use super::inside::Inside;
 use super::picture::picture;
 use crate::cli::exit::Outcome;
 use crate::cli::render::looks::LOOKS;
@@ -30,7 +31,7 @@ const CHECKPOINTS: usize = 8;
 /// Passes that are drawn.
 const PASSES: usize = 240;
 /// Vcpus whose registers are shown.
-const VCPUS: usize = 64;
+pub(super) const VCPUS: usize = 64;
 /// Device records that are shown.
 const DEVICES: usize = 520;
 /// Descriptors of the memory map that are shown.
@@ -39,7 +40,7 @@ const DESCRIPTORS: usize = 256;
 const CONFIG: usize = 256 << 10;
 
 /// Everything about an image, and what the exit code says of it.
-pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
+pub fn of(loaded: &Loaded, args: &Args, inside: Inside) -> (Value, Outcome) {
     let image = loaded.image();
     let report = check::run_file(&loaded.file, &CheckOptions::default());
     let outcome = match report.verdict {
@@ -62,7 +63,8 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
     let vcpus_shown: Vec<_> = vcpus
         .iter()
         .take(VCPUS)
-        .map(|vcpu| {
+        .enumerate()
+        .map(|(place, vcpu)| {
             let guest = image.guest().unwrap_or(Guest::Pv);
             let mut groups = registers::of_context_by(vcpu, image.eras(), guest);
             groups.extend(dialect.and_then(|dialect| registers::of_privregs(vcpu, dialect)));
@@ -71,6 +73,7 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
                 "layout": format!("{:?}", vcpu.layout),
                 "offset": vcpu.context.offset,
                 "groups": groups.iter().map(group).collect::<Vec<_>>(),
+                "led": inside.led.get(place),
             })
         })
         .collect();
@@ -117,17 +120,19 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "devices": devices,
         "more_devices": more_devices,
         "config": config,
+        "guest": inside.guest,
+        "has_guest": !inside.guest.is_null(),
     });
     (data, outcome)
 }
 
 /// A document within the page's data.
-fn value(document: &impl Serialize) -> Value {
+pub(super) fn value(document: &impl Serialize) -> Value {
     serde_json::to_value(document).unwrap_or_default()
 }
 
 /// What a file is called, without the folders that it is in.
-fn base_name(name: &str) -> &str {
+pub(super) fn base_name(name: &str) -> &str {
     let base = Path::new(name).file_name().and_then(|base| base.to_str());
     base.unwrap_or(name)
 }

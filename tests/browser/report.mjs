@@ -304,6 +304,7 @@ await test("the system inside, by its kernel's file", async () => {
     for (const line of told("guest", "log").lines) assert((await page.locator("pre.log").innerText()).includes(line.text), line.text);
     for (const { name } of told("guest", "modules").modules) assert(text.includes(name), name);
     // Registers say where they lead.
+    assert.equal(await page.locator("table.led th").count(), await page.locator("table.led tbody tr").first().locator("td").count());
     const led = await page.locator("table.led").innerText(), ip = vcpus[0].frames[0];
     assert.match(led, new RegExp("ip\\s+" + ip.ip + "\\s+" + ip.function));
     await page.getByRole("tab", { name: "vcpu 1" }).click();

@@ -190,7 +190,7 @@ fn guests() {
         kernel,
     ];
     shown("extract-pid", &core);
-    let needle = ["find", image, "--text", "data of beat 041", "--virtual"];
+    let needle = ["find", image, "--text", "data of beat 41", "--virtual"];
     let needle = [&needle[..], &["--pid", "41", "--kernel", kernel]].concat();
     shown("find-pid", &needle);
 }

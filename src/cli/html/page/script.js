@@ -463,7 +463,7 @@ function group(one, open) {
 // Where the addresses in registers lead.
 function led(registers) {
   if (!registers.length) return null;
-  const symbols = registers.some(one => one.symbol), heads = ["", "Address", symbols && "What is there", "Guest physical", "Found by"].filter(Boolean);
+  const symbols = registers.some(one => one.symbol), heads = ["Register", "Address", symbols && "What is there", "Guest physical", "Found by"].filter(Boolean);
   const body = el("details", el("summary", "Where addresses lead", el("span.n", String(registers.length))),
     el("div.scroll", el("table.entries.led", el("thead", el("tr", heads.map(name => el("th", name)))), el("tbody", registers.map(one =>
       el("tr", el("td", mono(one.register), one.role && el("span.faint", " " + one.role)), el("td", mono(one.address)), symbols && el("td", mono(one.symbol || "")),

@@ -40,7 +40,7 @@ const DESCRIPTORS: usize = 256;
 const CONFIG: usize = 256 << 10;
 
 /// Everything about an image, and what the exit code says of it.
-pub fn of(loaded: &Loaded, args: &Args, inside: Inside) -> (Value, Outcome) {
+pub fn of(loaded: &Loaded, args: &Args, inside: &Inside) -> (Value, Outcome) {
     let image = loaded.image();
     let report = check::run_file(&loaded.file, &CheckOptions::default());
     let outcome = match report.verdict {

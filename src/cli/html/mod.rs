@@ -44,7 +44,7 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
     let loaded = open(&args.image, &wanted)?;
     let (mut data, outcome) = loaded.keep_small(|| {
         let inside = inside::of(&loaded, args)?;
-        Ok::<_, Failure>(data::of(&loaded, args, inside))
+        Ok::<_, Failure>(data::of(&loaded, args, &inside))
     })?;
     spare(&loaded, &args.out)?;
     let page = page(&mut data);

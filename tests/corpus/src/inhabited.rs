@@ -112,15 +112,15 @@ impl Inhabited {
     fn table(&self, first: u64, number: u64, page: &mut [u8]) {
         page.fill(0);
         let behind = first + tables(self.mapped);
-        let entries = (0..ENTRIES).map(|entry| match number {
-            0 => (entry < tables(self.mapped) - 1).then(|| (first + 1 + entry) * PAGE),
-            _ => {
-                let mapped = (number - 1) * ENTRIES + entry;
-                // The last run of memory comes first.
-                let run = (self.mapped / RUN).checked_sub(1 + mapped / RUN)?;
-                let pfn = behind + run * RUN + mapped % RUN;
-                Some(PRESENT | pfn * PAGE)
+        let entries = (0..ENTRIES).map(|entry| {
+            if number == 0 {
+                return (entry < tables(self.mapped) - 1).then(|| (first + 1 + entry) * PAGE);
             }
+            let mapped = (number - 1) * ENTRIES + entry;
+            // The last run of memory comes first.
+            let run = (self.mapped / RUN).checked_sub(1 + mapped / RUN)?;
+            let physical = (behind + run * RUN + mapped % RUN) * PAGE;
+            Some(PRESENT | physical)
         });
         for (entry, word) in entries.enumerate() {
             set(page, entry * 8, word.unwrap_or(0));

@@ -1,7 +1,6 @@
 //! What the page shows.
 
 use std::ops::Range;
-use std::path::Path;
 
 use ia64save::Loaded;
 use ia64save::document::check::suppressed;
@@ -14,12 +13,12 @@ use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::repair::{self, Note};
 use ia64save_codec::wire::{bits, hvm};
 use ia64save_codec::{Dialect, Finding, Guest, tree};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::Args;
-use super::inside::Inside;
+use super::inside::{Inside, VCPUS};
 use super::picture::picture;
+use super::words::{base_name, value};
 use crate::cli::exit::Outcome;
 use crate::cli::render::looks::LOOKS;
 use crate::cli::repair::cause;
@@ -30,8 +29,6 @@ const FINDINGS: usize = 400;
 const CHECKPOINTS: usize = 8;
 /// Passes that are drawn.
 const PASSES: usize = 240;
-/// Vcpus whose registers are shown.
-pub(super) const VCPUS: usize = 64;
 /// Device records that are shown.
 const DEVICES: usize = 520;
 /// Descriptors of the memory map that are shown.
@@ -124,17 +121,6 @@ pub fn of(loaded: &Loaded, args: &Args, inside: &Inside) -> (Value, Outcome) {
         "has_guest": !inside.guest.is_null(),
     });
     (data, outcome)
-}
-
-/// A document within the page's data.
-pub(super) fn value(document: &impl Serialize) -> Value {
-    serde_json::to_value(document).unwrap_or_default()
-}
-
-/// What a file is called, without the folders that it is in.
-pub(super) fn base_name(name: &str) -> &str {
-    let base = Path::new(name).file_name().and_then(|base| base.to_str());
-    base.unwrap_or(name)
 }
 
 /// One number that explains all errors, in words.

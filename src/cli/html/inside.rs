@@ -11,13 +11,15 @@ use ia64save_guest::linux::{Error, Kernel};
 use serde_json::{Value, json};
 
 use super::args::Args;
-use super::data::{VCPUS, base_name, value};
+use super::words::{base_name, value};
 use crate::cli::backtrace;
 use crate::cli::exit::Failure;
 use crate::cli::guest::source::with_kernel;
 use crate::cli::guest::{info, log, modules, ps};
 use crate::cli::led::led;
 
+/// Vcpus whose registers are shown.
+pub(super) const VCPUS: usize = 64;
 /// Processes that are shown.
 const PROCESSES: usize = 1000;
 /// Modules that are shown.

@@ -10,7 +10,7 @@
 //! | `pipeline` | commands |
 //! | `hyperfine` | their times |
 //! | `contents` | what is inside an image, against `cp` and `cmp` |
-//! | `guest` | the system inside, against `info` and `cp` |
+//! | `guest` | the system inside, against `info` and `extract --elf-core` |
 //! | `peak` | peak memory of one command, which the hyperfine of Debian 12 does not tell |
 //! | `table` | the result |
 

@@ -83,7 +83,17 @@ fn every_process_is_found_with_its_directory() {
         assert_eq!(parents, [(0, 0), (1, 0), (2, 0), (3, 0), (41, 1), (42, 1)]);
         let init = &tasks.tasks[1];
         assert_eq!(init.state.letter(), 'S');
-        assert_eq!(kernel.task(7), Err(Error::NoProcess(7)));
+        let nobody = Error::NoProcess {
+            pid: 7,
+            known: vec![0, 1, 2, 3, 41, 42],
+            more: 0,
+            broken: None,
+        };
+        assert_eq!(
+            nobody.to_string(),
+            "no process has the number 7; there are 0, 1, 2, 3, 41, 42"
+        );
+        assert_eq!(kernel.task(7), Err(nobody));
         for blocked in guestk.truth["blocked"].as_array().unwrap() {
             let task = kernel.task_at(word(&blocked["task"])).unwrap();
             assert_eq!(task.ksp, Some(word(&blocked["ksp"])));

@@ -119,7 +119,7 @@ fn vcpus(
             vcpu: Some(vcpu.id),
             pid: None,
             comm: None,
-            trace: of_vcpu(args, loaded, vcpu, &view, programs)?,
+            trace: of_vcpu(loaded, vcpu, &view, args.known(programs))?,
         });
     }
     if told.is_empty() {
@@ -144,20 +144,27 @@ fn view<'a>(
         .map_err(|why| Failure::Usage(format!("{}: there is {why} in it", loaded.name)))
 }
 
-fn of_vcpu(
-    args: &Args,
+impl Args {
+    /// What is known of the programs; without a kernel's file nothing.
+    fn known<'p, 'a>(&self, programs: &'p Programs<'a>) -> Option<(&'p Programs<'a>, usize)> {
+        self.source.kernel.as_ref().map(|_| (programs, self.limit))
+    }
+}
+
+/// The backtrace of a vcpu, of at most so many frames; a guess where no programs are known.
+pub fn of_vcpu(
     loaded: &Loaded,
     vcpu: &Vcpu,
     view: &View<'_>,
-    programs: &Programs<'_>,
+    known: Option<(&Programs<'_>, usize)>,
 ) -> Result<Backtrace, Failure> {
     let registers = registers(loaded.image(), vcpu, view).ok_or_else(|| {
         let text = format!("the register stack of vcpu {} has no bounds", vcpu.id);
         Failure::Tree(loaded.name.clone(), text)
     })?;
-    Ok(match args.source.kernel {
+    Ok(match known {
         None => guess(&registers),
-        Some(_) => backtrace(&Start::Vcpu(registers), view, programs, args.limit),
+        Some((programs, limit)) => backtrace(&Start::Vcpu(registers), view, programs, limit),
     })
 }
 
@@ -199,7 +206,7 @@ fn process(
         });
         if is_here {
             told.vcpu = Some(vcpu.id);
-            told.trace = of_vcpu(args, loaded, vcpu, &own, programs)?;
+            told.trace = of_vcpu(loaded, vcpu, &own, args.known(programs))?;
             return Ok(told);
         }
     }
@@ -218,11 +225,20 @@ fn process(
 
 fn trace(told: &Told) -> Trace {
     Trace {
-        id: told.vcpu,
         pid: told.pid,
         comm: told.pid.and(told.comm.clone()),
-        frames: told.trace.frames.iter().map(frame).collect(),
-        ended: told.trace.ended.clone(),
+        ..document_of(told.vcpu, &told.trace)
+    }
+}
+
+/// The backtrace of a vcpu, for a document.
+pub fn document_of(vcpu: Option<u32>, trace: &Backtrace) -> Trace {
+    Trace {
+        id: vcpu,
+        pid: None,
+        comm: None,
+        frames: trace.frames.iter().map(frame).collect(),
+        ended: trace.ended.clone(),
     }
 }
 

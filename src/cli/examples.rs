@@ -133,6 +133,10 @@ const ALL: &[(&str, &[Example])] = &[
                 "find guest.sav --virtual --text 'Linux version'",
                 "Text, with the virtual addresses of it",
             ),
+            (
+                "find guest.sav --virtual --pid 41 --kernel vmlinux --text HOME=",
+                "Text, with its addresses in a process",
+            ),
         ],
     ),
     (
@@ -145,6 +149,10 @@ const ALL: &[(&str, &[Example])] = &[
             (
                 "translate guest.sav --vcpu 1 --pgd 0x20d8000 0x4000000000000000",
                 "An address of the process with that page directory",
+            ),
+            (
+                "translate guest.sav --pid 41 --kernel vmlinux 0x4000000000000000",
+                "An address of a process, by its number",
             ),
             (
                 "translate guest.sav --physical 0x1048000",
@@ -341,10 +349,16 @@ const ALL: &[(&str, &[Example])] = &[
     ),
     (
         "report",
-        &[(
-            "report guest.sav -o guest.html",
-            "One page that needs no network",
-        )],
+        &[
+            (
+                "report guest.sav -o guest.html",
+                "One page that needs no network",
+            ),
+            (
+                "report guest.sav --kernel vmlinux -o guest.html",
+                "And what runs inside",
+            ),
+        ],
     ),
     (
         "batch",

@@ -10,7 +10,7 @@ use ia64save::document::name::FindName;
 use ia64save::document::word::Hex;
 use ia64save::{Loaded, open};
 use ia64save_codec::memory::{Finder, Hit, Memory};
-use ia64save_codec::translate::{Backward, How};
+use ia64save_codec::translate::{Backward, How, View};
 
 use crate::cli::args::{Format, Reading};
 use crate::cli::exit::{Failure, Outcome};
@@ -108,6 +108,12 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
     let finder = Finder::new(needle);
     let finder = finder.ok_or_else(|| Failure::Usage("there is nothing to look for".into()))?;
     let memory = Memory::new(loaded.image(), args.checkpoint);
+    // What is asked for in vain is told before anything is searched.
+    let view = args.virtual_.then(|| {
+        let view = view_of(&loaded, &memory, args.checkpoint, args.vcpu)?;
+        args.space.of(&loaded, view)
+    });
+    let view = view.transpose()?;
     let mut hits = Vec::new();
     let mut more = false;
     let mut passing = loaded.passing();
@@ -119,7 +125,7 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
         !more
     };
     finder.search_passing(&memory, tell, &mut |bytes| passing.over(bytes));
-    let hits = seen(args, &loaded, &memory, hits)?;
+    let hits = seen(view.as_ref(), hits);
     loaded.verify()?;
     if args.format == Format::Text {
         write!(style::stdout(), "{}", text(&loaded, &memory, &hits, more))?;
@@ -139,24 +145,17 @@ fn run_or_fail(args: &Args) -> Result<Outcome, Failure> {
 type Seen = (Hit, Option<Vec<(u64, How)>>);
 
 /// Where a vcpu sees the hits.
-fn seen(
-    args: &Args,
-    loaded: &Loaded,
-    memory: &Memory<'_>,
-    hits: Vec<Hit>,
-) -> Result<Vec<Seen>, Failure> {
-    if !args.virtual_ {
-        return Ok(hits.into_iter().map(|hit| (hit, None)).collect());
-    }
-    let view = args
-        .space
-        .of(loaded, view_of(loaded, memory, args.checkpoint, args.vcpu)?)?;
-    let backward = Backward::new(&view, true);
+fn seen(view: Option<&View<'_>>, hits: Vec<Hit>) -> Vec<Seen> {
+    let backward = view.map(|view| Backward::new(view, true));
     let of = |hit: Hit| {
-        let found = hit.address.map(|address| backward.of(address));
-        (hit, Some(found.unwrap_or_default()))
+        let at = |backward: &Backward<'_, '_>| {
+            let found = hit.address.map(|address| backward.of(address));
+            found.unwrap_or_default()
+        };
+        let found = backward.as_ref().map(at);
+        (hit, found)
     };
-    Ok(hits.into_iter().map(of).collect())
+    hits.into_iter().map(of).collect()
 }
 
 fn document(

@@ -27,6 +27,7 @@ mod guest;
 mod help;
 mod html;
 mod info;
+mod led;
 mod man;
 mod map;
 mod opened;

@@ -287,6 +287,51 @@ await test("kinds of pages differ without their colour", async () => {
   await close(page);
 });
 
+const guestk = name => join(corpus, "guestk", name);
+
+await test("the system inside, by its kernel's file", async () => {
+  const options = ["--kernel", guestk("guestk.elf.zst")];
+  const image = guestk("xen34-2vcpu.sav.zst"), told = (...args) => JSON.parse(ia64save(...args, image, "--format", "json", ...options));
+  const path = report(image, ...options);
+  for (const colorScheme of ["light", "dark"]) for (const width of [390, 1280]) {
+    const page = await open(path, { colorScheme, viewport: { width, height: 900 } });
+    assert((await page.locator("nav").innerText()).includes("Guest"));
+    const text = await page.locator("main").innerText();
+    const { vcpus } = told("backtrace");
+    assert.equal(await page.locator("ol.frames").count(), vcpus.length);
+    for (const { frames } of vcpus) for (const frame of frames) assert(text.includes(frame.function), frame.function);
+    for (const { comm, task } of told("guest", "ps").processes) assert(text.includes(comm) && text.includes(task), comm);
+    for (const line of told("guest", "log").lines) assert((await page.locator("pre.log").innerText()).includes(line.text), line.text);
+    for (const { name } of told("guest", "modules").modules) assert(text.includes(name), name);
+    // Registers say where they lead.
+    assert.equal(await page.locator("table.led th").count(), await page.locator("table.led tbody tr").first().locator("td").count());
+    const led = await page.locator("table.led").innerText(), ip = vcpus[0].frames[0];
+    assert.match(led, new RegExp("ip\\s+" + ip.ip + "\\s+" + ip.function));
+    await page.getByRole("tab", { name: "vcpu 1" }).click();
+    assert((await page.locator("table.led").innerText()).includes(vcpus[1].frames[0].ip.slice(0, -1)));
+    // Nothing makes the page wider than the screen.
+    assert.equal(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth), false, `${width} pixels`);
+    assert((await page.locator("#foot").innerText()).includes("stands under Guest"));
+    if (shots) {
+      await page.getByRole("tab", { name: "vcpu 0" }).click();
+      await page.screenshot({ path: join(shots, `guest-${colorScheme}-${width}.png`), fullPage: true });
+    }
+    await close(page);
+  }
+  const without = await open(report(image));
+  assert.equal(await without.locator("#guest").count(), 0);
+  assert.equal(await without.locator("table.led").count(), 1);
+  await close(without);
+});
+
+await test("the system inside is told without a script", async () => {
+  const context = await browser.newContext({ javaScriptEnabled: false });
+  const page = await context.newPage();
+  await page.goto(pathToFileURL(report(guestk("xen34-cold.sav.zst"), "--kernel", guestk("guestk.elf.zst"))).href);
+  assert((await page.locator("main").innerText()).includes("Backtrace of vcpu 0"));
+  await context.close();
+});
+
 for (const width of [390, 768, 1280, 2000]) await test(`${width} pixels: letters keep their size`, async () => {
   const page = await open(report(golden("r410-hvm-live-4vcpu-hole")), { viewport: { width, height: 900 } });
   const small = await page.evaluate(() => [...document.querySelectorAll("svg.plot text")].map(text => text.getBoundingClientRect().height));

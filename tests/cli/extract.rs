@@ -53,10 +53,10 @@ fn extract(folder: &Folder, golden: &Golden, args: &[&str]) -> Vec<u8> {
 }
 
 /// A program header with memory: virtual, physical, bytes.
-type Load<'a> = (u64, u64, &'a [u8]);
+pub(super) type Load<'a> = (u64, u64, &'a [u8]);
 
 /// The program headers with memory, and the notes.
-fn core(bytes: &[u8]) -> (Vec<Load<'_>>, &[u8]) {
+pub(super) fn core(bytes: &[u8]) -> (Vec<Load<'_>>, &[u8]) {
     let header = elf::FileHeader64::<LittleEndian>::parse(bytes).expect("an ELF header");
     let endian = LittleEndian;
     assert_eq!(header.e_type(endian), elf::ET_CORE);

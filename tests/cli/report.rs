@@ -5,7 +5,7 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
 use ia64save_codec::{Dialect, Guest};
-use ia64save_corpus::{Params, generate, golden, goldens, hostile};
+use ia64save_corpus::{Params, generate, golden, goldens, guestks, hostile};
 use serde_json::Value;
 
 use super::program::{Folder, arg, run};
@@ -187,4 +187,105 @@ fn errors_come_first() {
         sorted.sort_by_key(|letter| "ewn".find(*letter));
         assert_eq!(order, sorted, "{}", case.name);
     }
+}
+
+#[test]
+fn the_system_inside_is_on_the_page_where_its_kernel_is_given() {
+    let folder = Folder::new();
+    let out = folder.path("report.html");
+    for guestk in guestks() {
+        let image = folder.file("image.sav", &guestk.bytes());
+        let kernel = folder.file("vmlinux", &guestk.kernel());
+        let without = page_of(&folder, &image);
+        assert!(!without.contains("id=\"guest\""), "{}", guestk.name);
+        let own = ["report", arg(&image), "-o", arg(&out), "--kernel"];
+        let done = run(own.iter().chain(&[arg(&kernel)]));
+        assert_eq!(done.code, 0, "{done:?}");
+        let page = fs::read_to_string(&out).expect("the page");
+        assert!(page.len() < 400_000, "{}: {}", guestk.name, page.len());
+        assert!(
+            !page.contains(arg(&kernel)),
+            "folders are nobody's business"
+        );
+        let text = read(&page);
+        let text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let has = |word: &str| {
+            let word = word.split_whitespace().collect::<Vec<_>>().join(" ");
+            assert!(text.contains(&word), "{}: {word}: {text}", guestk.name);
+        };
+        let truth = &guestk.truth;
+        let list = |value: &Value| value.as_array().cloned().expect("a list");
+        has(truth["banner"].as_str().expect("a banner").trim_end());
+        for process in list(&truth["processes"]) {
+            for name in ["comm", "task"] {
+                has(process[name].as_str().expect("a text"));
+            }
+        }
+        has(truth["module"]["name"].as_str().expect("a name"));
+        for vcpu in list(&truth["vcpus"]) {
+            has(&format!("Backtrace of vcpu {}", vcpu["vcpu"]));
+            // What a process runs has its symbols in another file.
+            if vcpu["registers"]["cpl"] == 3 {
+                continue;
+            }
+            for frame in list(&vcpu["backtrace"]) {
+                has(frame["function"].as_str().expect("a name"));
+            }
+        }
+        for line in truth["log"]["text"].as_str().expect("a log").lines() {
+            has(line.rsplit("] ").next().unwrap_or(line));
+        }
+        // Registers say where they lead, by what, and what is there.
+        let data = data(&page);
+        for (own, vcpu) in list(&data["vcpus"]).iter().zip(list(&truth["vcpus"])) {
+            let led = list(&own["led"]);
+            let ip = led.iter().find(|one| one["register"] == "ip");
+            let ip = ip.expect("an ip");
+            if vcpu["registers"]["ip"].is_string() {
+                assert_eq!(ip["address"], vcpu["registers"]["ip"], "{}", guestk.name);
+            }
+            assert!(ip["physical"].is_string(), "{ip}");
+            if vcpu["registers"]["cpl"] != 3 {
+                let function = vcpu["backtrace"][0]["function"].as_str().expect("a name");
+                let symbol = ip["symbol"].as_str().expect("a symbol");
+                assert!(symbol.starts_with(function), "{symbol} {function}");
+            }
+        }
+        assert_eq!(data["has_guest"], true);
+        assert!(data["guest"].is_null(), "it stands there once");
+    }
+}
+
+#[test]
+fn a_kernel_that_does_not_fit_is_refused_and_no_page_is_made() {
+    let folder = Folder::new();
+    let guestk = &guestks()[0];
+    let image = folder.file("image.sav", &guestk.bytes());
+    let kernel = folder.file("vmlinux", &guestk.kernel());
+    let user = ia64save_corpus::files::guestk_program("user");
+    let user = folder.file("user", &user);
+    let out = folder.path("report.html");
+    let own = ["report", arg(&image), "-o", arg(&out), "--kernel"];
+    let refused = run(own.iter().chain(&[arg(&user)]));
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.err.contains("no symbol linux_banner"),
+        "{refused:?}"
+    );
+    let missing = run(own.iter().chain(&[arg(&folder.path("nothing"))]));
+    assert_ne!(missing.code, 0, "{missing:?}");
+    assert!(!out.exists());
+    // An image that ends before its vcpus has a page that says so.
+    let cut = folder.file("cut.sav", &guestk.bytes()[..1 << 20]);
+    let done = run([
+        "report",
+        arg(&cut),
+        "-o",
+        arg(&out),
+        "--kernel",
+        arg(&kernel),
+    ]);
+    assert_eq!(done.code, 1, "{done:?}");
+    let page = fs::read_to_string(&out).expect("the page");
+    assert!(read(&page).contains("no whole vcpu in the image"));
 }

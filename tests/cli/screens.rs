@@ -119,3 +119,78 @@ fn help() {
     insta::assert_snapshot!("help", screen(&folder, &["-h"]));
     insta::assert_snapshot!("explain", screen(&folder, &["explain", "version-unknown"]));
 }
+
+#[test]
+fn guests() {
+    let folder = Folder::new();
+    let guestk = ia64save_corpus::guestks()
+        .into_iter()
+        .find(|guestk| guestk.name == "xen34-user")
+        .expect("the image");
+    let image = folder.file("guest.sav", &guestk.bytes());
+    let kernel = folder.file("vmlinux", &guestk.kernel());
+    let user = ia64save_corpus::files::guestk_program("user");
+    let user = folder.file("calc", &user);
+    let [image, kernel, user] = [&image, &kernel, &user].map(|path| arg(path));
+    let shown = |name: &str, args: &[&str]| {
+        insta::assert_snapshot!(format!("guest-{name}"), screen(&folder, args));
+    };
+    for what in ["info", "log", "ps", "modules"] {
+        shown(what, &["guest", what, image, "--kernel", kernel]);
+    }
+    let maps = ["guest", "maps", image, "--kernel", kernel, "--pid", "41"];
+    shown("maps", &maps);
+    let ivt = "0xa000000100008000";
+    let symbols = ["guest", "symbols", image, "--kernel", kernel, ivt, "0x0"];
+    shown("symbols", &symbols);
+    shown("found-info", &["guest", "info", image]);
+    shown("found-log", &["guest", "log", image]);
+    let nobody = ["guest", "maps", image, "--kernel", kernel, "--pid", "7"];
+    shown("maps-nobody", &nobody);
+    shown("other-kernel", &["guest", "ps", image, "--kernel", user]);
+    let trace = ["backtrace", image, "--kernel", kernel, "--program", user];
+    shown("backtrace", &trace);
+    let blocked = ["backtrace", image, "--kernel", kernel, "--pid", "3"];
+    shown("backtrace-blocked", &blocked);
+    shown("backtrace-guess", &["backtrace", image, "--vcpu", "1"]);
+    let here = [
+        "0xa000000100000000",
+        "0x4000000000000200",
+        "0xe000000002128000",
+    ];
+    let here = [&["translate", image][..], &here, &["0x123"]].concat();
+    shown("translate", &here);
+    let other = [
+        "0x4000000000000000",
+        "0x6000000000010020",
+        "0x4000000000004000",
+    ];
+    let other = [
+        &["translate", image, "--pid", "41", "--kernel", kernel][..],
+        &other,
+    ]
+    .concat();
+    shown("translate-pid", &other);
+    let back = ["translate", image, "--physical", "0x1048000", "0x206c000"];
+    shown("translate-physical", &back);
+    shown(
+        "translate-no-kernel",
+        &["translate", image, "--pid", "41", "0x0"],
+    );
+    let core = folder.path("core");
+    let core = [
+        "extract",
+        "--virtual",
+        image,
+        "-o",
+        arg(&core),
+        "--pid",
+        "41",
+        "--kernel",
+        kernel,
+    ];
+    shown("extract-pid", &core);
+    let needle = ["find", image, "--text", "data of beat 41", "--virtual"];
+    let needle = [&needle[..], &["--pid", "41", "--kernel", kernel]].concat();
+    shown("find-pid", &needle);
+}

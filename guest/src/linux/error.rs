@@ -27,7 +27,16 @@ pub enum Error {
         found: String,
     },
     /// No process has that number.
-    NoProcess(u64),
+    NoProcess {
+        /// The number.
+        pid: u64,
+        /// Numbers that there are, in the kernel's order; of many the first.
+        known: Vec<u64>,
+        /// How many more there are.
+        more: usize,
+        /// Why there may be still more.
+        broken: Option<String>,
+    },
     /// It is a kernel thread, which has no address space of its own.
     NoAddressSpace(u64),
 }
@@ -39,7 +48,25 @@ impl fmt::Display for Error {
             Error::Missing(missing) => missing.fmt(f),
             Error::Unreadable { what, why } => write!(f, "{what}: {why}"),
             Error::Nonsense { what, found } => write!(f, "{what}: {found}"),
-            Error::NoProcess(pid) => write!(f, "no process has the number {pid}"),
+            Error::NoProcess {
+                pid,
+                known,
+                more,
+                broken,
+            } => {
+                write!(f, "no process has the number {pid}")?;
+                if !known.is_empty() {
+                    let known: Vec<_> = known.iter().map(u64::to_string).collect();
+                    write!(f, "; there are {}", known.join(", "))?;
+                }
+                if *more > 0 {
+                    write!(f, " and {more} more")?;
+                }
+                match broken {
+                    Some(broken) => write!(f, ", as far as can be seen: {broken}"),
+                    None => Ok(()),
+                }
+            }
             Error::NoAddressSpace(pid) => write!(
                 f,
                 "process {pid} is a kernel thread, which has no address space of its own"

@@ -4,6 +4,9 @@ use std::fmt;
 
 use super::{Error, Kernel};
 
+/// How many processes are named where the one that was asked for is none of them.
+const KNOWN: usize = 24;
+
 /// What a process is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
@@ -143,18 +146,17 @@ impl Kernel<'_> {
     /// # Errors
     /// There is none, or the list cannot be read.
     pub fn task(&self, pid: u64) -> Result<Task, Error> {
-        let tasks = self.tasks()?;
-        let broken = tasks.broken;
-        let mut tasks = tasks.tasks.into_iter();
-        tasks
-            .find(|task| task.pid == pid)
-            .ok_or_else(|| match broken {
-                None => Error::NoProcess(pid),
-                Some(found) => Error::Nonsense {
-                    what: format!("no process has the number {pid}, as far as can be seen"),
-                    found,
-                },
-            })
+        let Tasks { tasks, broken } = self.tasks()?;
+        if let Some(found) = tasks.iter().position(|task| task.pid == pid) {
+            return Ok(tasks[found].clone());
+        }
+        let known = tasks.iter().take(KNOWN).map(|task| task.pid);
+        Err(Error::NoProcess {
+            pid,
+            known: known.collect(),
+            more: tasks.len().saturating_sub(KNOWN),
+            broken,
+        })
     }
 
     /// The guest physical address of a process's page directory.

@@ -7,19 +7,19 @@ use std::path::Path;
 
 use ia64save::Loaded;
 use ia64save::document::memory::{
-    self as document, ExtractedMemory, Led as LedDocument, MappingDocument, Tables, ViewDocument,
+    self as document, ExtractedMemory, MappingDocument, Tables, ViewDocument,
 };
 use ia64save::document::name::ExtractName;
 use ia64save::document::word::Hex;
 use ia64save::files::is_stdout;
 use ia64save_codec::image::Vcpu;
 use ia64save_codec::memory::Memory;
-use ia64save_codec::translate::{Fault, NoDirectory, Origin, Translation, View};
-use ia64save_codec::wire::vcpu_context::Context;
+use ia64save_codec::translate::{NoDirectory, Origin, View};
 
 use super::args::Args;
 use crate::cli::args::Format;
 use crate::cli::exit::Failure;
+use crate::cli::led::{Led, led};
 use crate::cli::render::json::{line, print_json};
 use crate::cli::render::size::grouped;
 use crate::cli::render::style::{self, ADDRESS, DIM, HEADING, LABEL, OK, Painted, WARNING};
@@ -38,9 +38,6 @@ pub struct Made<'a> {
     pub stacked: Option<usize>,
 }
 
-/// A register, the address in it, and where that leads.
-type Led = (&'static str, u64, Result<Translation, Fault>);
-
 /// A vcpu's view.
 pub struct Views<'a> {
     vcpu: u32,
@@ -53,25 +50,7 @@ pub struct Views<'a> {
 impl<'a> Views<'a> {
     /// Looks where the registers of a vcpu lead.
     pub fn new(memory: &Memory<'_>, vcpu: &Vcpu, view: View<'a>) -> Self {
-        let mut registers = Vec::new();
-        if let Some(context) = Context::parse(vcpu.layout, &vcpu.context.bytes) {
-            let found = [
-                ("ip", context.ip()),
-                ("b0", context.b(0).unwrap_or(0)),
-                ("r12 (stack)", context.r(12).unwrap_or(0)),
-                ("r13 (task)", context.r(13).unwrap_or(0)),
-                ("ar.bspstore", context.ar_bspstore()),
-                ("cr.iva", context.cr_iva()),
-                ("event_callback_ip", context.event_callback_ip()),
-            ];
-            // ip is looked up even where it is 0.
-            let told = found
-                .iter()
-                .filter(|(name, word)| *word != 0 || *name == "ip");
-            registers = told
-                .map(|(name, word)| (*name, *word, view.translate(*word)))
-                .collect();
-        }
+        let registers = led(vcpu, &view);
         Views {
             vcpu: vcpu.id,
             view,
@@ -87,18 +66,8 @@ impl<'a> Views<'a> {
             physical: mapping.physical.into(),
             by: mapping.how.to_string(),
         });
-        let registers = self.registers.iter().map(|(name, word, found)| {
-            let led = found.as_ref().ok().filter(|to| to.offset.is_some());
-            let physical = led.and_then(|to| to.physical);
-            LedDocument {
-                register: name.split(' ').next().unwrap_or(name).to_owned(),
-                address: (*word).into(),
-                physical: physical.map(Hex),
-                pfn: physical.map(|physical| Hex(physical / self.page_size)),
-                by: led.map(|to| to.how.to_string()),
-                unresolved: led.is_none().then(|| unresolved(found)),
-            }
-        });
+        let registers = self.registers.iter();
+        let registers = registers.map(|register| register.document(self.page_size));
         let geometry = self.view.geometry();
         ViewDocument {
             vcpu: self.vcpu,
@@ -178,38 +147,28 @@ impl<'a> Views<'a> {
             let _ = writeln!(out, "      {whose:<8} {}", directory(found));
         }
         out.push('\n');
-        for (name, word, found) in &self.registers {
-            let name = Painted(LABEL, format!("{name:<17}"));
-            let word = Painted(ADDRESS, format!("{word:#x}"));
-            let _ = match found {
-                Ok(to) if to.offset.is_some() => {
+        for register in &self.registers {
+            let role = register
+                .role
+                .map_or(String::new(), |role| format!(" ({role})"));
+            let name = Painted(LABEL, format!("{:<17}", format!("{}{role}", register.name)));
+            let word = Painted(ADDRESS, format!("{:#x}", register.address));
+            let _ = match register.page() {
+                Some(to) => {
                     let physical = to.physical.map_or("no memory".into(), |physical| {
                         let physical = format!("{physical:#x}");
                         format!("guest physical {}", Painted(ADDRESS, physical))
                     });
                     writeln!(out, "    {name} {word} is {physical}, by {}", to.how)
                 }
-                _ => writeln!(
+                None => writeln!(
                     out,
                     "    {name} {word} {}: {}",
                     Painted(WARNING, "not resolved"),
-                    unresolved(found)
+                    register.unresolved()
                 ),
             };
         }
-    }
-}
-
-/// Why an address has no page.
-fn unresolved(found: &Result<Translation, Fault>) -> String {
-    match found {
-        Ok(to) => format!(
-            "{} leads to guest physical {}, which has no page in the image",
-            to.how,
-            to.physical
-                .map_or("nothing".into(), |physical| format!("{physical:#x}"))
-        ),
-        Err(why) => why.to_string(),
     }
 }
 

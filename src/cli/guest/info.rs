@@ -5,7 +5,8 @@ use std::io::Write;
 use ia64save::document::guest::{GuestInfo, UnameDocument};
 use ia64save::document::name::GuestInfoName;
 use ia64save_codec::memory::Memory;
-use ia64save_guest::linux::{Found, Info, Instant, found};
+use ia64save_codec::translate::View;
+use ia64save_guest::linux::{Found, Info, Instant, Kernel, found};
 
 use super::source::Source;
 use crate::cli::args::Format;
@@ -16,8 +17,8 @@ use crate::cli::render::style::{self, WARNING, safe};
 use crate::cli::render::table::{Block, Cell};
 
 /// What was found out, and how.
-struct Told {
-    info: Info,
+pub struct Told {
+    pub info: Info,
     page_size: u64,
     configuration: Option<String>,
     found: bool,
@@ -28,14 +29,7 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     let loaded = source.open()?;
     let memory = Memory::new(loaded.image(), source.checkpoint);
     let told = if source.kernel.is_some() {
-        source.with_kernel(&loaded, |kernel, view, _| {
-            Ok(Told {
-                info: kernel.info(),
-                page_size: view.geometry().page_size(),
-                configuration: None,
-                found: false,
-            })
-        })?
+        source.with_kernel(&loaded, |kernel, view, _| Ok(Told::of(kernel, view)))?
     } else {
         let view = view_of(&loaded, &memory, source.checkpoint, None)?;
         let found = found(&memory);
@@ -66,14 +60,24 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
 }
 
 impl Told {
-    fn text(&self) -> Block {
-        let info = &self.info;
-        let mut block = Block::new(0);
-        let clean = |text: &str| safe(text.trim_end()).into_owned();
-        if let Some(banner) = &info.banner {
-            block.row("banner", clean(banner));
+    /// What a kernel says of itself.
+    pub fn of(kernel: &Kernel<'_>, view: &View<'_>) -> Self {
+        Told {
+            info: kernel.info(),
+            page_size: view.geometry().page_size(),
+            configuration: None,
+            found: false,
         }
-        if let Some(uname) = &info.uname {
+    }
+
+    /// Line by line: what it is called, and what the guest has there.
+    pub fn rows(&self) -> Vec<(&'static str, String)> {
+        let info = &self.info;
+        let mut rows = Vec::new();
+        let mut row = |name, text: Option<String>| rows.extend(text.map(|text| (name, text)));
+        let trimmed = |text: &String| text.trim_end().to_owned();
+        row("banner", info.banner.as_ref().map(trimmed));
+        let uname = info.uname.as_ref().map(|uname| {
             let names = [
                 &uname.sysname,
                 &uname.nodename,
@@ -81,26 +85,24 @@ impl Told {
                 &uname.version,
                 &uname.machine,
             ];
-            block.row("uname", clean(&names.map(String::as_str).join(" ")));
-        }
-        if let Some(line) = &info.command_line {
-            block.row("command line", clean(line));
-        }
-        block.row("page size", format!("{} KiB", self.page_size >> 10));
-        if let Some(cpus) = info.cpus {
-            block.row("processors", format!("{cpus} online"));
-        }
-        if let Some(boot) = info.boot_time {
-            block.row("booted", date(boot));
-        }
-        if let Some(time) = info.time {
-            block.row("saved", date(time));
-        }
-        if let Some(uptime) = info.uptime {
-            block.row("up for", span(uptime));
-        }
-        if let Some(text) = &self.configuration {
-            block.row("configuration", format!("{} lines", text.lines().count()));
+            names.map(String::as_str).join(" ")
+        });
+        row("uname", uname.as_ref().map(trimmed));
+        row("command line", info.command_line.as_ref().map(trimmed));
+        row("page size", Some(format!("{} KiB", self.page_size >> 10)));
+        row("processors", info.cpus.map(|cpus| format!("{cpus} online")));
+        row("booted", info.boot_time.map(date));
+        row("saved", info.time.map(date));
+        row("up for", info.uptime.map(span));
+        let lines = |text: &String| format!("{} lines", text.lines().count());
+        row("configuration", self.configuration.as_ref().map(lines));
+        rows
+    }
+
+    fn text(&self) -> Block {
+        let mut block = Block::new(0);
+        for (name, text) in self.rows() {
+            block.row(name, safe(&text).into_owned());
         }
         if self.found {
             let text = "found in memory, not known: --kernel FILE knows";

@@ -59,7 +59,8 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-fn line(line: &Line) -> LogLine {
+/// A line, for a document.
+pub fn line(line: &Line) -> LogLine {
     LogLine {
         level: line.level,
         time: line.time.clone(),

@@ -5,11 +5,11 @@
 //! | `source` | image, kernel's file, and whether they belong together |
 //! | `info`, `log`, `ps`, `modules`, `maps`, `symbols` | a command each |
 
-mod info;
-mod log;
+pub mod info;
+pub mod log;
 mod maps;
-mod modules;
-mod ps;
+pub mod modules;
+pub mod ps;
 pub mod source;
 mod symbols;
 

@@ -4,6 +4,7 @@ use std::io::Write;
 
 use ia64save::document::guest::{GuestModules, ModuleDocument};
 use ia64save::document::name::GuestModulesName;
+use ia64save_guest::linux::Module;
 
 use super::source::{Source, unknown};
 use crate::cli::args::Format;
@@ -19,12 +20,6 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
         kernel.modules().map_err(|error| unknown(&loaded, &error))
     })?;
     loaded.verify()?;
-    let state = |state| match state {
-        0 => "live",
-        1 => "coming",
-        2 => "going",
-        _ => "unknown",
-    };
     if source.format == Format::Text {
         let columns = [
             ("module", Align::Left),
@@ -38,22 +33,15 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
                 safe(&module.name).into_owned().into(),
                 module.size.to_string().into(),
                 Cell::styled(ADDRESS, format!("{:#x}", module.core)),
-                Cell::styled(DIM, state(module.state)),
+                Cell::styled(DIM, state(module)),
             ]);
         }
         style::unless_gone(write!(style::stdout(), "{table}"))?;
     } else {
-        let all = modules.modules.iter().map(|module| ModuleDocument {
-            name: module.name.clone(),
-            core: module.core.into(),
-            size: module.size.into(),
-            state: state(module.state).to_string(),
-            module: module.module.into(),
-        });
         let document = GuestModules {
             schema: GuestModulesName,
             file: loaded.name.clone(),
-            modules: all.collect(),
+            modules: modules.modules.iter().map(document).collect(),
             broken: modules.broken.clone(),
         };
         print_json(&document, source.format)?;
@@ -62,4 +50,24 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
         style::warn(&format!("{}: there may be more: {broken}", loaded.name))?;
     }
     Ok(Outcome::Fine)
+}
+
+fn state(module: &Module) -> &'static str {
+    match module.state {
+        0 => "live",
+        1 => "coming",
+        2 => "going",
+        _ => "unknown",
+    }
+}
+
+/// A module, for a document.
+pub fn document(module: &Module) -> ModuleDocument {
+    ModuleDocument {
+        name: module.name.clone(),
+        core: module.core.into(),
+        size: module.size.into(),
+        state: state(module).to_owned(),
+        module: module.module.into(),
+    }
 }

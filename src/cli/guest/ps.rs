@@ -63,7 +63,8 @@ pub fn run(source: &Source) -> Result<Outcome, Failure> {
     Ok(Outcome::Fine)
 }
 
-fn process(task: &Task) -> ProcessDocument {
+/// A process, for a document.
+pub fn process(task: &Task) -> ProcessDocument {
     ProcessDocument {
         pid: task.pid,
         ppid: task.ppid,

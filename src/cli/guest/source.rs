@@ -89,12 +89,24 @@ impl Source {
         let path = self.needs_kernel()?;
         let memory = Memory::new(loaded.image(), self.checkpoint);
         let view = view_of(loaded, &memory, self.checkpoint, None)?;
-        with_programs(&[path], |programs| {
-            let kernel = Kernel::new(&view, programs, MOST);
-            refuse(path, &kernel.fit(), self.force, true)?;
-            work(&kernel, &view, programs)
+        with_kernel(path, self.force, &view, |kernel, programs| {
+            work(kernel, &view, programs)
         })
     }
+}
+
+/// Does something with the Linux of a view and its file, which is refused where it does not fit.
+pub fn with_kernel<T>(
+    path: &Path,
+    force: bool,
+    view: &View<'_>,
+    work: impl FnOnce(&Kernel<'_>, &Programs<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    with_programs(&[path], |programs| {
+        let kernel = Kernel::new(view, programs, MOST);
+        refuse(path, &kernel.fit(), force, true)?;
+        work(&kernel, programs)
+    })
 }
 
 /// Refuses a file of another kernel. One without a banner may be any program, where that is enough.

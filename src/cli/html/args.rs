@@ -17,6 +17,15 @@ pub struct Args {
     #[arg(short, long = "out", value_name = "OUT", value_hint = ValueHint::FilePath)]
     pub out: PathBuf,
 
+    /// Show what runs inside too: system, processes, modules, log and backtraces, as the kernel's file with
+    /// symbols and DWARF tells (vmlinux). The page then holds what the guest's memory holds
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub kernel: Option<PathBuf>,
+
+    /// Take the kernel's file although its banner is not the one in memory
+    #[arg(long, requires = "kernel")]
+    pub force: bool,
+
     /// Leave the text of the configuration out: it may hold passwords
     #[arg(long)]
     pub no_config: bool,

@@ -1,7 +1,6 @@
 //! What the page shows.
 
 use std::ops::Range;
-use std::path::Path;
 
 use ia64save::Loaded;
 use ia64save::document::check::suppressed;
@@ -14,11 +13,12 @@ use ia64save_codec::registers::{self, Group, Value as Register};
 use ia64save_codec::repair::{self, Note};
 use ia64save_codec::wire::{bits, hvm};
 use ia64save_codec::{Dialect, Finding, Guest, tree};
-use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::args::Args;
+use super::inside::{Inside, VCPUS};
 use super::picture::picture;
+use super::words::{base_name, value};
 use crate::cli::exit::Outcome;
 use crate::cli::render::looks::LOOKS;
 use crate::cli::repair::cause;
@@ -29,8 +29,6 @@ const FINDINGS: usize = 400;
 const CHECKPOINTS: usize = 8;
 /// Passes that are drawn.
 const PASSES: usize = 240;
-/// Vcpus whose registers are shown.
-const VCPUS: usize = 64;
 /// Device records that are shown.
 const DEVICES: usize = 520;
 /// Descriptors of the memory map that are shown.
@@ -39,7 +37,7 @@ const DESCRIPTORS: usize = 256;
 const CONFIG: usize = 256 << 10;
 
 /// Everything about an image, and what the exit code says of it.
-pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
+pub fn of(loaded: &Loaded, args: &Args, inside: &Inside) -> (Value, Outcome) {
     let image = loaded.image();
     let report = check::run_file(&loaded.file, &CheckOptions::default());
     let outcome = match report.verdict {
@@ -62,7 +60,8 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
     let vcpus_shown: Vec<_> = vcpus
         .iter()
         .take(VCPUS)
-        .map(|vcpu| {
+        .enumerate()
+        .map(|(place, vcpu)| {
             let guest = image.guest().unwrap_or(Guest::Pv);
             let mut groups = registers::of_context_by(vcpu, image.eras(), guest);
             groups.extend(dialect.and_then(|dialect| registers::of_privregs(vcpu, dialect)));
@@ -71,6 +70,7 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
                 "layout": format!("{:?}", vcpu.layout),
                 "offset": vcpu.context.offset,
                 "groups": groups.iter().map(group).collect::<Vec<_>>(),
+                "led": inside.led.get(place),
             })
         })
         .collect();
@@ -117,19 +117,10 @@ pub fn of(loaded: &Loaded, args: &Args) -> (Value, Outcome) {
         "devices": devices,
         "more_devices": more_devices,
         "config": config,
+        "guest": inside.guest,
+        "has_guest": !inside.guest.is_null(),
     });
     (data, outcome)
-}
-
-/// A document within the page's data.
-fn value(document: &impl Serialize) -> Value {
-    serde_json::to_value(document).unwrap_or_default()
-}
-
-/// What a file is called, without the folders that it is in.
-fn base_name(name: &str) -> &str {
-    let base = Path::new(name).file_name().and_then(|base| base.to_str());
-    base.unwrap_or(name)
 }
 
 /// One number that explains all errors, in words.

@@ -3,7 +3,8 @@
 //! | file | what lives there |
 //! |---|---|
 //! | `data` | what the page shows, as JSON |
-//! | `top` | the part of the page that needs no script: `head`, `summary` and `findings` |
+//! | `inside` | what the guest's memory says: the system, with --kernel, and where registers lead |
+//! | `top` | the part of the page that needs no script: `head`, `summary`, `findings` and `guest` |
 //! | `words` | numbers and texts as the page writes them |
 //! | `picture` | the memory map, bounded |
 //! | `page/` | the page: structure, style, script; nothing in them is loaded from anywhere |
@@ -11,7 +12,9 @@
 mod args;
 mod data;
 mod findings;
+mod guest;
 mod head;
+mod inside;
 mod picture;
 mod summary;
 mod top;
@@ -39,7 +42,10 @@ pub fn run(args: &Args) -> Result<Outcome, Failure> {
         spare_terminal(&args.out)?;
     }
     let loaded = open(&args.image, &wanted)?;
-    let (mut data, outcome) = loaded.keep_small(|| data::of(&loaded, args));
+    let (mut data, outcome) = loaded.keep_small(|| {
+        let inside = inside::of(&loaded, args)?;
+        Ok::<_, Failure>(data::of(&loaded, args, &inside))
+    })?;
     spare(&loaded, &args.out)?;
     let page = page(&mut data);
     let out = OutputFile::create(&args.out, !args.no_clobber)?;
@@ -73,6 +79,7 @@ fn page(data: &mut Value) -> String {
     let title = format!("{} - ia64save", data["file"].as_str().unwrap_or_default());
     if let Some(map) = data.as_object_mut() {
         map.remove("findings");
+        map.remove("guest");
     }
     // Within a script element only `<` can end the data.
     let data = data.to_string().replace('<', "\\u003c");

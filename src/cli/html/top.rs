@@ -1,8 +1,9 @@
-//! What the page says without a script: what the file is, what was not read, what is wrong.
+//! What the page says without a script: what the file is, what was not read, what is wrong, what runs inside.
 
 use serde_json::Value;
 
 use super::findings::findings;
+use super::guest::guest;
 use super::head::{head, unread};
 use super::summary::summary;
 
@@ -20,6 +21,7 @@ pub fn top(data: &Value) -> String {
     if !wrong {
         findings(&mut out, data);
     }
+    guest(&mut out, data);
     out
 }
 

@@ -1,7 +1,9 @@
 //! Numbers and texts as the page writes them.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
+use serde::Serialize;
 use serde_json::Value;
 
 use crate::cli::render::size::{grouped, human};
@@ -12,6 +14,17 @@ pub fn escaped(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;")
         .replace('"', "&quot;")
+}
+
+/// What a file is called, without the folders that it is in.
+pub(super) fn base_name(name: &str) -> &str {
+    let base = Path::new(name).file_name().and_then(|base| base.to_str());
+    base.unwrap_or(name)
+}
+
+/// A document within the page's data.
+pub(super) fn value(document: &impl Serialize) -> Value {
+    serde_json::to_value(document).unwrap_or_default()
 }
 
 /// A number, or a word that is a text of hexadecimal digits.

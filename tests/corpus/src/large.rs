@@ -38,7 +38,7 @@ pub enum Fill {
 }
 
 /// Fills a page with bytes that have no pattern (xorshift).
-fn noise(gmfn: u64, page: &mut [u8]) {
+pub(crate) fn noise(gmfn: u64, page: &mut [u8]) {
     let mut state = gmfn.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     for word in page.chunks_exact_mut(8) {
         state ^= state << 13;

@@ -6,6 +6,7 @@
 //! | [`generate`](mod@generate) | [`generate()`]: whole valid images of every dialect, and what is in them: the crate `ia64save-generate` |
 //! | [`strategy`] | the same, as proptest strategies |
 //! | [`large`] | an image of any size, for benchmarks: into a file or into memory |
+//! | [`inhabited`] | the same with a small kernel in it, and a process that has much of its memory |
 //! | [`read`] | three readers of one stream: a slice, chunks, single bytes |
 //!
 //! ```
@@ -19,6 +20,8 @@
 
 #[cfg(feature = "files")]
 pub mod files;
+#[cfg(feature = "files")]
+pub mod inhabited;
 pub mod large;
 pub mod read;
 #[cfg(feature = "strategy")]

@@ -10,10 +10,12 @@
 //! | `pipeline` | commands |
 //! | `hyperfine` | their times |
 //! | `contents` | what is inside an image, against `cp` and `cmp` |
+//! | `guest` | the system inside, against `info` and `extract --elf-core` |
 //! | `peak` | peak memory of one command, which the hyperfine of Debian 12 does not tell |
 //! | `table` | the result |
 
 mod contents;
+mod guest;
 mod hyperfine;
 mod options;
 mod peak;
@@ -116,6 +118,7 @@ fn bench(options: &Options) -> Result<Table, String> {
     files(&mut table, options, path, records)?;
     drop(file);
     contents::measure(&mut table, options)?;
+    guest::measure(&mut table, options)?;
     Ok(table)
 }
 

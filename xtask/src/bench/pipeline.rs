@@ -90,10 +90,12 @@ impl Pipeline {
         }
         let answer: serde_json::Value = serde_json::from_slice(&output.stdout)
             .map_err(|_| format!("{} answers no JSON", asking.shown()))?;
+        // Documents of both have an entry for each file.
+        let file = &answer["files"][0];
         let good = if is_check {
-            answer["verdict"].is_string()
+            file["verdict"].is_string()
         } else {
-            answer["pages"]["num_records"].as_u64() == Some(records)
+            file["pages"]["num_records"].as_u64() == Some(records)
         };
         if good {
             fed

@@ -460,6 +460,17 @@ function group(one, open) {
   body.open = open;
   return body;
 }
+// Where the addresses in registers lead.
+function led(registers) {
+  if (!registers.length) return null;
+  const symbols = registers.some(one => one.symbol), heads = ["Register", "Address", symbols && "What is there", "Guest physical", "Found by"].filter(Boolean);
+  const body = el("details", el("summary", "Where addresses lead", el("span.n", String(registers.length))),
+    el("div.scroll", el("table.entries.led", el("thead", el("tr", heads.map(name => el("th", name)))), el("tbody", registers.map(one =>
+      el("tr", el("td", mono(one.register), one.role && el("span.faint", " " + one.role)), el("td", mono(one.address)), symbols && el("td", mono(one.symbol || "")),
+        el("td", mono(one.physical || (one.unresolved ? "none" : "no memory of the guest"))), el("td.by", one.by || one.unresolved)))))));
+  body.open = true;
+  return body;
+}
 if (data.vcpus.length) {
   section("vcpus", "Vcpus", data.vcpus.length);
   const card = el("div.card"), tabs = set(el("div.tabs"), { role: "tablist" }), body = el("div");
@@ -469,7 +480,7 @@ if (data.vcpus.length) {
     const [core, ...others] = vcpu.groups;
     body.replaceChildren(el("p.soft", `Context of layout ${vcpu.layout} at byte ${count(vcpu.offset)}`),
       el("div.core", core.registers.map(entry => set(el("div.reg", el("div.name", entry[0] + "  \u00b7  " + entry[4].split(/[:;(]/)[0]), el("div.val", wide(entry[2])), chips(entry)), { title: entry[4] + ", at byte " + entry[1] }))), zeros(core) || "");
-    const list = el("div", others.map((one, at) => group(one, at === 0)));
+    const list = el("div", led(vcpu.led || []), others.map((one, at) => group(one, at === 0)));
     list.style.marginTop = "16px";
     body.append(list);
   };
@@ -525,7 +536,7 @@ let opened = [];
 addEventListener("beforeprint", () => { opened = [...document.querySelectorAll("details:not([open])")]; for (const one of opened) one.open = true; });
 addEventListener("afterprint", () => { for (const one of opened) one.open = false; });
 
-document.getElementById("foot").append("ia64save " + data.tool_version + ". This page holds no page contents, loads nothing and sends nothing.");
+document.getElementById("foot").append("ia64save " + data.tool_version + (data.has_guest ? ". Of the guest's memory this page holds what stands under Guest. It loads nothing and sends nothing." : ". This page holds no page contents, loads nothing and sends nothing."));
 applyTheme();
 document.documentElement.dataset.ready = "true";
 })();

@@ -40,16 +40,24 @@ impl fmt::Display for Broken {
 impl std::error::Error for Broken {}
 
 /// Goes through the protocol; what has to become of the domain. `stream` sends it, and says
-/// [`SourceEnd::imaged`] between the image and the device model's state.
+/// [`SourceEnd::imaged`] between the image and the device model's state. `given` is told once, before the word
+/// is sent that may have the domain run elsewhere: who may be killed writes it down.
 pub fn speak(
     mut end: SourceEnd,
     mut connection: Connection,
     mut stream: impl FnMut(&mut Connection, &mut SourceEnd) -> Result<(), Broken>,
+    given: impl FnOnce(),
 ) -> SourceFate {
     let mut buffer = [0; LINE];
+    let mut given = Some(given);
     loop {
         match end.step() {
             SourceStep::Send(bytes) => {
+                if end.is_committed()
+                    && let Some(given) = given.take()
+                {
+                    given();
+                }
                 if connection.write_all(&bytes).is_err() {
                     last_words(&mut end, &mut connection);
                 }
@@ -110,7 +118,12 @@ impl Target<'_> {
     pub fn ask(&self, token: Token) -> std::io::Result<SourceFate> {
         let connection = self.address.connect(self.patience)?;
         let end = SourceEnd::ask(token).with_secret(self.secret.clone());
-        Ok(speak(end, connection, |_, _| Err(Broken::Connection)))
+        Ok(speak(
+            end,
+            connection,
+            |_, _| Err(Broken::Connection),
+            || {},
+        ))
     }
 
     /// Asks until it is known, a few times.

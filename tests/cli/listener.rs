@@ -283,3 +283,123 @@ fn a_connection_that_is_reset_after_the_stream_is_no_success() {
         assert_eq!(sent.json()["fate"], "in_doubt", "{words:?}: {}", sent.err);
     }
 }
+
+/// A source that has sent its domain, and has heard that it is whole.
+fn whole(socket: &Path, token: &str, image: &[u8]) -> Source {
+    let mut source = Source::migrate(socket, token);
+    assert_eq!(source.line(), "(ready migrate)");
+    source.frames(image);
+    assert_eq!(source.line(), "(complete)");
+    source
+}
+
+#[test]
+fn a_listener_that_is_killed_remembers_what_it_said() {
+    const RAN: &str = "00000000000000a1";
+    const WAITED: &str = "00000000000000a2";
+    const ASKED: &str = "00000000000000a3";
+    const NEVER: &str = "00000000000000a4";
+    let folder = Folder::new();
+    let image = image(&folder, "pv");
+    let file = folder.path("outcomes");
+    let socket = folder.path("socket");
+    let words = ["--outcomes", arg(&file)];
+    let mut receiver = Receiver::start(&socket, &words);
+    let mut ran = whole(&socket, RAN, &image);
+    ran.0.write_all(b"commit\n").expect("it is heard");
+    assert_eq!(ran.line(), "(running)");
+    let _waits = whole(&socket, WAITED, &image);
+    let _asked = whole(&socket, ASKED, &image);
+    assert!(ask(&socket, ASKED).out.contains("destroyed"));
+    // Not whole: its source knows by itself.
+    let mut never = Source::migrate(&socket, NEVER);
+    assert_eq!(never.line(), "(ready migrate)");
+    // Killed, and started again, twice.
+    for _ in 0..2 {
+        drop(receiver);
+        std::fs::remove_file(&socket).expect("its socket");
+        receiver = Receiver::start(&socket, &words);
+        for (token, said) in [
+            (RAN, "running"),
+            (WAITED, "destroyed"),
+            (ASKED, "destroyed"),
+            (NEVER, "unknown"),
+        ] {
+            let answer = ask(&socket, token);
+            assert!(answer.out.contains(said), "{token}: {answer:?}");
+        }
+        // Nothing of them is taken a second time.
+        for token in [RAN, WAITED, ASKED] {
+            let line = Source::migrate(&socket, token).line();
+            assert!(line.contains("has been here before"), "{line}");
+        }
+    }
+    // Two that keep theirs in one place would forget each other's.
+    let other = folder.path("other");
+    let base = ["simulate", "migrate", "--listen", arg(&other)];
+    let second = run(base.iter().chain(&words));
+    assert_eq!(second.code, 4, "{second:?}");
+    assert!(second.err.contains("another listener"), "{}", second.err);
+    // Without the disk nobody knows.
+    drop(receiver);
+    std::fs::remove_file(&socket).expect("its socket");
+    std::fs::remove_file(&file).expect("its outcomes");
+    let _receiver = Receiver::start(&socket, &words);
+    assert!(ask(&socket, RAN).out.contains("unknown"));
+}
+
+#[test]
+fn a_listener_that_is_killed_at_any_moment_says_one_thing() {
+    let folder = Folder::new();
+    let image = image(&folder, "pv");
+    let file = folder.path("outcomes");
+    let words = ["--outcomes", arg(&file)];
+    let (mut runs, mut gone) = (0, 0);
+    for moment in 0..12_u64 {
+        let socket = folder.path(&format!("socket{moment}"));
+        let receiver = Receiver::start(&socket, &words);
+        let token = format!("{moment:016x}");
+        let mut source = whole(&socket, &token, &image);
+        source.0.write_all(b"commit\n").expect("it is heard");
+        std::thread::sleep(Duration::from_micros(moment * moment * 40));
+        drop(receiver);
+        let heard = source.line();
+        assert!(["", "(running)"].contains(&heard.as_str()), "{heard}");
+        std::fs::remove_file(&socket).expect("its socket");
+        let _again = Receiver::start(&socket, &words);
+        let answer = ask(&socket, &token);
+        assert_eq!(answer.code, 0, "{answer:?}");
+        let running = answer.out.contains("running");
+        assert!(running || heard.is_empty(), "it was said: {answer:?}");
+        runs += u32::from(running);
+        gone += u32::from(!running);
+    }
+    assert_eq!(runs + gone, 12);
+}
+
+#[test]
+fn a_file_of_outcomes_that_is_none_is_refused() {
+    let folder = Folder::new();
+    let socket = folder.path("socket");
+    let refused = run([
+        "simulate",
+        "migrate",
+        "--listen",
+        arg(&socket),
+        "--outcomes",
+        "/dev/full",
+    ]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("/dev/full"), "{}", refused.err);
+    let damaged = folder.file("damaged", b"ia64save-outcomes 1\nrunning\nwhole 1\n");
+    let refused = run([
+        "simulate",
+        "migrate",
+        "--listen",
+        arg(&socket),
+        "--outcomes",
+        arg(&damaged),
+    ]);
+    assert_eq!(refused.code, 4, "{refused:?}");
+    assert!(refused.err.contains("line 2 is damaged"), "{}", refused.err);
+}

@@ -128,6 +128,12 @@ pub fn transfer(args: &[&str]) -> Outcome {
     }
 }
 
+/// Every state of the models, in a release: the tests look at less.
+pub fn model(args: &[&str]) -> Outcome {
+    let program = ["run", "--quiet", "--release", "--package", "ia64save-model"];
+    run(cargo(&program).args(["--bin", "model", "--"]).args(args))
+}
+
 fn benches(name: &str, args: &[&str]) -> Outcome {
     let bench = ["bench", "--workspace", "--bench", name, "--"];
     run(cargo(&bench).args(args))

@@ -66,6 +66,10 @@ cargo xtask STEP [OPTIONS]
                   memory with divan; bench --help says more
   transfer [...]  measures save and restore over the simulated host against memcpy; transfer --help
                   says more
+  model [--deep | --holes]
+                  the real ends of a migration and the real save engine in every order in which things
+                  can happen: states, depth and time, what holds, and that planted faults are found;
+                  --deep looks at much more, for hours; --holes prints what no protocol promises
   debuggers       readelf, gdb and volatility3 find in the cores of ia64save extract what is in every
                   golden image; needs gdb-multiarch, binutils-ia64-linux-gnu and python3
   kaitai          spec/ia64_save.ksy finds in every image what ia64save dump prints; needs node, npm
@@ -99,7 +103,7 @@ cargo xtask STEP [OPTIONS]
                   packs the crates, installs the program with cargo, builds the Debian package and
                   installs it into an empty root; --full also builds every crate from its pack;
                   needs dpkg and cargo-deb
-  ci              all of the above but circles, layers and mutants, two at a time, with a summary
+  ci              all of the above but model and mutants, two at a time, with a summary
   help            this
 
 Every step prints what it runs; licences, layers, mutants, fuzz and package build the subcommand of cargo
@@ -137,6 +141,7 @@ fn main() -> ExitCode {
         ("circles", rest) => cargo::circles(rest),
         ("bench", rest) => cargo::bench(rest),
         ("transfer", rest) => cargo::transfer(rest),
+        ("model", rest) => cargo::model(rest),
         ("generate", []) => generate::generate(false),
         ("generate", ["--check"]) => generate::generate(true),
         ("dissector", []) => dissector::dissector(),

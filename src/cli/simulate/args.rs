@@ -219,6 +219,11 @@ pub struct Migrate {
     #[arg(long, value_name = "SIZE", requires = "listen", value_parser = size)]
     pub max_memory: Option<u64>,
 
+    /// Keep in this file what became of migrations, so that who asks after a crash is answered; without it
+    /// they are forgotten with the process
+    #[arg(long, value_name = "FILE", requires = "listen", value_hint = ValueHint::FilePath)]
+    pub outcomes: Option<PathBuf>,
+
     /// Bytes a second that a domain has to come with on average, beside --wait
     #[arg(long, value_name = "SIZE", requires = "listen", default_value = "64KiB", value_parser = size)]
     pub least_rate: u64,

@@ -9,6 +9,7 @@
 //! The domain here is destroyed when the other end has said that its own runs, and not before. Where
 //! nobody can say it stays suspended, and a person decides, who can ask again: `--ask`, or `xen recover`.
 
+use std::cell::RefCell;
 use std::io::{self, Write as _};
 use std::time::Duration;
 
@@ -89,22 +90,20 @@ pub fn run(args: &Migrate) -> Result<Outcome, Failure> {
         "to": address.to_string(),
         "migration": acknowledged.then(|| token.to_string()),
     }));
+    let record = RefCell::new(record);
     let mut sent = None;
-    let mut fate = speak(end, connection, |connection, end| {
-        let saved = stream(
-            args,
-            &front,
-            (&mut source, mode),
-            connection,
-            end,
-            &mut record,
-        );
-        if saved.is_ok() {
-            // Before `commit` is said: from there on only the other end may know.
-            record.add(&json!({ "given": true }));
-        }
-        saved.map(|saved| sent = Some(saved))
-    });
+    let mut fate = speak(
+        end,
+        connection,
+        |connection, end| {
+            let source = (&mut source, mode);
+            let saved = stream(args, &front, source, connection, end, &record);
+            saved.map(|saved| sent = Some(saved))
+        },
+        // From here on only the other end may know; before, it has nothing that it could tell.
+        || record.borrow_mut().add(&json!({ "given": true })),
+    );
+    let record = record.into_inner();
     if acknowledged {
         fate = target.settle(token, fate);
     }
@@ -275,13 +274,14 @@ fn place(to: &str) -> Address {
 /// takes the end of the connection for the end, even where this process is killed.
 struct Given<'a> {
     args: &'a Migrate,
-    record: &'a mut Record,
+    record: &'a RefCell<Record>,
 }
 
 impl Observer for Given<'_> {
     fn suspended(&mut self, _: Duration) {
         if self.args.protocol == ProtocolName::Xend {
-            self.record.add(&json!({ "given": true }));
+            let mut record = self.record.borrow_mut();
+            record.add(&json!({ "given": true }));
         }
     }
 }
@@ -293,7 +293,7 @@ fn stream(
     (source, mode): (&mut host::Domain, Option<ResumeMode>),
     connection: &mut Connection,
     end: &mut SourceEnd,
-    record: &mut Record,
+    record: &RefCell<Record>,
 ) -> Result<Saved, Broken> {
     let progress = Progress::new("xen migrate", None);
     let mut sink =

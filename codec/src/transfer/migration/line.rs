@@ -54,7 +54,7 @@ impl fmt::Display for NoToken {
 impl core::error::Error for NoToken {}
 
 /// What a connection begins with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Request {
     /// A domain is coming, with an acknowledgement at the end.
     Migrate {

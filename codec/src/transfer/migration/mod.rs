@@ -71,12 +71,14 @@
 //!                  +-> Query -> Done
 //! ```
 
+mod ledger;
 mod line;
 mod outcome;
 mod secret;
 mod source;
 mod target;
 
+pub use ledger::{Ledger, NoRecord, Record};
 pub use line::{NoToken, Protocol, Request, Token};
 pub use outcome::{Outcome, Outcomes};
 pub use secret::{Mac, Secret};

@@ -35,7 +35,7 @@ const REMEMBERED: usize = 1 << 16;
 /// Those that run and those that were destroyed are counted apart: who only begins migrations and lets
 /// them fail makes nobody forget what runs. A target remembers those alone that a source may have to ask
 /// about: from `(complete)` on, or asked about already. Before that a source knows by itself.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Outcomes {
     known: BTreeMap<Token, Outcome>,
     running: VecDeque<Token>,
@@ -69,6 +69,12 @@ impl Outcomes {
     /// What is known of one.
     pub fn of(&self, token: Token) -> Outcome {
         self.known.get(&token).copied().unwrap_or(Outcome::Unknown)
+    }
+
+    /// All that is remembered: of each kind the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = (Token, Outcome)> + '_ {
+        let tokens = self.running.iter().chain(&self.destroyed);
+        tokens.map(|token| (*token, self.of(*token)))
     }
 }
 

@@ -16,6 +16,7 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::hash::{Hash, Hasher};
 
 /// A keyed hash: key and message to 32 bytes. HMAC with SHA-256 is what both ends of this project use.
 pub type Mac = fn(key: &[u8], message: &[u8]) -> [u8; 32];
@@ -54,6 +55,26 @@ impl Secret {
             .zip(given.bytes())
             .fold(0, |all, (expected, given)| all | (expected ^ given));
         expected.len() == given.len() && differ == 0
+    }
+}
+
+/// By the key, in the same time whatever differs; what a function is cannot be compared.
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        let differ = self
+            .key
+            .iter()
+            .zip(&other.key)
+            .fold(0, |all, (one, two)| all | (one ^ two));
+        self.key.len() == other.key.len() && differ == 0
+    }
+}
+
+impl Eq for Secret {}
+
+impl Hash for Secret {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key.hash(state);
     }
 }
 

@@ -31,7 +31,7 @@ pub enum SourceStep {
 }
 
 /// What has to become of the source's domain.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SourceFate {
     /// It runs elsewhere: destroy it here.
     Gone,
@@ -42,7 +42,7 @@ pub enum SourceFate {
     InDoubt(String),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum State {
     Request,
     Ready,
@@ -61,7 +61,7 @@ enum State {
 }
 
 /// The source's half of the protocol.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SourceEnd {
     protocol: Protocol,
     request: Request,
@@ -77,7 +77,7 @@ pub struct SourceEnd {
 }
 
 /// Whether the target knows the secret.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Proving {
     /// It has not said.
     No,
@@ -159,6 +159,13 @@ impl SourceEnd {
     /// target may run the domain from here on, whatever becomes of the rest.
     pub fn imaged(&mut self) {
         self.imaged = true;
+    }
+
+    /// Whether the target was told that it may run the domain, or is by the bytes of the last
+    /// [`SourceStep::Send`]: from here on only the target knows. Who may be killed writes that down before
+    /// these bytes are sent. Of xend's protocol it says nothing: there the bytes of the image do it.
+    pub fn is_committed(&self) -> bool {
+        matches!(self.state, State::Commit | State::Running)
     }
 
     /// The whole domain is on its way, or saving it failed (the engine has resumed it). A connection

@@ -11,7 +11,7 @@ use super::{ABANDONED, LARGEST_FRAME};
 use crate::envelope::relocation;
 
 /// How the connection is, beyond the bytes that are shown.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Input {
     /// More may come.
     Open,
@@ -47,7 +47,7 @@ pub enum TargetStep<'a> {
     Done,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum State {
     Request,
     // A challenge is yet to be sent, and its answer to come.
@@ -78,7 +78,7 @@ enum State {
 }
 
 /// The target's half of either protocol; which of them, the source's first line tells.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct TargetEnd {
     state: State,
     protocol: Protocol,

@@ -13,9 +13,9 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ia64save::migration::{Address, Connection, Listener, secret};
+use ia64save::migration::{Address, Connection, Journal, Listener, secret};
 use ia64save::signals::{self, Guard};
-use ia64save_codec::transfer::migration::Outcomes;
+use ia64save_codec::transfer::migration::Ledger;
 
 use super::super::args::Migrate;
 use super::limits::{Budget, Places, share_memory};
@@ -38,6 +38,11 @@ const STACK: usize = 1 << 20;
 /// Runs the command: until `--count` domains have come and nobody has a question left, or for ever.
 pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     let secret = args.secret_file.as_deref().map(secret).transpose()?;
+    let mut ledger = Ledger::default();
+    let journal = args.outcomes.as_deref();
+    let journal = journal
+        .map(|path| Journal::open(path, &mut ledger))
+        .transpose()?;
     let listener = address.listen()?;
     share_memory();
     let guard = Guard::new(
@@ -52,8 +57,8 @@ pub fn run(args: &Migrate, address: &Address) -> Result<Outcome, Failure> {
     }
     let shared = Shared {
         known: Mutex::new(Known {
-            outcomes: Outcomes::default(),
-            undecided: BTreeSet::new(),
+            ledger,
+            journal,
             unheard: BTreeSet::new(),
             came: 0,
             full: false,
@@ -104,14 +109,18 @@ fn listen<'scope>(
                 // Whose question is it? Nobody's, once all have heard; or none comes any more.
                 let since = *filled.get_or_insert_with(Instant::now);
                 let late = since.elapsed() >= Duration::from_secs(args.wait);
-                let busy = !known.undecided.is_empty();
+                let busy = known.ledger.is_busy();
                 if !busy && (known.unheard.is_empty() || late) {
                     return Ok(());
                 }
             }
         }
         match listener.accept() {
-            Ok(None) => thread::sleep(GLANCE),
+            Ok(None) => {
+                // What could not be written down before may be now; until then nobody is told.
+                let _ = shared.known().write(None);
+                thread::sleep(GLANCE);
+            }
             Ok(Some(connection)) => spawn(args, connection, shared, scope),
             // One that went away before it was greeted, or no room for it, is no reason to stop.
             Err(error) if is_passing(&error) => thread::sleep(BREATH),

@@ -115,10 +115,15 @@ pub fn send(args: &Migrate, address: &Address) -> Result<Report, Failure> {
         "the simulated domain here goes with the process",
     )?;
     let mut sent = None;
-    let mut fate = speak(end, connection, |connection, end| {
-        let result = stream(args, &made, &mut source, connection, end);
-        result.map(|whole| sent = Some(whole))
-    });
+    let mut fate = speak(
+        end,
+        connection,
+        |connection, end| {
+            let result = stream(args, &made, &mut source, connection, end);
+            result.map(|whole| sent = Some(whole))
+        },
+        || {},
+    );
     if args.protocol == ProtocolName::Acknowledged {
         fate = target.settle(token, fate);
     }

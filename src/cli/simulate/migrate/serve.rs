@@ -13,7 +13,7 @@ use ia64save_codec::Guest;
 use ia64save_codec::envelope::Config;
 use ia64save_codec::transfer::Cancel;
 use ia64save_codec::transfer::migration::{
-    Awaits, Input, Outcome as Became, Protocol, Request, TargetEnd, TargetStep, Token,
+    Awaits, Input, Protocol, Request, TargetEnd, TargetStep, Token,
 };
 use ia64save_codec::transfer::ports::Domain as _;
 use ia64save_codec::transfer::restore::{Options, Restore, Restored};
@@ -207,8 +207,7 @@ pub fn serve(args: &Migrate, connection: Connection, shared: &Shared, place: &Pl
                     is_turned_away = true;
                     talk.end.refuse("no more domains are taken here");
                 } else if let Request::Migrate { token, dialect } = request {
-                    let new = known.outcomes.of(token) == Became::Unknown;
-                    if new && known.undecided.insert(token) {
+                    if known.ledger.begin(token) {
                         talk.token = Some(token);
                         // The host's own release, where it speaks the dialect that comes.
                         if era.dialect() != dialect {
@@ -225,9 +224,16 @@ pub fn serve(args: &Migrate, connection: Connection, shared: &Shared, place: &Pl
                 Ok(Some((config, stream))) => match take_in(&mut talk, era, &config, &stream) {
                     Ok(whole) => {
                         taken = Some(whole);
-                        talk.end.restored(Ok(()));
+                        let written = shared.known().whole(talk.token);
+                        let written = written.map_err(|error| error.to_string());
+                        talk.end
+                            .restored(written.as_ref().copied().map_err(String::as_str));
                     }
-                    Err(Refusal::Said(why)) => report_failure(args, &talk, &why),
+                    Err(Refusal::Said(why)) => {
+                        if report_failure(args, &talk, &why).is_err() {
+                            return;
+                        }
+                    }
                     Err(Refusal::New(why)) => talk.end.refuse(&why),
                 },
                 Err(why) => talk.end.refuse(&why),
@@ -235,20 +241,11 @@ pub fn serve(args: &Migrate, connection: Connection, shared: &Shared, place: &Pl
             Next::PayloadEnd => talk.end.restored(Err("the stream ends in its head")),
             Next::Run => {
                 let mut known = shared.known();
-                let ran = if known.is_revoked(talk.token) {
-                    Err(String::from(
-                        "another connection asked, and was told that it will not run",
-                    ))
-                } else if let Some(taken) = &mut taken {
-                    let ran = taken.target.unpause();
-                    ran.map_err(|error| error.to_string())
-                } else {
-                    Err(String::from("there is no domain"))
-                };
-                if ran.is_ok() {
-                    known.decide(talk.token, Became::Running, true);
-                    known.came += 1;
-                }
+                let ran = known.run(talk.token, || match &mut taken {
+                    Some(taken) => taken.target.unpause().map_err(|error| error.to_string()),
+                    None => Err(String::from("there is no domain")),
+                });
+                known.came += u64::from(ran.is_ok());
                 drop(known);
                 talk.end.ran(ran.as_ref().copied().map_err(String::as_str));
                 runs = ran.is_ok();
@@ -256,18 +253,21 @@ pub fn serve(args: &Migrate, connection: Connection, shared: &Shared, place: &Pl
             // Nothing of it was taken: nothing became of it.
             Next::Abandon(_) if is_turned_away => {}
             Next::Abandon(why) => {
+                let told = report_failure(args, &talk, &why);
                 if let Some(mut taken) = taken.take() {
                     let _ = taken.target.destroy();
                 }
-                report_failure(args, &talk, &why);
+                if told.is_err() {
+                    return;
+                }
             }
             Next::Query(token) => {
                 place.greeted();
-                let mut known = shared.known();
-                if known.undecided.contains(&token) {
-                    known.decide(Some(token), Became::Destroyed, true);
-                }
-                talk.end.answer(known.outcomes.of(token));
+                // Where it cannot be written down nobody is told: he asks again.
+                let Ok(became) = shared.known().query(token) else {
+                    return;
+                };
+                talk.end.answer(became);
                 asked = Some(token);
             }
             Next::Done => break,
@@ -389,9 +389,10 @@ fn report(args: &Migrate, shared: &Shared, taken: &mut Taken<'_>) {
     });
 }
 
-fn report_failure(args: &Migrate, talk: &Talk<'_>, why: &str) {
+/// A domain is abandoned. Where that cannot be written down nobody may be told.
+fn report_failure(args: &Migrate, talk: &Talk<'_>, why: &str) -> std::io::Result<()> {
     let mut known = talk.shared.known();
-    known.decide(talk.token, Became::Destroyed, talk.end.is_completed());
+    let written = known.abandon(talk.token);
     known.came += 1;
     known.outcome = known.outcome.and(Outcome::Invalid);
     drop(known);
@@ -412,4 +413,5 @@ fn report_failure(args: &Migrate, talk: &Talk<'_>, why: &str) {
             printed(&document, format)
         }
     });
+    written
 }

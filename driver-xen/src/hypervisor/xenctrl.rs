@@ -19,6 +19,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::mem::MaybeUninit;
 use std::ptr::{self, NonNull};
 
 use ia64save_codec::transfer::bitmap::PfnBitmap;
@@ -349,7 +350,7 @@ impl Hypervisor for Xenctrl {
         if bytes > size_of::<sys::vcpu_guest_context_any_t>() {
             return Err(Errno::EINVAL);
         }
-        let mut context = Box::<sys::vcpu_guest_context_any_t>::new_zeroed();
+        let mut context = Box::new(MaybeUninit::<sys::vcpu_guest_context_any_t>::zeroed());
         // SAFETY: the library fills in the context that the pointer leads to, and no more.
         let result = unsafe {
             sys::xc_vcpu_getcontext(self.raw(), domain.into(), vcpu, context.as_mut_ptr())
@@ -370,7 +371,7 @@ impl Hypervisor for Xenctrl {
         if context.len() > size_of::<sys::vcpu_guest_context_any_t>() {
             return Err(Errno::EINVAL);
         }
-        let mut whole = Box::<sys::vcpu_guest_context_any_t>::new_zeroed();
+        let mut whole = Box::new(MaybeUninit::<sys::vcpu_guest_context_any_t>::zeroed());
         // SAFETY: `whole` is no shorter than `context`, and any bytes make a context.
         let result = unsafe {
             ptr::copy_nonoverlapping(context.as_ptr(), whole.as_mut_ptr().cast(), context.len());

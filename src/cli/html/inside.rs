@@ -156,5 +156,9 @@ fn list<T>(
 
 /// The beginning of a text, which a guest may make as long as it likes.
 fn cut(text: &str) -> &str {
-    &text[..text.floor_char_boundary(TEXT)]
+    let mut end = text.len().min(TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
 }

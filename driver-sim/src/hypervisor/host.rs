@@ -34,7 +34,13 @@ pub(crate) struct State {
     pub(crate) buffer: Vec<u8>,
     /// Why the machine answers nothing any more.
     pub(crate) down: Option<Down>,
+    /// Who is told of every call of a port.
+    onlooker: Option<Onlooker>,
 }
+
+/// Somebody who is told of every call of a port before it is made: he may do anything meanwhile, as guests
+/// and others do, and may have the call fail.
+pub type Onlooker = Box<dyn FnMut(&Host, DomId, PortCall) -> Option<Fault> + Send>;
 
 /// Why a machine went down, with all domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +65,7 @@ impl Host {
                 faults: Faults::default(),
                 buffer: Vec::new(),
                 down: None,
+                onlooker: None,
             })),
         }
     }
@@ -129,6 +136,19 @@ impl Host {
     /// to fail.
     pub fn strike(&self, call: PortCall) -> Option<Fault> {
         self.faults(|faults| faults.next(call))
+    }
+
+    /// Has somebody look on, or nobody any more.
+    pub fn look_on(&self, onlooker: Option<Onlooker>) {
+        self.state().onlooker = onlooker;
+    }
+
+    /// Tells whoever looks on. What he does himself he is not told.
+    pub(crate) fn tell(&self, domid: DomId, call: PortCall) -> Option<Fault> {
+        let mut onlooker = self.state().onlooker.take()?;
+        let fault = onlooker(self, domid, call);
+        self.state().onlooker.get_or_insert(onlooker);
+        fault
     }
 
     /// Looks at or changes which calls fail.

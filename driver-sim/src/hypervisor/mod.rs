@@ -40,7 +40,7 @@ pub use count::{Counts, Leftovers, Op};
 pub use era::{Era, Release};
 pub use fault::{Fault, Faults};
 pub use heap::Heap;
-pub use host::{DomId, Down, Host};
+pub use host::{DomId, Down, Host, Onlooker};
 pub use kernel::Kernel;
 pub use machine::{Machine, Registers};
 pub use vcpu::arch::{ArchState, Death, Difference, Started};

@@ -37,7 +37,8 @@ impl Handle {
 
     /// Fails where a fault was planned; returns one that strikes within a batch.
     pub(super) fn enter(&self, call: PortCall) -> Result<Option<Fault>, PortError> {
-        match self.host.faults(|faults| faults.next(call)) {
+        let told = self.host.tell(self.domid, call);
+        match self.host.faults(|faults| faults.next(call)).or(told) {
             Some(fault) if fault.after.is_none() => Err(PortError::new(call, fault.errno)),
             fault => Ok(fault),
         }

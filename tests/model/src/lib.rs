@@ -6,6 +6,7 @@
 //! | room | what |
 //! |---|---|
 //! | [`migration`] | a domain moves between two hosts |
+//! | [`save`] | a live save of a small domain |
 //! | [`check`] | the search through all states |
 //! | [`diagram`] | a path as a sequence diagram |
 //!
@@ -15,3 +16,4 @@
 pub mod check;
 pub mod diagram;
 pub mod migration;
+pub mod save;

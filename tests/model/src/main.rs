@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use ia64save_model::check;
 use ia64save_model::migration::{self, ENDS};
+use ia64save_model::save;
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).collect();
@@ -18,7 +19,7 @@ fn main() -> ExitCode {
         eprintln!("model [--deep | --holes]");
         return ExitCode::from(2);
     }
-    let good = acknowledged(deep) & faults();
+    let good = acknowledged(deep) & faults() & saves(deep);
     if good {
         ExitCode::SUCCESS
     } else {
@@ -92,6 +93,34 @@ fn faults() -> bool {
         let time = begun.elapsed().as_secs_f64();
         println!("{name:<79} {depth:>5} {time:>8.1} s  {said}");
         good &= depth > 0;
+    }
+    good
+}
+
+/// Every order of what happens during a save.
+fn saves(deep: bool) -> bool {
+    let mut good = true;
+    head("save, pages / events / passes / faults", "orders", "");
+    let to_find = [save::planted(), save::hole()];
+    for bounds in save::bounds(deep).into_iter().chain(to_find) {
+        let is_found = bounds.unseen || bounds.early;
+        let looked = save::all(&bounds);
+        let name = format!(
+            "{}, {} / {} / {} / {}",
+            bounds.name, bounds.pages, bounds.events, bounds.passes, bounds.faults
+        );
+        let said = match (&looked.wrong, is_found) {
+            (None, false) => "all holds",
+            (Some(_), true) => "found",
+            (None, true) => "NOTHING",
+            (Some(_), false) => "see below",
+        };
+        let time = looked.time.as_secs_f64();
+        println!("{name:<68} {:>10} {time:>15.1} s  {said}", looked.runs);
+        good &= looked.wrong.is_some() == is_found;
+        if let Some(wrong) = looked.wrong.filter(|_| !is_found) {
+            println!("\n{wrong}");
+        }
     }
     good
 }

@@ -32,6 +32,10 @@
 //! A target that is asked while it still waits for `commit` destroys its domain before it answers, so
 //! that an answer is never overtaken by a `commit` that is still on its way.
 //!
+//! What a target decides it writes down before it acts on it ([`Ledger`]), so that it knows every answer after a
+//! crash, and `(unknown)` is said of a lost disk alone. A source writes down that its domain is given before it
+//! says `commit` ([`SourceEnd::is_committed`]).
+//!
 //! | what fails, and where | runs afterwards |
 //! |---|---|
 //! | anything, before `commit` was begun | the source's domain |
@@ -53,7 +57,8 @@
 //! of this project runs nothing that came over a connection that broke, nor a domain whose device model's
 //! state is cut.
 //!
-//! Nothing acknowledges a restore there. An original target that fails late closes like one that
+//! Nothing acknowledges a restore there (`tests/model/holes.txt` of the repository has the shortest ways to a
+//! loss, as the model checker found them). An original target that fails late closes like one that
 //! succeeded, and the guest is lost, as it was with the original. A target of this project says
 //! `(err ...)` before it closes, which the source heeds; an original source did not listen.
 //!

@@ -2,7 +2,8 @@
 //!
 //! Per page of the p2m this takes two bits, and four bytes more in a live save: the frame that was
 //! sent last. Log-dirty does not see a page that the guest gave back and got anew, nor one that it
-//! got after log-dirty began, until the next clean; another frame, or none, gives both away.
+//! got after log-dirty began, until the next clean; another frame, or none, gives both away. What came and
+//! was sent between two cleans is sent again after the second: only from there on writes to it are seen.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -64,9 +65,9 @@ pub(super) struct Memory {
     pub(super) to_send: PfnBitmap,
     /// What became dirty; in the last pass the snapshot of what is there.
     pub(super) dirty: PfnBitmap,
-    /// The low bits of the frame from which each page was sent. Live alone.
+    /// The low bits of the frame that each page had when it was looked at first, or sent. Live alone.
     frames: Vec<u32>,
-    /// Pages to send again whatever log-dirty says: they could not be read.
+    /// Pages to send again whatever log-dirty says: they could not be read, or came since the last clean.
     again: Vec<u64>,
     /// Where the next stretch begins: a rank.
     cursor: u64,
@@ -198,6 +199,7 @@ impl Memory {
                     if !there {
                         *sent_from = NEVER;
                     } else if *sent_from != low_bits(*entry) {
+                        *sent_from = low_bits(*entry);
                         self.to_send.insert(pfn);
                     }
                 }
@@ -335,7 +337,12 @@ impl Memory {
                 Ok(()) => {
                     self.count(pfn);
                     if let Some(frame) = self.frames.get_mut(pfn as usize) {
+                        // One that came since the last clean is written to unseen until the next.
+                        let came = *frame != self.batch_frames[index];
                         *frame = self.batch_frames[index];
+                        if came && !matches!(trip, Trip::Last { .. }) {
+                            self.again.push(pfn);
+                        }
                     }
                     if matches!(trip, Trip::Stretch { .. }) {
                         self.to_send.remove(pfn);

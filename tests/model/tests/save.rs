@@ -1,0 +1,34 @@
+//! The save engine's loop, in every order of events that a test has time for.
+
+use ia64save_model::save;
+
+#[test]
+fn what_is_restored_is_what_was_suspended_whatever_happens_meanwhile() {
+    for bounds in save::bounds(false) {
+        let looked = save::all(&bounds);
+        assert_eq!(
+            looked.wrong,
+            None,
+            "{}",
+            looked.wrong.as_deref().unwrap_or("")
+        );
+        assert!(looked.runs > 50, "{}: {}", bounds.name, looked.runs);
+        assert_eq!(looked.failed > 0, bounds.faults > 0, "{}", bounds.name);
+    }
+}
+
+#[test]
+fn a_write_that_nobody_records_is_found() {
+    let looked = save::all(&save::planted());
+    let wrong = looked.wrong.unwrap_or_default();
+    assert!(wrong.contains("SomebodyWrites(1)"), "{wrong}");
+    assert!(wrong.contains("other contents"), "{wrong}");
+}
+
+/// Where this fails, the engine has become better than its bounds say.
+#[test]
+fn a_page_that_comes_before_the_first_look_may_be_lost() {
+    let looked = save::all(&save::hole());
+    let wrong = looked.wrong.unwrap_or_default();
+    assert!(wrong.contains("other contents"), "{wrong}");
+}

@@ -359,10 +359,7 @@ fn one(bounds: &Bounds, course: &Shared) -> Result<bool, String> {
     })));
     let mut source = SimSource::new(&host, domid);
     let mut link = Link::new(&host, 1 << 30, Duration::ZERO, Vec::new());
-    let options = Options {
-        resume_mode: Some(ResumeMode::Cancel),
-        ..Options::default()
-    };
+    let options = Options::default().resume_mode(Some(ResumeMode::Cancel));
     let mut plans = Plans {
         course,
         bounds,
@@ -411,10 +408,7 @@ fn restored(guest: Guest, host: &Host, domid: DomId, image: &[u8]) -> Result<(),
     let there = self::host();
     let mut target = SimTarget::create(&there, guest, 1, pages).map_err(|e| text(&e))?;
     let twin = target.domid();
-    let options = RestoreOptions {
-        dialect: Some(Dialect::D11),
-        ..RestoreOptions::default()
-    };
+    let options = RestoreOptions::default().dialect(Some(Dialect::D11));
     let mut restore = Restore::new(&mut target, options);
     restore.feed(image, true).map_err(|e| text(&e))?;
     let restored: Restored = restore.finish().map_err(|e| text(&e))?;

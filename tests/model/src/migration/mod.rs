@@ -39,7 +39,7 @@ pub use world::{Action, World};
 /// The migration.
 pub const TOKEN: Token = Token(7);
 /// The domain as it is sent: in two frames, of which the second is sent when it is suspended.
-const PIECES: [&[u8]; 2] = [b"a", b"b"];
+const PIECES: [&[u8]; 2] = [b"ab", b"c"];
 
 /// A path on which a property does not hold, as a sequence diagram.
 pub fn told(bounds: &Bounds, property: &str, steps: &Steps<Bounds>) -> String {

@@ -219,7 +219,7 @@ pub fn bounds(deep: bool) -> Vec<Bounds> {
 
 /// What is not promised: each of these is violated, by the smallest means.
 pub fn holes() -> Vec<(Bounds, &'static str)> {
-    use super::properties::{ENDS_WITH_ONE, NEVER_NONE, NEVER_TWO};
+    use super::promises::{ENDS_WITH_ONE, NEVER_NONE, NEVER_TWO};
     vec![
         (
             Bounds {
@@ -269,9 +269,7 @@ pub fn holes() -> Vec<(Bounds, &'static str)> {
 
 /// Worlds with a fault in them, and what has to find it.
 pub fn planted() -> Vec<(Bounds, &'static str)> {
-    use super::properties::{
-        ENDS, ENDS_WITH_ONE, NEVER_NONE, NEVER_TWO, NEVER_UNKNOWN, ONE_HISTORY,
-    };
+    use super::promises::{ENDS, ENDS_WITH_ONE, NEVER_NONE, NEVER_TWO, NEVER_UNKNOWN, ONE_HISTORY};
     let with = |planted, base: Bounds| Bounds {
         planted: Some(planted),
         ..base

@@ -11,8 +11,9 @@
 //! | `source` | the host that gives the domain away, what its process does and what it keeps on disk |
 //! | `target` | the host that takes it in, likewise |
 //! | `world` | all of it, and what may happen next |
-//! | `properties` | what has to hold |
+//! | `promises`, `properties` | what has to hold: in words, and in a world |
 //! | `bounds` | which worlds are looked at |
+//! | `search` | how they are walked through |
 //!
 //! What may happen, within the bounds: any end goes on by one step; bytes arrive, whole or in part; nothing
 //! comes for too long, though it is on its way; a connection breaks, and what was on it arrives, or some of it,
@@ -21,7 +22,9 @@
 //! opened again with the same words; a stranger connects, or answers in the target's place.
 
 mod bounds;
+mod promises;
 mod properties;
+mod search;
 mod source;
 mod target;
 mod wire;
@@ -33,7 +36,8 @@ use crate::check::{self, Steps};
 use crate::diagram::diagram;
 
 pub use bounds::{Bounds, Cuts, Planted, Stranger, bounds, holes, planted};
-pub use properties::{ENDS, SEEN, States};
+pub use promises::ENDS;
+pub use properties::{SEEN, States};
 pub use world::{Action, World};
 
 /// The migration.

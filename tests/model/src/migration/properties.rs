@@ -5,23 +5,12 @@ use std::collections::BTreeSet;
 use stateright::Property;
 
 use super::bounds::Bounds;
+use super::promises::{
+    ENDS_TIDY, ENDS_WITH_ONE, NEVER_NONE, NEVER_TWO, NEVER_UNKNOWN, ONE_HISTORY,
+};
 use super::source::{Here, Process};
+use super::wire::{Who, Wire};
 use super::world::World;
-
-/// Never two.
-pub const NEVER_TWO: &str = "never do two domains run";
-/// Nor one after the other.
-pub const ONE_HISTORY: &str = "what has run there never goes on here";
-/// Never none.
-pub const NEVER_NONE: &str = "no domain is destroyed that has run nowhere else";
-/// At the end.
-pub const ENDS_WITH_ONE: &str = "in the end exactly one domain runs, and nobody is in doubt";
-/// Nothing is left over.
-pub const ENDS_TIDY: &str = "in the end nothing half-done is left";
-/// What is written down is enough.
-pub const NEVER_UNKNOWN: &str = "a target that has its disk knows every answer";
-/// No path goes on for ever; looked at by itself.
-pub const ENDS: &str = "every path ends";
 
 /// All of them.
 pub fn of(acknowledged: bool) -> Vec<Property<Bounds>> {
@@ -119,13 +108,11 @@ pub const SEEN: [(&str, Seen); 9] = [
         open.count() >= 3
     }),
     ("commit is on its way while the source asks", |world| {
-        use super::wire::Who;
         let asking = world
             .wires
             .iter()
             .any(|w| w.who == Who::Asking && !w.source_left);
-        let commit =
-            |w: &super::wire::Wire| w.who == Who::Source && w.to_target.next(7) == b"commit\n";
+        let commit = |w: &Wire| w.who == Who::Source && w.to_target.next(7) == b"commit\n";
         asking && world.wires.iter().any(commit)
     }),
 ];

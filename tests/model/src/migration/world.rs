@@ -1,10 +1,8 @@
 //! All of it, and what may happen next.
 
-use ia64save_codec::transfer::migration::{Input, Protocol, SourceEnd};
-use stateright::{Model, Property};
+use ia64save_codec::transfer::migration::{Input, SourceEnd};
 
 use super::bounds::{Bounds, Cuts};
-use super::properties;
 use super::source::{Here, Process, Said, Source, shown};
 use super::target::{Luck, Target};
 use super::wire::{Who, Wire};
@@ -85,7 +83,7 @@ impl World {
         u8::from(self.source.domain == Here::Runs) + self.target.running
     }
 
-    fn new(bounds: &Bounds) -> Self {
+    pub(super) fn new(bounds: &Bounds) -> Self {
         World {
             source: Source::new(),
             target: Target::new(),
@@ -102,7 +100,7 @@ impl World {
     }
 
     /// Something happens; what people call it.
-    fn happen(&mut self, action: Action, bounds: &Bounds) -> Said {
+    pub(super) fn happen(&mut self, action: Action, bounds: &Bounds) -> Said {
         let World {
             source,
             target,
@@ -427,28 +425,5 @@ impl Action {
             }
         };
         Told { place, wire, said }
-    }
-}
-
-impl Model for Bounds {
-    type State = World;
-    type Action = Action;
-
-    fn init_states(&self) -> Vec<World> {
-        vec![World::new(self)]
-    }
-
-    fn actions(&self, state: &World, actions: &mut Vec<Action>) {
-        state.actions(self, actions);
-    }
-
-    fn next_state(&self, last: &World, action: Action) -> Option<World> {
-        let mut next = last.clone();
-        next.happen(action, self);
-        Some(next)
-    }
-
-    fn properties(&self) -> Vec<Property<Self>> {
-        properties::of(self.protocol == Protocol::Acknowledged)
     }
 }

@@ -103,7 +103,7 @@ const LONGEST: usize = 2000;
 const SHOWN: usize = 40;
 
 /// Walks through all states in depth, shows each to `look`, and gives the first circle that it meets, or the
-/// end of a path of more than [`LONGEST`] steps: a way on which nothing ever ends. `None` where every path
+/// end of a path of more than `LONGEST` steps: a way on which nothing ever ends. `None` where every path
 /// comes to an end.
 pub fn circle<M>(model: &M, mut look: impl FnMut(&M::State)) -> Option<Steps<M>>
 where

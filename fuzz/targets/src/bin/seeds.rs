@@ -1,11 +1,11 @@
 //! Writes the seeds of every target, or of one, that a fuzzer is to begin with: `seeds FOLDER [TARGET]`
-//! makes `FOLDER/TARGET/NAME`. The large ones are left out: `cargo test` replays them.
+//! makes `FOLDER/TARGET/NAME`. Large streams are left out: `cargo test` replays them.
 
 use std::path::PathBuf;
 use std::{env, fs, io};
 
 use ia64save_fuzz_targets::seeds::{is_quick, seeds};
-use ia64save_fuzz_targets::{TARGETS, Target, target};
+use ia64save_fuzz_targets::{Kind, TARGETS, Target, target};
 
 fn main() -> io::Result<()> {
     let mut args = env::args_os().skip(1);
@@ -22,7 +22,9 @@ fn main() -> io::Result<()> {
         let folder = folder.join(target.name);
         fs::create_dir_all(&folder)?;
         let mut seeds = seeds(target);
-        seeds.retain(|name, bytes| is_quick(name, bytes));
+        if target.kind == Kind::Stream {
+            seeds.retain(|name, bytes| is_quick(name, bytes));
+        }
         let size: usize = seeds.values().map(Vec::len).sum();
         println!("{}: {} seeds, {} KiB", target.name, seeds.len(), size >> 10);
         for (name, bytes) in seeds {

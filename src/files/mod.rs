@@ -47,4 +47,5 @@ pub use file::OutputFile;
 pub use held::Held;
 pub use packing::{Compress, Packer, by_name};
 pub use place::kept;
+pub(crate) use place::{directory, named};
 pub use standard::{STDOUT, is_stdout};

@@ -143,7 +143,7 @@ pub(super) fn settle(target: &Path, kind: Kind) -> io::Result<()> {
 }
 
 /// The folder of a path.
-pub(super) fn directory(target: &Path) -> &Path {
+pub(crate) fn directory(target: &Path) -> &Path {
     match target.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -163,6 +163,6 @@ fn exists() -> io::Error {
 }
 
 /// An error with the name of its file.
-pub(super) fn named(name: &str, error: &io::Error) -> io::Error {
+pub(crate) fn named(name: &str, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("{name}: {error}"))
 }

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 use ia64save_codec::transfer::migration::{Ledger, Record};
 
-use crate::files::sync_folder;
+use crate::files::{directory, named, sync_folder};
 
 /// The first line.
 const HEAD: &str = "ia64save-outcomes 1\n";
@@ -39,7 +39,7 @@ impl Journal {
     /// Where another process holds it, where it is damaged or is another kind of file, and where it cannot be
     /// read or made.
     pub fn open(path: &Path, ledger: &mut Ledger) -> io::Result<Journal> {
-        Journal::opened(path, ledger).map_err(|error| named(path, &error))
+        Journal::opened(path, ledger).map_err(|error| named(&path.display().to_string(), &error))
     }
 
     fn opened(path: &Path, ledger: &mut Ledger) -> io::Result<Journal> {
@@ -58,7 +58,7 @@ impl Journal {
         // Empty, or of a process that was killed when it made the file.
         if HEAD.as_bytes().starts_with(&text) && text != HEAD.as_bytes() {
             journal.append(HEAD)?;
-            sync_folder(folder(path))?;
+            sync_folder(directory(path))?;
             return Ok(journal);
         }
         if !text.starts_with(HEAD.as_bytes()) {
@@ -99,7 +99,7 @@ impl Journal {
             (Err(_), Some(record @ Record::Destroyed(_))) => self.owe(record),
             (Err(_), _) => {}
         }
-        written.map_err(|error| named(&self.path, &error))
+        written.map_err(|error| named(&self.path.display().to_string(), &error))
     }
 
     /// What is to be written down before anything else.
@@ -119,7 +119,7 @@ impl Journal {
 
     /// With what there has to be alone, in the same place.
     fn begin_anew(&mut self, ledger: &Ledger) -> io::Result<()> {
-        let folder = folder(&self.path);
+        let folder = directory(&self.path);
         let mut new = tempfile::NamedTempFile::new_in(folder)?;
         let lines: String = ledger.records().map(|record| line(&record)).collect();
         new.write_all(HEAD.as_bytes())?;
@@ -164,19 +164,8 @@ fn held(path: &Path) -> io::Result<File> {
     }
 }
 
-fn folder(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
 fn damaged(why: String) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
-}
-
-fn named(path: &Path, error: &io::Error) -> io::Error {
-    io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
 #[cfg(test)]

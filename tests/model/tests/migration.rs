@@ -21,6 +21,14 @@ fn fails(bounds: &Bounds, property: &str) -> Option<String> {
     steps.map(|steps| told(bounds, property, &steps))
 }
 
+/// The document that says how many states were looked at.
+const ARCHITECTURE: &str = include_str!("../../../ARCHITECTURE.md");
+
+/// A number as the document has it: `71,481`.
+fn grouped(number: usize) -> String {
+    format!("{},{:03}", number / 1000, number % 1000)
+}
+
 #[test]
 fn the_acknowledged_protocol_keeps_what_it_promises() {
     for bounds in bounds(false) {
@@ -29,7 +37,10 @@ fn the_acknowledged_protocol_keeps_what_it_promises() {
         let violated = violated.map(|(property, steps)| told(&bounds, property, steps));
         assert!(violated.is_none(), "{}", violated.unwrap_or_default());
         assert_eq!(checked.unseen, [""; 0], "{}", bounds.name);
-        assert!(checked.states > 100, "{}: {}", bounds.name, checked.states);
+        // The smooth way alone is not in the table.
+        let told = ARCHITECTURE.contains(&grouped(checked.states));
+        let small = bounds.faults == 0 && checked.states < 1000;
+        assert!(told || small, "{bounds}: {} states", checked.states);
     }
 }
 
